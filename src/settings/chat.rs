@@ -1,0 +1,132 @@
+//! `[[chat]]`: the channels that pings go to.
+
+use super::Sources;
+use super::environment::is_address;
+use super::keys::under;
+use crate::programme::document::{Field, Section};
+use crate::programme::problem::{Unfit, nearest};
+use secrecy::SecretString;
+use std::path::Path;
+use toml::de::DeValue;
+
+/// What is spoken to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatKind {
+    /// Slack's incoming webhooks, and what is compatible with them.
+    Slack,
+    /// JSON to any address, signed if there is a secret.
+    Webhook,
+}
+
+/// A channel that pings go to.
+#[derive(Debug, Clone)]
+pub struct ChatChannel {
+    /// Its name, for ladders and messages.
+    pub name: String,
+    /// What it understands.
+    pub kind: ChatKind,
+    /// Where it is; who knows it can write there.
+    pub url: SecretString,
+    /// What a [`ChatKind::Webhook`] is signed with.
+    pub secret: Option<SecretString>,
+    /// Whether the address stands in the configuration file itself.
+    pub literal_url: bool,
+}
+
+const KINDS: &str = "\"slack\" or \"webhook\"";
+const PLANNED: [&str; 5] = ["mattermost", "discord", "teams", "google_chat", "email"];
+
+impl Sources<'_> {
+    /// The channels of the file. `folder` is where it lies.
+    pub(super) fn channels(&self, root: &Section<'_>, folder: &Path) -> Vec<ChatChannel> {
+        let sections = root.get("chat").map(|field| field.sections("[[chat]] tables")).unwrap_or_default();
+        let mut names: Vec<String> = Vec::new();
+        let mut channels = Vec::new();
+        for (index, section) in sections.into_iter().enumerate() {
+            let place = match section.get("name").as_ref().map(Field::value) {
+                Some(DeValue::String(name)) if !name.trim().is_empty() => format!("chat \"{}\"", name.trim()),
+                _ => format!("chat {}", index + 1),
+            };
+            let section = section.named(place);
+            let name = section.require("name", "a name for the channel").and_then(|field| {
+                let name = field.filled()?.to_owned();
+                if names.contains(&name) {
+                    field.refuse(Unfit::new("a name that no other [[chat]] has"));
+                }
+                names.push(name.clone());
+                Some(name)
+            });
+            channels.extend(self.channel(&section, name, folder));
+        }
+        channels
+    }
+
+    fn channel(&self, section: &Section<'_>, name: Option<String>, folder: &Path) -> Option<ChatChannel> {
+        section.only(&under("chat[]"));
+        let kind = section.require("kind", KINDS).and_then(|field| kind(&field));
+        let url = section.require("url", "\"env:NAME\", \"file:PATH\" or an address").and_then(|field| {
+            let (url, literal) = self.secret(&field, folder)?;
+            if is_address(&url) {
+                return Some((url, literal));
+            }
+            field.refuse_hidden(Unfit::new("an address that begins with http:// or https://"));
+            None
+        });
+        let secret_field = section.get("secret");
+        if let (Some(field), Some(ChatKind::Slack)) = (&secret_field, kind) {
+            field.refuse_hidden(Unfit::because("no secret for the kind \"slack\"", "only the kind \"webhook\" is signed"));
+        }
+        let secret = secret_field.and_then(|field| self.secret(&field, folder)).map(|(secret, _)| secret.into());
+        let (url, literal_url) = url?;
+        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, literal_url })
+    }
+
+    /// The secret that a field means, and whether it stands there itself.
+    fn secret(&self, field: &Field<'_>, folder: &Path) -> Option<(String, bool)> {
+        let text = field.secret_text()?.trim();
+        if let Some(variable) = text.strip_prefix("env:") {
+            let value = self.variable(variable.trim());
+            if value.is_none() {
+                field.refuse(Unfit::new(format!("the environment variable {} to be set", variable.trim())));
+            }
+            return Some((value?, false));
+        }
+        if let Some(path) = text.strip_prefix("file:") {
+            let path = folder.join(path.trim());
+            return match (self.read)(&path) {
+                Ok(content) if !content.trim().is_empty() => Some((content.trim().to_owned(), false)),
+                Ok(_) => {
+                    field.refuse(Unfit::because("a file with something in it", format!("{} is empty", path.display())));
+                    None
+                }
+                Err(error) => {
+                    field.refuse(Unfit::because("a file that can be read", format!("{}: {error}", path.display())));
+                    None
+                }
+            };
+        }
+        if text.is_empty() {
+            field.refuse(Unfit::new("a text that is not empty"));
+            return None;
+        }
+        Some((text.to_owned(), true))
+    }
+}
+
+fn kind(field: &Field<'_>) -> Option<ChatKind> {
+    match field.text()?.trim() {
+        "slack" => Some(ChatKind::Slack),
+        "webhook" => Some(ChatKind::Webhook),
+        planned if PLANNED.contains(&planned) => {
+            let hint =
+                format!("this version does not speak {planned}; what takes Slack's incoming webhooks, as Mattermost does, takes \"slack\"");
+            field.refuse(Unfit::because(KINDS, hint));
+            None
+        }
+        other => {
+            let near = nearest(other, ["slack", "webhook"]).filter(|_| !other.is_empty());
+            field.refuse(Unfit { expected: KINDS.to_owned(), hint: near.map(|near| format!("the nearest is \"{near}\"")) });
+            None
+        }
+    }
+}

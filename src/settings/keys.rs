@@ -1,0 +1,101 @@
+//! Every key of `partner-desk.toml` and every environment variable, once: the reader refuses what is not here, and the
+//! documentation is held to it.
+
+/// Every key of `partner-desk.toml`: its name, its default, what it means. `chat[].url` is `url` in a `[[chat]]`.
+pub const KEYS: &[(&str, &str, &str)] = &[
+    ("programme", "the built-in table", "The programme file, relative to this file."),
+    ("time_zone", "UTC", "IANA zone in which the windows of allowances begin."),
+    ("mode", "enforce", "`enforce`, or `observe`: decide and show, but write nothing to GitHub or chat."),
+    ("agents", "anyone with triage permission", "Who answers tickets: logins, and teams as `@org/team`."),
+    ("repositories", "all of the installation", "The watched repositories as `owner/name`."),
+    ("over_quota", "wait", "What happens to a ticket over the allowance: `wait`, `close` or `admit_without_sla`."),
+    ("unknown_author", "ignore", "What happens to an issue by somebody unknown: `ignore`, `label`, `comment` or `close`."),
+    ("response", "first", "What starts a response clock: `first` for the issue only, `every` for each unanswered comment."),
+    ("privacy", "false", "No tier and no number in public repositories."),
+    ("labels.tier", "tier: {name}", "The label of the partner's tier."),
+    ("labels.target", "sla: {target}", "The label of the response target."),
+    ("labels.due", "due: {due}", "The label of the deadline."),
+    ("labels.due_soon", "sla: due soon", "The label from the first step of the ladder on."),
+    ("labels.breached", "sla: breached", "The label of a ticket not answered in time."),
+    ("labels.met", "sla: met", "The label of a ticket answered in time."),
+    ("labels.paused", "sla: paused", "The label of a ticket whose clock stands still."),
+    ("labels.waiting", "quota: waiting", "The label of a ticket that waits for a slot."),
+    ("labels.unknown", "partner: unknown", "The label of an issue by somebody unknown."),
+    ("labels.waiting_partner", "waiting: partner", "The label with which an agent pauses a clock."),
+    ("labels.due_rounding", "30m", "The deadline's label is rounded down to this."),
+    ("labels.*.name", "as the label's", "A label may be a table: its name."),
+    ("labels.*.color", "as the label's", "A label may be a table: its colour, six hexadecimal digits."),
+    ("chat[].name", "required", "The channel's name, for ladders and messages."),
+    ("chat[].kind", "required", "`slack` for an incoming webhook, or `webhook` for JSON to any address."),
+    ("chat[].url", "required", "The address: `env:NAME`, `file:PATH` or a literal."),
+    ("chat[].secret", "none", "For the kind `webhook`: signs what is sent. `env:NAME`, `file:PATH` or a literal."),
+    ("ladder[].tiers", "all", "The ids of the tiers that the ladder is for."),
+    ("ladder[].steps", "required", "The steps, in place of the default ladder's."),
+    ("ladder[].steps[].at", "required", "When: `75%` of the target, `-30m`, `due`, `+1h`."),
+    ("ladder[].steps[].name", "by its time", "What pings call the step; else `due soon`, `breach` or `overdue`."),
+    ("ladder[].steps[].chat", "every channel", "The names of the channels it speaks in."),
+    ("ladder[].steps[].mention", "none", "Whom it mentions; `oncall` is whoever is on call."),
+    ("ladder[].steps[].label", "none", "A label that it puts on the issue."),
+    ("ladder[].steps[].assign", "none", "Logins that it assigns."),
+    ("ladder[].steps[].repeat", "never", "Said again this long after, until acknowledged."),
+    ("ladder[].steps[].times", "12", "How often it is said again."),
+];
+
+/// Every environment variable: its name, its default, what it means.
+pub const ENVIRONMENT: &[(&str, &str, &str)] = &[
+    ("DATABASE_URL", "sqlite://partner-desk.db", "The database: `sqlite://…` or `postgres://…`."),
+    ("HOST", "127.0.0.1", "The address to listen on."),
+    ("PORT", "3000", "The port to listen on."),
+    ("PUBLIC_URL", "from HOST and PORT", "The address under which people and GitHub reach the desk."),
+    ("APP_ID", "none", "The App's id."),
+    ("PRIVATE_KEY", "none", "The App's private key: PEM, with line breaks or `\\n`, or that in base64."),
+    ("PRIVATE_KEY_PATH", "none", "A file with the App's private key, if PRIVATE_KEY is not set."),
+    ("WEBHOOK_SECRET", "none", "The secret that GitHub signs webhooks with."),
+    ("GITHUB_CLIENT_ID", "none", "The App's client id, for signing in to the pages."),
+    ("GITHUB_CLIENT_SECRET", "none", "The App's client secret, for signing in to the pages."),
+    ("GITHUB_API_URL", "https://api.github.com", "GitHub's API."),
+    ("GITHUB_URL", "https://github.com", "GitHub's pages."),
+    ("PARTNER_DESK_CONFIG", "partner-desk.toml if there is one", "The configuration file."),
+    ("RUST_LOG", "info", "What is logged."),
+    ("LOG_FORMAT", "text", "How it is logged: `text` or `json`."),
+];
+
+/// The keys right under `parent` (empty for the top level), in the order of [`KEYS`].
+pub(super) fn under(parent: &str) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for (path, ..) in KEYS {
+        let Some(rest) = (if parent.is_empty() { Some(*path) } else { path.strip_prefix(parent).and_then(|rest| rest.strip_prefix('.')) })
+        else {
+            continue;
+        };
+        let key = rest.split(['.', '[']).next().unwrap_or(rest);
+        if key != "*" && !found.contains(&key) {
+            found.push(key);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::programme::{LabelStyle, show_duration};
+
+    #[test]
+    fn keys_are_found_by_their_parent() {
+        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret"]);
+        assert_eq!(under("labels.*"), ["name", "color"]);
+        assert_eq!(under("ladder[]"), ["tiers", "steps"]);
+        assert!(under("").contains(&"ladder") && under("").contains(&"labels"));
+    }
+
+    #[test]
+    fn the_listed_defaults_of_labels_are_the_real_ones() {
+        let mut style = LabelStyle::default();
+        let listed = |key: &str| KEYS.iter().find(|(path, ..)| *path == format!("labels.{key}")).unwrap().1;
+        for (key, _) in LabelStyle::LABELS {
+            assert_eq!(style.label_mut(key).unwrap().name, listed(key));
+        }
+        assert_eq!(show_duration(style.due_rounding), listed("due_rounding"));
+    }
+}

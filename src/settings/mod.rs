@@ -1,0 +1,216 @@
+//! The only reader of the environment and of `partner-desk.toml`. Everything is checked here, at once and before anything
+//! starts; the rest of the desk gets values that are sound.
+
+mod chat;
+mod environment;
+mod file;
+mod keys;
+mod labels;
+mod ladders;
+
+pub use chat::{ChatChannel, ChatKind};
+pub use file::AgentEntry;
+pub use keys::{ENVIRONMENT, KEYS};
+
+use crate::programme::problem::{Problem, Problems};
+use crate::programme::{Policy, Programme};
+use file::FileSettings;
+use secrecy::SecretString;
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Read if it is there and no other file is named.
+const DEFAULT_FILE: &str = "partner-desk.toml";
+
+/// Everything that an operator can set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the data is.
+    pub database_url: DatabaseUrl,
+    /// The address to listen on: an IP address, without brackets, or a name.
+    pub host: String,
+    /// The port to listen on; 0 takes any that is free.
+    pub port: u16,
+    /// The address under which people and GitHub reach the desk, without a slash at its end.
+    pub public_url: String,
+    /// The App; without it there is only the setup page.
+    pub app: Option<AppCredentials>,
+    /// For signing in to the pages.
+    pub oauth: Option<OAuthCredentials>,
+    /// GitHub's API, without a slash at its end.
+    pub api_url: String,
+    /// GitHub's pages, without a slash at its end.
+    pub web_url: String,
+    /// The configuration file, if there is one.
+    pub config_path: Option<PathBuf>,
+    /// The operator's choices.
+    pub policy: Policy,
+    /// The tiers.
+    pub programme: Arc<Programme>,
+    /// Who answers tickets (`W3`). Empty: whoever may triage.
+    pub agents: Vec<AgentEntry>,
+    /// The watched repositories as `owner/name`. Empty: all of the installation.
+    pub repositories: Vec<String>,
+    /// The channels that pings go to, in the order of the file.
+    pub chat: Vec<ChatChannel>,
+    /// What is logged, in the form of `RUST_LOG`.
+    pub log_filter: String,
+    /// How it is logged.
+    pub log_format: LogFormat,
+}
+
+/// Who the desk is on GitHub.
+#[derive(Debug, Clone)]
+pub struct AppCredentials {
+    /// The App's id.
+    pub app_id: i64,
+    /// The App's private key as a PEM file.
+    pub private_key: SecretString,
+    /// What GitHub signs webhooks with.
+    pub webhook_secret: SecretString,
+}
+
+/// For signing in with GitHub.
+#[derive(Debug, Clone)]
+pub struct OAuthCredentials {
+    /// The App's client id.
+    pub client_id: String,
+    /// The App's client secret.
+    pub client_secret: SecretString,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// A database's address. It may hold a password, so debug output shows only what kind of database it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl Deref for DatabaseUrl {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.split(':').next().unwrap_or_default();
+        write!(f, "DatabaseUrl({scheme}:…)")
+    }
+}
+
+/// Where settings come from; the process in earnest, anything in tests.
+#[derive(Clone, Copy)]
+struct Sources<'s> {
+    env: &'s dyn Fn(&str) -> Option<String>,
+    read: &'s dyn Fn(&Path) -> io::Result<String>,
+}
+
+impl Settings {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn from_process() -> Result<Self, Problems> {
+        Self::load(&|name| std::env::var(name).ok(), &|path| std::fs::read_to_string(path))
+    }
+
+    /// The settings of an environment and of files. An empty variable is none.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, never with a secret in it.
+    pub fn load(env: &dyn Fn(&str) -> Option<String>, read: &dyn Fn(&Path) -> io::Result<String>) -> Result<Self, Problems> {
+        let sources = Sources { env, read };
+        let mut problems = Vec::new();
+        let host = sources.host(&mut problems);
+        let port = sources.port(&mut problems);
+        let database_url = sources.database_url(&mut problems);
+        let public_url = sources.address("PUBLIC_URL", || local_address(&host, port), &mut problems);
+        let app = sources.app(&mut problems);
+        let oauth = sources.oauth(&mut problems);
+        let api_url = sources.address("GITHUB_API_URL", || "https://api.github.com".to_owned(), &mut problems);
+        let web_url = sources.address("GITHUB_URL", || "https://github.com".to_owned(), &mut problems);
+        let log_filter = sources.variable("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+        let log_format = sources.log_format(&mut problems);
+        let (config_path, file) = match sources.config(&mut problems) {
+            Some((path, text)) => {
+                let file = sources.file(&path, &text, &mut problems);
+                (Some(path), file)
+            }
+            None => (None, Some(FileSettings::without_a_file())),
+        };
+        match file {
+            Some(FileSettings { policy, programme, agents, repositories, chat }) if problems.is_empty() => Ok(Self {
+                database_url,
+                host,
+                port,
+                public_url,
+                app,
+                oauth,
+                api_url,
+                web_url,
+                config_path,
+                policy,
+                programme: Arc::new(programme),
+                agents,
+                repositories,
+                chat,
+                log_filter,
+                log_format,
+            }),
+            _ => Err(Problems(problems)),
+        }
+    }
+}
+
+impl Sources<'_> {
+    /// The configuration file: one that is named must be there, the default one may be.
+    fn config(&self, problems: &mut Vec<Problem>) -> Option<(PathBuf, String)> {
+        let named = self.variable("PARTNER_DESK_CONFIG");
+        let path = PathBuf::from(named.as_deref().unwrap_or(DEFAULT_FILE));
+        match (self.read)(&path) {
+            Ok(text) => Some((path, text)),
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let problem = match &named {
+                    Some(named) => Problem::environment("PARTNER_DESK_CONFIG", Some(named), "a configuration file that can be read"),
+                    None => Problem {
+                        file: DEFAULT_FILE.to_owned(),
+                        line: None,
+                        field: "the file".to_owned(),
+                        value: None,
+                        expected: "a configuration file that can be read".to_owned(),
+                        hint: None,
+                    },
+                };
+                problems.push(problem.with_hint(error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// The address that reaches a server which listens here, from the same machine.
+fn local_address(host: &str, port: u16) -> String {
+    match host {
+        // Every interface is where to listen, not where to go.
+        "0.0.0.0" | "::" => format!("http://localhost:{port}"),
+        host if host.contains(':') => format!("http://[{host}]:{port}"),
+        host => format!("http://{host}:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,323 @@
+use super::*;
+use crate::programme::{LadderStep, Mode, OverQuota, StepAt};
+use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+
+/// The example of the documentation.
+const EXAMPLE: &str = r#"
+programme = "programme.toml"           # default: the built-in table
+time_zone = "Europe/Paris"             # of the windows; default UTC
+mode = "enforce"                       # or "observe" (O1)
+agents = ["ann", "@acme/support"]      # logins and teams
+repositories = ["acme/support"]        # default: all of the installation
+over_quota = "wait"                    # wait | close | admit_without_sla
+unknown_author = "ignore"              # ignore | label | comment | close
+response = "first"                     # first | every
+privacy = false
+
+[[chat]]
+name = "support"
+kind = "slack"                         # slack mattermost discord teams google_chat webhook email
+url = "env:SLACK_WEBHOOK_URL"          # env:NAME or file:PATH wherever a secret is meant; a literal, http and loopback are taken too, doctor warns
+
+[[ladder]]                             # in place of the default; `tiers` limits one to some tiers
+tiers = ["platinum"]
+steps = [
+  { at = "50%", chat = ["support"] },
+  { at = "due", chat = ["support"], mention = ["oncall"], repeat = "1h", times = 12 },
+]
+"#;
+
+const PEM: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabcd\n-----END RSA PRIVATE KEY-----\n";
+const SMALL: &str =
+    "[[tier]]\nid = \"platinum\"\nname = \"Platinum\"\nresponse = \"3h\"\n[[tier]]\nid = \"gold\"\nname = \"Gold\"\nresponse = \"4h\"\n";
+
+type Pairs<'p> = &'p [(&'p str, &'p str)];
+
+fn load(env: Pairs<'_>, files: Pairs<'_>) -> Result<Settings, Vec<String>> {
+    let env: BTreeMap<_, _> = env.iter().copied().collect();
+    let files: BTreeMap<_, _> = files.iter().map(|(path, text)| (PathBuf::from(path), *text)).collect();
+    let read = |path: &Path| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
+    let settings = Settings::load(&|name| env.get(name).map(|value| (*value).to_owned()), &read);
+    settings.map_err(|problems| problems.0.iter().map(ToString::to_string).collect())
+}
+
+fn problems(env: Pairs<'_>, files: Pairs<'_>) -> Vec<String> {
+    load(env, files).map(|_| ()).unwrap_err()
+}
+
+/// The problems of a configuration file with this text.
+fn refused(text: &str) -> Vec<String> {
+    problems(&[], &[("partner-desk.toml", text)])
+}
+
+#[test]
+fn without_anything_the_defaults_hold() {
+    let settings = load(&[("PORT", ""), ("APP_ID", " ")], &[]).unwrap();
+    assert_eq!(&*settings.database_url, "sqlite://partner-desk.db");
+    assert_eq!((settings.host.as_str(), settings.port), ("127.0.0.1", 3000));
+    assert_eq!(settings.public_url, "http://127.0.0.1:3000");
+    assert_eq!((settings.api_url.as_str(), settings.web_url.as_str()), ("https://api.github.com", "https://github.com"));
+    assert!(settings.app.is_none() && settings.oauth.is_none() && settings.config_path.is_none());
+    assert_eq!(settings.policy, Policy::default());
+    assert_eq!(*settings.programme, Programme::builtin());
+    assert!(settings.agents.is_empty() && settings.repositories.is_empty() && settings.chat.is_empty());
+    assert_eq!((settings.log_filter.as_str(), settings.log_format), ("info", LogFormat::Text));
+}
+
+#[test]
+fn the_documented_example_loads() {
+    let env = [("SLACK_WEBHOOK_URL", "https://hooks.example/T/B/x"), ("PARTNER_DESK_CONFIG", "/etc/desk/desk.toml")];
+    let settings = load(&env, &[("/etc/desk/desk.toml", EXAMPLE), ("/etc/desk/programme.toml", SMALL)]).unwrap();
+    assert_eq!(settings.config_path.as_deref(), Some(Path::new("/etc/desk/desk.toml")));
+    assert_eq!(settings.programme.tiers.len(), 2);
+    let policy = &settings.policy;
+    assert_eq!((policy.time_zone_name.as_str(), policy.mode, policy.over_quota), ("Europe/Paris", Mode::Enforce, OverQuota::Wait));
+    assert_eq!(policy.channels, ["support"]);
+    let team = AgentEntry::Team { org: "acme".into(), slug: "support".into() };
+    assert_eq!(settings.agents, [AgentEntry::Login("ann".into()), team]);
+    assert_eq!(settings.repositories, ["acme/support"]);
+    let channel = &settings.chat[0];
+    assert_eq!((channel.kind, channel.url.expose_secret(), channel.literal_url), (ChatKind::Slack, "https://hooks.example/T/B/x", false));
+    let [half, due] = &policy.ladders[0].steps[..] else { panic!("two steps") };
+    assert_eq!((half.at, half.name(), half.repeat), (StepAt::Share(5000), "due soon", None));
+    assert_eq!((due.name(), due.times, due.mention.as_slice()), ("breach", 12, &["oncall".to_owned()][..]));
+}
+
+#[test]
+fn the_environment_is_read() {
+    let env = [
+        ("DATABASE_URL", "postgres://desk:hunter2@db/desk"),
+        ("HOST", "0.0.0.0"),
+        ("PORT", "8080"),
+        ("GITHUB_API_URL", "https://github.example/api/v3/"),
+        ("LOG_FORMAT", "json"),
+        ("GITHUB_CLIENT_ID", "Iv1"),
+        ("GITHUB_CLIENT_SECRET", "hush"),
+    ];
+    let settings = load(&env, &[]).unwrap();
+    assert_eq!(settings.public_url, "http://localhost:8080");
+    assert_eq!(settings.api_url, "https://github.example/api/v3");
+    assert_eq!(settings.log_format, LogFormat::Json);
+    let shown = format!("{settings:?}");
+    assert!(shown.contains("DatabaseUrl(postgres:…)") && !shown.contains("hunter2") && !shown.contains("hush"), "{shown}");
+    assert_eq!(load(&[("HOST", "::1")], &[]).unwrap().public_url, "http://[::1]:3000");
+}
+
+#[test]
+fn a_private_key_comes_in_many_forms() {
+    let escaped = PEM.replace('\n', "\\n");
+    let quoted = format!("\"{escaped}\"");
+    let packed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PEM);
+    for key in [PEM, &escaped, &quoted, &packed] {
+        let settings = load(&[("APP_ID", "7"), ("PRIVATE_KEY", key), ("WEBHOOK_SECRET", "hush")], &[]).unwrap();
+        assert_eq!(settings.app.as_ref().unwrap().private_key.expose_secret(), PEM);
+        assert_eq!(settings.app.as_ref().unwrap().app_id, 7);
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("MIIE") && !shown.contains("hush"), "{shown}");
+    }
+    // GitHub signs with the secret as it is, so nothing is trimmed from it.
+    let spaced = load(&[("APP_ID", "7"), ("PRIVATE_KEY", PEM), ("WEBHOOK_SECRET", " ")], &[]).unwrap();
+    assert_eq!(spaced.app.unwrap().webhook_secret.expose_secret(), " ");
+    let by_path = [("APP_ID", "7"), ("PRIVATE_KEY_PATH", "key.pem"), ("WEBHOOK_SECRET", "x")];
+    let settings = load(&by_path, &[("key.pem", PEM)]).unwrap();
+    assert_eq!(settings.app.unwrap().private_key.expose_secret(), PEM);
+    assert_eq!(
+        problems(&by_path, &[]),
+        ["environment: PRIVATE_KEY_PATH = \"key.pem\": expected a file that can be read; entity not found"]
+    );
+    assert_eq!(
+        problems(&by_path, &[("key.pem", "nonsense")]),
+        ["environment: PRIVATE_KEY_PATH = \"key.pem\": expected a file with a private key in PEM form"]
+    );
+    assert_eq!(
+        problems(&[("APP_ID", "7"), ("PRIVATE_KEY", "s3cret"), ("WEBHOOK_SECRET", "x")], &[]),
+        ["environment: PRIVATE_KEY: expected a private key in PEM form, with line breaks or \\n, or that in base64"]
+    );
+}
+
+#[test]
+fn half_an_app_is_refused() {
+    assert_eq!(
+        problems(&[("APP_ID", "7")], &[]),
+        [
+            "environment: PRIVATE_KEY: expected a value here or in PRIVATE_KEY_PATH; APP_ID is set: set all of them for the App, or none",
+            "environment: WEBHOOK_SECRET: expected a value; APP_ID is set: set all of them for the App, or none",
+        ]
+    );
+    assert_eq!(
+        problems(&[("APP_ID", "seven"), ("PRIVATE_KEY", PEM), ("WEBHOOK_SECRET", "x")], &[]),
+        ["environment: APP_ID = \"seven\": expected the App's id, a whole number above zero"]
+    );
+    assert_eq!(
+        problems(&[("GITHUB_CLIENT_ID", "x")], &[]),
+        ["environment: GITHUB_CLIENT_SECRET: expected a value; GITHUB_CLIENT_ID is set: set all of them for signing in, or none"]
+    );
+}
+
+#[test]
+fn wrong_variables_are_refused_all_at_once() {
+    let env = [
+        ("DATABASE_URL", "mysql://root:hunter2@db"),
+        ("HOST", "127.0.0.1:3000"),
+        ("PORT", "70000"),
+        ("PUBLIC_URL", "desk.example"),
+        ("GITHUB_URL", "ftp://x"),
+        ("LOG_FORMAT", "jsno"),
+        ("PARTNER_DESK_CONFIG", "missing.toml"),
+    ];
+    assert_eq!(
+        problems(&env, &[]),
+        [
+            "environment: HOST = \"127.0.0.1:3000\": expected an IP address or a host name, without a port",
+            "environment: PORT = \"70000\": expected a port number from 0 to 65535",
+            "environment: DATABASE_URL: expected an address that begins with sqlite:// or postgres://; it begins with mysql://",
+            "environment: PUBLIC_URL = \"desk.example\": expected an address that begins with http:// or https://",
+            "environment: GITHUB_URL = \"ftp://x\": expected an address that begins with http:// or https://",
+            "environment: LOG_FORMAT = \"jsno\": expected \"text\" or \"json\"; the nearest is \"json\"",
+            "environment: PARTNER_DESK_CONFIG = \"missing.toml\": expected a configuration file that can be read; entity not found",
+        ]
+    );
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest() {
+    let text = "prviacy = true\n[[chat]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"http://x\"\nsercet = \"y\"\n[labels]\nmett = \"x\"\n[labels.met]\ncolour = \"000000\"\n[[ladder]]\ntier = []\nsteps = [{ at = \"due\", repeats = \"1h\" }]\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"labels\", \"chat\" or \"ladder\"; the nearest known key is \"privacy\"",
+            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\" or \"secret\"; the nearest known key is \"secret\"",
+            "partner-desk.toml:8: unknown key \"mett\" in labels: expected \"tier\", \"target\", \"due\", \"due_soon\", \"breached\", \"met\", \"paused\", \"waiting\", \"unknown\", \"waiting_partner\" or \"due_rounding\"; the nearest known key is \"met\"",
+            "partner-desk.toml:10: unknown key \"colour\" in labels: met: expected \"name\" or \"color\"; the nearest known key is \"color\"",
+            "partner-desk.toml:12: unknown key \"tier\" in ladder 1: expected \"tiers\" or \"steps\"; the nearest known key is \"tiers\"",
+            "partner-desk.toml:13: unknown key \"repeats\" in ladder 1: step 1: expected \"at\", \"name\", \"chat\", \"mention\", \"label\", \"assign\", \"repeat\" or \"times\"; the nearest known key is \"repeat\"",
+        ]
+    );
+}
+
+#[test]
+fn wrong_choices_are_refused() {
+    let text = "time_zone = \"Europe/Pari\"\nmode = \"enforced\"\nover_quota = \"\"\nunknown_author = 1\nresponse = \"all\"\nprivacy = \"on\"\nagents = [\"a b\", \"@x/y/z\"]\nrepositories = [\"acme\"]\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:1: time_zone = \"Europe/Pari\": expected an IANA time zone like \"Europe/Paris\" or \"UTC\"; the nearest is \"Europe/Paris\"",
+            "partner-desk.toml:2: mode = \"enforced\": expected \"enforce\" or \"observe\"; the nearest is \"enforce\"",
+            "partner-desk.toml:3: over_quota = \"\": expected \"wait\", \"close\" or \"admit_without_sla\"",
+            "partner-desk.toml:4: unknown_author = 1: expected \"ignore\", \"label\", \"comment\" or \"close\"; write it as a text in quotes",
+            "partner-desk.toml:5: response = \"all\": expected \"first\" or \"every\"; the nearest is \"first\"",
+            "partner-desk.toml:6: privacy = \"on\": expected true or false",
+            "partner-desk.toml:7: agents = \"a b\": expected a login like \"ann\" or a team like \"@acme/support\"",
+            "partner-desk.toml:7: agents = \"@x/y/z\": expected a login like \"ann\" or a team like \"@acme/support\"",
+            "partner-desk.toml:8: repositories = \"acme\": expected a repository as \"owner/name\"",
+        ]
+    );
+}
+
+#[test]
+fn channels_are_checked_and_their_secrets_kept() {
+    let text = "[[chat]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://literal.example/hush\"\nsecret = \"file:keys/a\"\n";
+    let settings = load(&[("PARTNER_DESK_CONFIG", "etc/desk.toml")], &[("etc/desk.toml", text), ("etc/keys/a", "hush\n")]).unwrap();
+    assert!(settings.chat[0].literal_url);
+    assert_eq!(settings.chat[0].secret.as_ref().unwrap().expose_secret(), "hush");
+    assert!(!format!("{settings:?}").contains("hush"));
+
+    let text = "[[chat]]\nname = \"a\"\nkind = \"discord\"\nurl = \"env:NOWHERE\"\n[[chat]]\nname = \"a\"\nkind = \"slak\"\nurl = \"hush\"\n[[chat]]\nname = \"\"\nkind = \"slack\"\nurl = \"file:gone\"\nsecret = \"hush\"\n[[chat]]\n";
+    let found = refused(text);
+    assert_eq!(
+        found,
+        [
+            "partner-desk.toml:3: chat \"a\": kind = \"discord\": expected \"slack\" or \"webhook\"; this version does not speak discord; what takes Slack's incoming webhooks, as Mattermost does, takes \"slack\"",
+            "partner-desk.toml:4: chat \"a\": url = \"env:NOWHERE\": expected the environment variable NOWHERE to be set",
+            "partner-desk.toml:6: chat \"a\": name = \"a\": expected a name that no other [[chat]] has",
+            "partner-desk.toml:7: chat \"a\": kind = \"slak\": expected \"slack\" or \"webhook\"; the nearest is \"slack\"",
+            "partner-desk.toml:8: chat \"a\": url: expected an address that begins with http:// or https://",
+            "partner-desk.toml:10: chat 3: name = \"\": expected a text that is not empty",
+            "partner-desk.toml:12: chat 3: url = \"file:gone\": expected a file that can be read; gone: entity not found",
+            "partner-desk.toml:13: chat 3: secret: expected no secret for the kind \"slack\"; only the kind \"webhook\" is signed",
+            "partner-desk.toml:14: chat 4: name: expected a name for the channel; the key is missing",
+            "partner-desk.toml:14: chat 4: kind: expected \"slack\" or \"webhook\"; the key is missing",
+            "partner-desk.toml:14: chat 4: url: expected \"env:NAME\", \"file:PATH\" or an address; the key is missing",
+        ]
+    );
+}
+
+#[test]
+fn ladders_are_checked_against_the_programme() {
+    let step = crate::programme::ladder::STEP_FORM;
+    let length = crate::programme::duration::DURATION_FORM;
+    let text = "[[ladder]]\ntiers = [\"Gold\", \"golt\"]\nsteps = [\n  { at = \"-4h\" },\n  { at = \"sometime\" },\n  { at = \"due\", chat = [\"suport\"] },\n  { at = \"due\", repeat = \"0s\" },\n  { at = \"due\", times = 3 },\n  { at = \"due\", repeat = \"1h\", times = 0 },\n  { label = \"\" },\n]\n[[ladder]]\nsteps = []\n[[ladder]]\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:2: ladder 1: tiers = \"golt\": expected the id of a tier; the nearest is \"gold\"".to_owned(),
+            "partner-desk.toml:4: ladder 1: step 1: at = \"-4h\": expected a step after the start for the tier \"gold\", whose target is 4h; this one would be 0s after it".to_owned(),
+            format!("partner-desk.toml:5: ladder 1: step 2: at = \"sometime\": expected {step}"),
+            "partner-desk.toml:6: ladder 1: step 3: chat = \"suport\": expected the name of a [[chat]]; the file has no [[chat]]".to_owned(),
+            format!("partner-desk.toml:7: ladder 1: step 4: repeat = \"0s\": expected {length}; a step repeats after 1s or more"),
+            "partner-desk.toml:8: ladder 1: step 5: times = 3: expected no \"times\" without \"repeat\"; say after how long it repeats, for example repeat = \"1h\"".to_owned(),
+            "partner-desk.toml:9: ladder 1: step 6: times = 0: expected a whole number from 1 to 1000".to_owned(),
+            format!("partner-desk.toml:10: ladder 1: step 7: at: expected {step}; the key is missing"),
+            "partner-desk.toml:10: ladder 1: step 7: label = \"\": expected a text that is not empty".to_owned(),
+            "partner-desk.toml:13: ladder 2: steps = []: expected at least one step".to_owned(),
+            "partner-desk.toml:14: ladder 3: steps: expected a list of at least one step, for example [{ at = \"due\" }]; the key is missing".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_ladder_for_all_leaves_out_tiers_that_have_their_own() {
+    let text = "[[ladder]]\ntiers = [\"gold\"]\nsteps = [{ at = \"due\", repeat = \"10m\" }]\n[[ladder]]\nsteps = [{ at = \"-210m\" }]\nprogramme = 1\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:5: ladder 2: step 1: at = \"-210m\": expected a step after the start for the tier \"platinum\", whose target is 3h; this one would be -30m after it",
+            "partner-desk.toml:6: unknown key \"programme\" in ladder 2: expected \"tiers\" or \"steps\"; the nearest known key is \"tiers\"",
+        ]
+    );
+    let settings = load(&[], &[("partner-desk.toml", "[[ladder]]\nsteps = [{ at = \"due\", repeat = \"10m\" }]\n")]).unwrap();
+    assert_eq!(settings.policy.ladders[0].steps[0].times, LadderStep::DEFAULT_TIMES);
+}
+
+#[test]
+fn labels_can_be_renamed_and_coloured() {
+    let text = "[labels]\ntier = \"partner tier: {name}\"\nmet = { color = \"#00FF00\" }\nbreached = { name = \"late\", color = \"b60205\" }\ndue_rounding = \"15m\"\n";
+    let style = load(&[], &[("partner-desk.toml", text)]).unwrap().policy.labels;
+    assert_eq!(
+        (style.tier.name.as_str(), style.met.name.as_str(), style.met.color.as_str()),
+        ("partner tier: {name}", "sla: met", "00ff00")
+    );
+    assert_eq!(style.breached.name, "late");
+    assert_eq!(style.due_name("2026-11-22T18:29:00Z".parse().unwrap()), "due: 2026-11-22 18:15 UTC");
+
+    let length = crate::programme::duration::DURATION_FORM;
+    let text = "[labels]\ntier = \"tier\"\nmet = { color = \"green\" }\npaused = 1\nwaiting = \"sla: met\"\ndue_rounding = \"20s\"\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:2: labels: tier = \"tier\": expected a label name of 1 to 50 characters with {name} in it".to_owned(),
+            "partner-desk.toml:3: labels: met: color = \"green\": expected a colour of six hexadecimal digits like \"b60205\"".to_owned(),
+            "partner-desk.toml:4: labels: paused = 1: expected a name in quotes, or a table like { name = \"sla: met\", color = \"0e8a16\" }".to_owned(),
+            "partner-desk.toml:5: labels: waiting = \"sla: met\": expected a label name of at most 50 characters that no other label has; \"sla: met\" is also the name of the label \"met\"".to_owned(),
+            format!("partner-desk.toml:6: labels: due_rounding = \"20s\": expected {length}; whole minutes from 1m to 24h"),
+        ]
+    );
+}
+
+#[test]
+fn a_programme_that_is_missing_or_wrong_is_named() {
+    let config = ("etc/desk.toml", "programme = \"tiers.toml\"\n");
+    let env = [("PARTNER_DESK_CONFIG", "etc/desk.toml")];
+    assert_eq!(
+        problems(&env, &[config]),
+        ["etc/desk.toml:1: programme = \"tiers.toml\": expected a programme file that can be read; etc/tiers.toml: entity not found"]
+    );
+    let found = problems(&env, &[config, ("etc/tiers.toml", "[[tier]]\nid = \"a\"\nname = \"A\"\n")]);
+    assert_eq!(
+        found,
+        [
+            "etc/tiers.toml:1: tier \"a\": response: expected a length of time like \"4h\", \"90m\", \"20s\", \"1h30m\" or \"2d\"; the key is missing"
+        ]
+    );
+}
