@@ -1,0 +1,109 @@
+//! The working set of the rules: what the desk loaded for an event, and what the rules changed in it.
+
+use super::ids::{IssueId, PartnerId, RepoId, UserId};
+use super::partner::{Membership, Partner};
+use super::quota::Entry;
+use super::ticket::{Standing, Ticket};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Support engineers, as configured (`W3`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agents {
+    /// Known by id.
+    pub ids: BTreeSet<UserId>,
+    /// Logins given by the operator whose ids are not known yet, in lower case; bound at first sight (`W1`).
+    pub unbound: BTreeSet<String>,
+}
+
+/// Tickets, partners, members and ledger that an event can touch; complete for the partners that it names.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Book {
+    /// By id.
+    pub partners: BTreeMap<PartnerId, Partner>,
+    /// Memberships of everybody who matters here, and all that wait for their id.
+    pub members: Vec<Membership>,
+    /// By issue.
+    pub tickets: BTreeMap<IssueId, Ticket>,
+    /// By partner, from the earliest window in question on.
+    pub ledger: BTreeMap<PartnerId, Vec<Entry>>,
+    /// When each repository was first seen: what is older is no ticket (`R2`).
+    pub first_seen: BTreeMap<RepoId, Timestamp>,
+    /// Support engineers.
+    pub agents: Agents,
+    /// What the rules changed since this book was opened.
+    pub changes: Changes,
+}
+
+/// What has to be saved.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// These tickets differ from what was loaded.
+    pub tickets: BTreeSet<IssueId>,
+    /// New lines of the ledger.
+    pub entries: Vec<Entry>,
+    /// Memberships that were bound to an id or renamed, by their place in [`Book::members`].
+    pub members: BTreeSet<usize>,
+    /// Agents bound to their ids: login in lower case, id.
+    pub agents: Vec<(String, UserId)>,
+    /// Lines for the tickets' logs.
+    pub log: Vec<LogLine>,
+}
+
+/// One line of a ticket's log: what was decided, by which rule, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Which ticket.
+    pub issue: IssueId,
+    /// The instant that it is about.
+    pub at: Timestamp,
+    /// The rule's number.
+    pub rule: &'static str,
+    /// The reason, in words.
+    pub text: String,
+}
+
+impl Book {
+    /// Notes a reason for the ticket's log.
+    pub fn note(&mut self, issue: IssueId, at: Timestamp, rule: &'static str, text: impl Into<String>) {
+        self.changes.log.push(LogLine { issue, at, rule, text: text.into() });
+    }
+
+    /// Puts a ticket back, and remembers whether that changed anything.
+    pub fn put(&mut self, ticket: Ticket) {
+        if self.tickets.get(&ticket.issue) != Some(&ticket) {
+            self.changes.tickets.insert(ticket.issue);
+            self.tickets.insert(ticket.issue, ticket);
+        }
+    }
+
+    /// Adds a line to the ledger.
+    pub fn enter(&mut self, entry: Entry) {
+        self.ledger.entry(entry.partner.clone()).or_default().push(entry.clone());
+        self.changes.entries.push(entry);
+    }
+
+    /// The ledger of a partner.
+    #[must_use]
+    pub fn entries(&self, partner: &PartnerId) -> &[Entry] {
+        self.ledger.get(partner).map_or(&[], Vec::as_slice)
+    }
+
+    /// The partner's waiting tickets, the one created first in front (`Q10`).
+    #[must_use]
+    pub fn queue(&self, partner: &PartnerId) -> Vec<IssueId> {
+        let waits = |ticket: &&Ticket| matches!(&ticket.standing, Standing::Waiting(waiting) if waiting.partner == *partner);
+        let mut queue: Vec<_> =
+            self.tickets.values().filter(waits).map(|ticket| (ticket.created_at, ticket.number, ticket.issue)).collect();
+        queue.sort_unstable();
+        queue.into_iter().map(|(_, _, issue)| issue).collect()
+    }
+
+    /// A partner by its id, or by its name as people write it.
+    #[must_use]
+    pub fn partner_called(&self, text: &str) -> Option<&Partner> {
+        let text = text.trim();
+        let by_id = PartnerId::new(text).ok().and_then(|id| self.partners.get(&id));
+        by_id.or_else(|| self.partners.values().find(|partner| partner.name.to_lowercase() == text.to_lowercase()))
+    }
+}

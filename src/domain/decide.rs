@@ -1,0 +1,466 @@
+//! The decisions: what an event, or the passing of time, does to a [`Book`].
+
+use super::book::Book;
+use super::escalation::Due;
+use super::event::{Event, Person, What};
+use super::ids::{IssueId, PartnerId};
+use super::partner::Partner;
+use super::quota::{Allowances, Entry, EntryKind, Placement, expected};
+use super::ticket::{Admission, Charge, Choice, Departure, Fact, Promise, Sides, Standing, Ticket, Told, Waiting};
+use super::window::Window;
+use crate::programme::{OverQuota, Policy, Programme, TierId};
+use jiff::{SignedDuration, Timestamp};
+
+/// How long until a look-up that failed is tried again (`W6`).
+const RETRY_LOOKUP: SignedDuration = SignedDuration::from_secs(60);
+
+/// The programme and the policy around it: everything that decisions follow, and nothing that changes by them.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The tiers.
+    pub programme: &'a Programme,
+    /// What the operator chose.
+    pub policy: &'a Policy,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It concerns this ticket.
+    Ticket(IssueId),
+    /// It is not the desk's business, for this reason.
+    Ignored(&'static str),
+}
+
+/// For whom a ticket counts, and from when.
+struct Chosen {
+    partner: PartnerId,
+    choice: Choice,
+    from: Timestamp,
+}
+
+enum Who {
+    Partner(Chosen),
+    Nobody,
+    Unknown,
+    Older,
+}
+
+impl Rules<'_> {
+    /// Takes one event into the book.
+    pub fn take(&self, book: &mut Book, event: &Event, now: Timestamp) -> Taken {
+        if event.issue.pull_request {
+            return Taken::Ignored("W8: a pull request is no ticket");
+        }
+        let id = event.issue.id;
+        book.first_seen.entry(event.repo.id).or_insert(event.at);
+        let mut ticket = if let Some(known) = book.tickets.get(&id) {
+            let mut ticket = known.clone();
+            ticket.refresh(event);
+            ticket
+        } else {
+            let sides = self.sides(book, event.issue.author.as_ref(), event.issue.created_at);
+            Ticket::first_seen(event, sides)
+        };
+        if event.what == What::Opened {
+            ticket.found &= book.tickets.contains_key(&id);
+            if ticket.claim.is_none() {
+                ticket.claim.clone_from(&event.issue.claim);
+            }
+        }
+        let told = match &event.what {
+            What::Commented(comment) => Some(Told::Comment { id: comment.id, substance: comment.substance, claim: comment.claim.clone() }),
+            What::Closed => Some(Told::Closed),
+            What::Reopened => Some(Told::Reopened),
+            What::Gone => Some(Told::Gone),
+            What::Opened | What::Seen => None,
+        };
+        if let Some(what) = told {
+            let sides = self.sides(book, event.actor.as_ref(), event.at);
+            ticket.learn(Fact { at: event.at, by: event.actor.clone(), sides, what });
+        }
+        let opened = event.what == What::Opened;
+        book.put(ticket);
+        self.judge(book, id, opened, now);
+        Taken::Ticket(id)
+    }
+
+    /// Does what time alone asks of a ticket: a look-up again, a slot that opened, a step. Says the step, if one is to be said.
+    pub fn wake(&self, book: &mut Book, id: IssueId, now: Timestamp) -> Option<Due> {
+        let ticket = book.tickets.get(&id)?;
+        if !matches!(ticket.standing, Standing::Admitted(_)) {
+            self.judge(book, id, false, now);
+            return None;
+        }
+        let mut ticket = ticket.clone();
+        let due = ticket.step(now);
+        if let Some(due) = &due {
+            let name = due.step.name();
+            for lower in &due.passed {
+                book.note(id, lower.at, "E4", format!("step {} of cycle {} passed unsaid: a higher one is due", lower.step + 1, due.cycle));
+            }
+            book.note(id, due.firing.at, "E1", format!("step `{name}` ({}) of cycle {} is due", due.step.at, due.cycle));
+        }
+        book.put(ticket);
+        due
+    }
+
+    /// The next instant at which this ticket needs the desk though nothing happens to it.
+    #[must_use]
+    pub fn next_at(&self, book: &Book, ticket: &Ticket, now: Timestamp) -> Option<Timestamp> {
+        match &ticket.standing {
+            Standing::Checking { retry_at } => Some(*retry_at),
+            Standing::Waiting(waiting) => {
+                let partner = book.partners.get(&waiting.partner)?;
+                self.allowances(book, partner).next_look(now)
+            }
+            Standing::Admitted(_) => ticket.clock_wakes(),
+            _ => None,
+        }
+    }
+
+    fn allowances<'b>(&'b self, book: &'b Book, partner: &'b Partner) -> Allowances<'b> {
+        Allowances { programme: self.programme, zone: &self.policy.time_zone, partner, entries: book.entries(&partner.id) }
+    }
+
+    /// On whose side somebody stands at `at`; binds logins to ids at first sight and follows renames (`W1`, `W2`, `W5`).
+    fn sides(&self, book: &mut Book, person: Option<&Person>, at: Timestamp) -> Sides {
+        let Some(person) = person.filter(|person| !person.bot) else { return Sides::default() };
+        let mut partners = Vec::new();
+        for place in 0..book.members.len() {
+            let Some(member) = book.members.get_mut(place) else { continue };
+            let first_sight = member.user.is_none() && member.login.eq_ignore_ascii_case(&person.login);
+            if !first_sight && member.user != Some(person.id) {
+                continue;
+            }
+            if first_sight || member.login != person.login {
+                member.user = Some(person.id);
+                member.lookup_failed = false;
+                member.login.clone_from(&person.login);
+                book.changes.members.insert(place);
+            }
+            if member.covers(at) {
+                let tier = book.partners.get(&member.partner).and_then(|partner| partner.tier_at(at));
+                let rank = tier.and_then(|tier| self.programme.tier(&tier)).map(|tier| tier.rank);
+                partners.push((!member.primary, std::cmp::Reverse(rank), member.partner.clone()));
+            }
+        }
+        partners.sort();
+        partners.dedup_by(|a, b| a.2 == b.2);
+        let agent = Self::is_agent(book, person);
+        Sides { agent, partners: partners.into_iter().map(|(_, _, partner)| partner).collect() }
+    }
+
+    fn is_agent(book: &mut Book, person: &Person) -> bool {
+        let login = person.login.to_ascii_lowercase();
+        if book.agents.unbound.remove(&login) {
+            book.agents.ids.insert(person.id);
+            book.changes.agents.push((login, person.id));
+        }
+        book.agents.ids.contains(&person.id)
+    }
+
+    /// Decides what can be decided about a ticket, again if need be, and lets its partner's queue move.
+    fn judge(&self, book: &mut Book, id: IssueId, opened: bool, now: Timestamp) {
+        let Some(mut ticket) = book.tickets.get(&id).cloned() else { return };
+        if matches!(ticket.standing, Standing::Older | Standing::Checking { .. } | Standing::Nobody) {
+            ticket.author_sides = self.sides(book, ticket.author.clone().as_ref(), ticket.created_at);
+        }
+        let undecided = matches!(ticket.standing, Standing::Older);
+        match self.who(book, &ticket, opened || !undecided) {
+            Who::Partner(chosen) => self.count_for(book, ticket, &chosen, now),
+            Who::Unknown => {
+                let retry_at = now.saturating_add(RETRY_LOOKUP).unwrap_or(now);
+                book.note(id, now, "W6", "the look-up of a member's id failed, so the author cannot be told from a stranger yet");
+                ticket.standing = Standing::Checking { retry_at };
+                book.put(ticket);
+            }
+            Who::Nobody => {
+                if ticket.standing != Standing::Nobody {
+                    book.note(id, ticket.created_at, "W6", "its author was no member of any partner when it was opened");
+                    ticket.standing = Standing::Nobody;
+                }
+                book.put(ticket);
+            }
+            Who::Older => {
+                if ticket.standing != Standing::Older {
+                    ticket.standing = Standing::Older;
+                }
+                book.put(ticket);
+            }
+        }
+    }
+
+    /// For whom a ticket counts: an explicit choice, then the primary membership, then the highest tier (`W5`, `W7`).
+    fn who(&self, book: &Book, ticket: &Ticket, known_age: bool) -> Who {
+        let first_seen = book.first_seen.get(&ticket.repo);
+        let recent = known_age || first_seen.is_none_or(|seen| ticket.created_at >= *seen);
+        if let Some(chosen) = Self::named(book, ticket, recent) {
+            return Who::Partner(chosen);
+        }
+        if !recent {
+            return Who::Older;
+        }
+        let Some(first) = ticket.author_sides.partners.first() else {
+            let bot = ticket.author.as_ref().is_none_or(|author| author.bot);
+            let unsure = !bot && book.members.iter().any(|member| member.user.is_none() && member.lookup_failed);
+            return if unsure { Who::Unknown } else { Who::Nobody };
+        };
+        let author = ticket.author.as_ref().map(|author| author.id);
+        let primary = book.members.iter().any(|member| member.primary && member.user == author && member.partner == *first);
+        let choice = match ticket.author_sides.partners.len() {
+            1 => Choice::Only,
+            _ if primary => Choice::Primary,
+            _ => Choice::HighestTier,
+        };
+        Who::Partner(Chosen { partner: first.clone(), choice, from: ticket.created_at })
+    }
+
+    /// The last explicit choice by somebody who may make it: an agent, or a member for a partner that the author belongs to.
+    fn named(book: &Book, ticket: &Ticket, recent: bool) -> Option<Chosen> {
+        let opening = ticket.claim.as_deref().map(|claim| (ticket.created_at, claim, &ticket.author_sides, true));
+        let comments = ticket.facts.iter().filter_map(|fact| match &fact.what {
+            Told::Comment { claim: Some(claim), .. } => Some((fact.at, claim.as_str(), &fact.sides, false)),
+            _ => None,
+        });
+        let mut claims: Vec<_> = opening.into_iter().chain(comments).collect();
+        claims.sort_by_key(|(at, ..)| *at);
+        claims.into_iter().rev().find_map(|(at, claim, sides, opening)| {
+            let partner = &book.partner_called(claim)?.id;
+            let author_belongs = ticket.author_sides.partners.contains(partner);
+            let choice = if author_belongs && (sides.partners.contains(partner) || sides.agent) {
+                Choice::Named
+            } else if sides.agent {
+                Choice::ByAgent
+            } else {
+                return None;
+            };
+            // An agent who adopts somebody else's issue makes the promise at that moment; nothing was promised before.
+            let adopted = !opening && !author_belongs && !ticket.author_sides.agent;
+            let from = if adopted || (!opening && !recent) { at } else { ticket.created_at };
+            Some(Chosen { partner: partner.clone(), choice, from })
+        })
+    }
+
+    /// Lets a ticket count for a partner, unless it does already, and moves that partner's queue.
+    fn count_for(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) {
+        let id = ticket.issue;
+        let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
+        let reopened = self.back_in_line(&ticket);
+        let fresh = ticket.partner().is_none();
+        if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
+            Self::refund(book, &mut ticket, now, format!("counts for {} instead", chosen.partner));
+            book.put(Ticket { standing: Standing::Nobody, ..ticket.clone() });
+            self.move_queue(book, &former, now);
+            self.place(book, ticket, chosen, chosen.from, now);
+        } else if fresh {
+            self.place(book, ticket, chosen, chosen.from, now);
+        } else if let Some(since) = reopened {
+            self.place(book, ticket, chosen, since, now);
+        } else {
+            book.put(ticket);
+        }
+        if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
+            self.move_queue(book, &partner, now);
+        }
+    }
+
+    /// A waiting ticket that was closed and then reopened stands in line again, from then (`Q10`).
+    #[expect(clippy::unused_self, reason = "reads as a rule among rules")]
+    fn back_in_line(&self, ticket: &Ticket) -> Option<Timestamp> {
+        let Standing::Left { why: Departure::Closed, at, .. } = ticket.standing else { return None };
+        let reopened = ticket.facts.iter().filter(|fact| fact.what == Told::Reopened && fact.at >= at).map(|fact| fact.at).max()?;
+        ticket.is_open().then_some(reopened)
+    }
+
+    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, reason: String) {
+        let Standing::Admitted(Admission { partner, charge: Some(charge), at, .. }) = &ticket.standing else { return };
+        let entry = Entry {
+            key: charge.key.replacen("charge", "refund", 1),
+            partner: partner.clone(),
+            issue: ticket.issue,
+            kind: EntryKind::Refund,
+            at: *at,
+            recorded_at: now,
+            actor: "partner-desk".to_owned(),
+            reason: reason.clone(),
+        };
+        book.note(ticket.issue, now, "W5", format!("refunded to {partner}: {reason}"));
+        book.enter(entry);
+    }
+
+    /// Finds a ticket its slot, or its place in the queue (`Q1`, `Q3`, `Q5`, `Q9`).
+    fn place(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, from: Timestamp, now: Timestamp) {
+        self.move_queue(book, &chosen.partner, now);
+        let Some(partner) = book.partners.get(&chosen.partner).cloned() else { return };
+        let id = ticket.issue;
+        let wait = self.policy.over_quota == OverQuota::Wait;
+        let placement = self.allowances(book, &partner).place(from, if wait { now } else { from });
+        let partner_id = partner.id.clone();
+        match placement {
+            Placement::Slot { tier, at, window, used } => {
+                let slot = Slot { tier, at, window, used, waited: at > from };
+                self.admit(book, &mut ticket, &partner_id, chosen.choice, slot, now);
+                if at > from && self.leave_if_settled(book, &mut ticket, from, Some(at)) {
+                    return book.put(ticket);
+                }
+            }
+            Placement::Full { tier, window, limit, used } => {
+                let ahead = u32::try_from(book.queue(&partner_id).len()).unwrap_or(u32::MAX);
+                let opens = expected(&self.policy.time_zone, window, limit, ahead);
+                let waiting = Waiting { partner: partner_id.clone(), tier: tier.clone(), window, used, limit, ahead, opens, since: from };
+                book.note(id, from, "Q3", format!("{used} of {limit} used in the {} from {}", window.kind, window.start));
+                match self.policy.over_quota {
+                    OverQuota::Wait => {
+                        book.note(id, from, "Q5", "waits for a slot");
+                        ticket.standing = Standing::Waiting(waiting);
+                        self.leave_if_settled(book, &mut ticket, from, None);
+                    }
+                    OverQuota::Close => {
+                        book.note(id, from, "Q5", "over the allowance: closed, nothing queues");
+                        ticket.standing = Standing::TurnedAway(waiting);
+                    }
+                    OverQuota::AdmitWithoutSla => {
+                        book.note(id, from, "Q5", "over the allowance: admitted without a promise");
+                        ticket.standing = Standing::Admitted(Admission {
+                            partner: partner_id,
+                            tier,
+                            at: from,
+                            waited: false,
+                            charge: None,
+                            promise: None,
+                            chosen: chosen.choice,
+                        });
+                    }
+                }
+            }
+            Placement::NotIncluded(tier) => {
+                book.note(id, from, "Q3", format!("tier {tier} has no tickets"));
+                ticket.standing = Standing::NotIncluded { partner: partner_id, tier };
+            }
+            Placement::NoSubscription(why) => {
+                book.note(id, from, "Q9", format!("{partner_id} had no subscription: {}", gap_words(why)));
+                ticket.standing = Standing::NoSubscription { partner: partner_id, why };
+            }
+        }
+        book.put(ticket);
+    }
+
+    /// Admits, charges and promises (`Q4`, `S1`, `S5`).
+    fn admit(&self, book: &mut Book, ticket: &mut Ticket, partner: &PartnerId, chosen: Choice, slot: Slot, now: Timestamp) {
+        ticket.charges += 1;
+        let key = format!("charge:{}:{}", ticket.issue, ticket.charges);
+        let (window, limit) = slot.window.unzip();
+        let used = slot.used + 1;
+        let reason = match (window, limit) {
+            (Some(window), Some(limit)) => format!("ticket {used} of {limit} in the {} from {}", window.kind, window.start),
+            _ => "unlimited tickets".to_owned(),
+        };
+        let promise =
+            self.programme.tier(&slot.tier).map(|tier| Promise { target: tier.response, ladder: self.policy.ladder_for(&tier.id) });
+        if slot.waited {
+            book.note(ticket.issue, slot.at, "Q5", format!("a slot came free: {reason}; the clock starts"));
+        } else {
+            book.note(ticket.issue, slot.at, "Q3", format!("admitted for {partner} ({}): {reason}", slot.tier));
+        }
+        if let Some(promise) = &promise {
+            book.note(ticket.issue, slot.at, "S1", format!("answer within {} of {}", promise.target, slot.at));
+        }
+        ticket.stepped = None;
+        ticket.standing = Standing::Admitted(Admission {
+            partner: partner.clone(),
+            tier: slot.tier,
+            at: slot.at,
+            waited: slot.waited,
+            charge: Some(Charge { key: key.clone(), window, used, limit }),
+            promise,
+            chosen,
+        });
+        book.enter(Entry {
+            key,
+            partner: partner.clone(),
+            issue: ticket.issue,
+            kind: EntryKind::Charge,
+            at: slot.at,
+            recorded_at: now,
+            actor: ticket.author.as_ref().map_or_else(|| "ghost".to_owned(), |author| author.login.clone()),
+            reason,
+        });
+    }
+
+    /// A ticket that was answered or closed while it waited leaves the queue uncharged (`Q10`).
+    fn leave_if_settled(&self, book: &mut Book, ticket: &mut Ticket, since: Timestamp, before: Option<Timestamp>) -> bool {
+        let Some((at, why)) = ticket.settled_without_slot(since).filter(|(at, _)| before.is_none_or(|slot| *at < slot)) else {
+            return false;
+        };
+        // It was admitted in this very step, on the way here: take the charge back before anybody saw it.
+        if let Standing::Admitted(Admission { charge: Some(charge), .. }) = &ticket.standing {
+            let key = charge.key.clone();
+            book.changes.entries.retain(|entry| entry.key != key);
+            for entries in book.ledger.values_mut() {
+                entries.retain(|entry| entry.key != key);
+            }
+            ticket.charges -= 1;
+        }
+        let (Some(partner), Some(tier)) = (ticket.partner().cloned(), ticket.tier().cloned()) else { return false };
+        let word = match why {
+            Departure::Answered => "answered by an agent",
+            Departure::Closed => "closed",
+            Departure::Gone => "deleted or moved",
+        };
+        book.note(ticket.issue, at, "Q10", format!("{word} while it waited: leaves the queue uncharged"));
+        ticket.standing = Standing::Left { partner, tier, why, at };
+        true
+    }
+
+    /// Admits waiting tickets to slots that came free, the oldest first, and tells the others where they stand (`Q5`, `Q8`).
+    fn move_queue(&self, book: &mut Book, partner: &PartnerId, now: Timestamp) {
+        let Some(partner) = book.partners.get(partner).cloned() else { return };
+        let mut ahead = 0;
+        for id in book.queue(&partner.id) {
+            let Some(mut ticket) = book.tickets.get(&id).cloned() else { continue };
+            let Standing::Waiting(waiting) = ticket.standing.clone() else { continue };
+            let placement = self.allowances(book, &partner).place(waiting.since, now);
+            let slot_at = if let Placement::Slot { at, .. } = &placement { Some(*at) } else { None };
+            if !self.leave_if_settled(book, &mut ticket, waiting.since, slot_at) {
+                match placement {
+                    Placement::Slot { tier, at, window, used } => {
+                        let choice = match self.who(book, &ticket, true) {
+                            Who::Partner(chosen) => chosen.choice,
+                            _ => Choice::Only,
+                        };
+                        self.admit(book, &mut ticket, &partner.id, choice, Slot { tier, at, window, used, waited: true }, now);
+                    }
+                    Placement::Full { tier, window, limit, used } => {
+                        let opens = expected(&self.policy.time_zone, window, limit, ahead);
+                        ticket.standing = Standing::Waiting(Waiting { tier, window, used, limit, ahead, opens, ..waiting });
+                        ahead += 1;
+                    }
+                    Placement::NotIncluded(_) | Placement::NoSubscription(_) => {
+                        ticket.standing = Standing::Waiting(Waiting { ahead, opens: None, ..waiting });
+                        ahead += 1;
+                    }
+                }
+            }
+            book.put(ticket);
+        }
+    }
+}
+
+/// A free slot, as it was found.
+struct Slot {
+    tier: TierId,
+    at: Timestamp,
+    window: Option<(Window, u32)>,
+    used: u32,
+    waited: bool,
+}
+
+fn gap_words(why: super::ticket::Gap) -> String {
+    use super::ticket::Gap;
+    match why {
+        Gap::NotBegun(from) => format!("it begins {from}"),
+        Gap::Ended(until) => format!("it ended {until}"),
+        Gap::Never => "none was ever recorded".to_owned(),
+    }
+}

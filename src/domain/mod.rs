@@ -1,0 +1,19 @@
+//! PURE. The rules: who is who, allowances, clocks, steps, and what GitHub should show. No async, no IO, no clock.
+//!
+//! The desk loads a [`Book`](book::Book) (the tickets, partners and ledger that an event touches), lets the
+//! [`Rules`](decide::Rules) change it, and saves what changed. A test can hold a whole desk in one `Book`.
+
+pub mod book;
+pub mod command;
+pub mod decide;
+pub mod escalation;
+pub mod event;
+pub mod ids;
+pub mod partner;
+pub mod projection;
+pub mod quota;
+pub mod response;
+pub mod ticket;
+pub mod window;
+
+pub use ids::{CommentId, DeliveryId, InstallationId, IssueId, PartnerId, RepoId, UserId};

@@ -1,0 +1,161 @@
+//! What GitHub should show of a ticket: labels, comments, open or closed (`G1`, `G2`, `G3`). Computed as a whole, every time.
+
+use super::response::{Cycle, State};
+use super::ticket::{Admission, Standing, Ticket};
+use crate::programme::{LabelText, Policy, Programme, TierId, UnknownAuthor};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A label as GitHub takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// At most 50 characters.
+    pub name: String,
+    /// Six hexadecimal digits.
+    pub color: String,
+    /// At most 100 characters.
+    pub description: String,
+}
+
+/// A comment of the desk's own on an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Post {
+    /// The one status comment, edited in place (`G4`).
+    Status,
+    /// Said once, because edits notify nobody: the ticket waited and is admitted now (`Q5`). Holds the number of the charge.
+    Admitted(u32),
+}
+
+/// The whole of what GitHub should show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Projection {
+    /// The desk's labels; those of people are not its business.
+    pub labels: Vec<Label>,
+    /// The desk's comments, in the order in which they are posted.
+    pub posts: Vec<Post>,
+    /// The desk closes the issue (`Q5`, `W6`).
+    pub close: bool,
+}
+
+/// How a ticket's clock stands, as labels and texts say it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Face {
+    /// No promise runs or ran.
+    None,
+    /// Not answered yet.
+    Running {
+        /// The cycle.
+        cycle: Cycle,
+        /// Three quarters of the target are gone.
+        soon: bool,
+        /// The promise is broken.
+        over: bool,
+    },
+    /// The last cycle has ended.
+    Ended(Cycle),
+}
+
+impl Ticket {
+    /// How the clock stands, as of the last time the desk looked at it.
+    #[must_use]
+    pub fn face(&self) -> Face {
+        let Some(cycle) = self.cycles().pop() else { return Face::None };
+        if !cycle.is_running() {
+            return Face::Ended(cycle);
+        }
+        let passed = |at: Timestamp| self.stepped.is_some_and(|stepped| stepped >= at);
+        let (soon, over) = (passed(cycle.soon()), passed(cycle.due));
+        Face::Running { cycle, soon, over }
+    }
+
+    /// What GitHub should show of this ticket.
+    #[must_use]
+    pub fn projection(&self, programme: &Programme, policy: &Policy) -> Projection {
+        let mut projection = Projection::default();
+        if self.is_gone() {
+            return projection;
+        }
+        match &self.standing {
+            Standing::Older | Standing::Checking { .. } => return projection,
+            Standing::Nobody => match policy.unknown_author {
+                UnknownAuthor::Ignore => return projection,
+                UnknownAuthor::Label => {
+                    projection.labels.push(label(&policy.labels.unknown, "Opened by nobody that the partner desk knows"));
+                    return projection;
+                }
+                UnknownAuthor::Comment => {}
+                UnknownAuthor::Close => projection.close = self.is_open(),
+            },
+            Standing::TurnedAway(_) => projection.close = !self.was_reopened(),
+            Standing::Admitted(Admission { waited: true, .. }) => projection.posts.push(Post::Admitted(self.charges)),
+            _ => {}
+        }
+        projection.posts.insert(0, Post::Status);
+        let hide = self.is_hidden(policy);
+        if !hide {
+            projection.labels.extend(self.tier().and_then(|tier| tier_label(programme, policy, tier)));
+        }
+        if matches!(self.standing, Standing::Waiting(_)) && !hide {
+            projection.labels.push(label(&policy.labels.waiting, "Over the allowance; admitted in order when a slot comes free"));
+        }
+        self.clock_labels(policy, hide, &mut projection.labels);
+        projection
+    }
+
+    /// Whether tier and numbers are kept from the public here (`G3`).
+    #[must_use]
+    pub const fn is_hidden(&self, policy: &Policy) -> bool {
+        policy.privacy && !self.private
+    }
+
+    fn was_reopened(&self) -> bool {
+        self.facts.iter().any(|fact| fact.what == super::ticket::Told::Reopened)
+    }
+
+    fn clock_labels(&self, policy: &Policy, hide: bool, labels: &mut Vec<Label>) {
+        let Standing::Admitted(Admission { promise: Some(promise), .. }) = &self.standing else { return };
+        let style = &policy.labels;
+        if !hide {
+            let name = style.target_name(&promise.target);
+            labels.push(named(name, &style.target, format!("Answered within {}", promise.target)));
+        }
+        let breached_before = self.cycles().iter().any(|cycle| matches!(&cycle.state, State::Ended { outcome, .. } if outcome.is_breach()));
+        let breached = || label(&style.breached, "Not answered within the promised time");
+        match self.face() {
+            Face::None => {}
+            Face::Running { cycle, soon, over } => {
+                if !hide {
+                    let name = style.due_name(cycle.due);
+                    labels.push(named(name, &style.due, "The answer is due then, rounded down".to_owned()));
+                }
+                if over || breached_before {
+                    labels.push(breached());
+                }
+                if soon && !over {
+                    labels.push(label(&style.due_soon, "Three quarters of the promised time are gone"));
+                }
+            }
+            Face::Ended(cycle) => {
+                if breached_before {
+                    labels.push(breached());
+                } else if matches!(cycle.state, State::Ended { outcome: super::response::Outcome::Met, .. }) {
+                    labels.push(label(&style.met, "Answered within the promised time"));
+                }
+            }
+        }
+    }
+}
+
+fn tier_label(programme: &Programme, policy: &Policy, tier: &TierId) -> Option<Label> {
+    let tier = programme.tier(tier)?;
+    let description = format!("A ticket of a partner of the tier {}", tier.name);
+    Some(named(policy.labels.tier_name(tier), &policy.labels.tier, description))
+}
+
+fn label(style: &LabelText, description: &str) -> Label {
+    named(style.name.clone(), style, description.to_owned())
+}
+
+fn named(name: String, style: &LabelText, description: String) -> Label {
+    Label { name, color: style.color.clone(), description: description.chars().take(100).collect() }
+}

@@ -1,0 +1,403 @@
+//! A ticket: what GitHub told about an issue (facts), and what the desk decided about it (standing).
+//!
+//! Facts are kept, not folded: the clock is read from them in the order in which they happened, so that late, double and
+//! reordered events all lead to the same ticket (`R3`).
+
+use super::event::{Event, Person, What};
+use super::ids::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
+use super::window::Window;
+use crate::programme::{Ladder, Target, TierId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An issue as the desk knows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// GitHub's global issue id.
+    pub issue: IssueId,
+    /// Through which installation it is written to.
+    pub installation: InstallationId,
+    /// Where it is.
+    pub repo: RepoId,
+    /// `owner/name`, for people.
+    pub repo_name: String,
+    /// Whether the repository is private (`G3`).
+    pub private: bool,
+    /// The issue's number in its repository.
+    pub number: i64,
+    /// Written by people: data, never markup (`G8`).
+    pub title: String,
+    /// The issue's page.
+    pub url: String,
+    /// Who opened it; `None`: the account is gone.
+    pub author: Option<Person>,
+    /// Partners that the author was a member of, and whether the author was an agent, when it was opened (`W2`).
+    pub author_sides: Sides,
+    /// When it was opened (`Q1`).
+    pub created_at: Timestamp,
+    /// The latest view of the issue that the header was taken from.
+    pub seen_at: Timestamp,
+    /// The partner named in the opening text (`W5`, `W7`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+    /// First heard of by something else than its opening, so an earlier life of the desk may have commented on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found: bool,
+    /// What the desk decided.
+    pub standing: Standing,
+    /// What GitHub told, in the order of its arrival.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+    /// Steps at or before this instant have been dealt with (`E2`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stepped: Option<Timestamp>,
+    /// How often it has been charged; makes the ledger's keys unique (`Q4`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub charges: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// On whose side somebody stood at the time: kept with the fact, so that a later departure changes nothing (`S10`, `W4`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sides {
+    /// A support engineer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agent: bool,
+    /// Member of these partners, best choice first (`W5`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partners: Vec<PartnerId>,
+}
+
+/// Who somebody is on one ticket (`W4`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The author or another member of the ticket's partner.
+    Partner,
+    /// A support engineer.
+    Agent,
+    /// A `Bot` account.
+    Bot,
+    /// Somebody else.
+    Passerby,
+}
+
+/// One thing that GitHub told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who did it; `None`: the account is gone.
+    pub by: Option<Person>,
+    /// On whose side they stood then.
+    #[serde(default)]
+    pub sides: Sides,
+    /// What.
+    pub what: Told,
+}
+
+/// The kinds of fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// A comment.
+    Comment {
+        /// Which.
+        id: CommentId,
+        /// It says more than commands.
+        substance: bool,
+        /// `/for partner`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<String>,
+    },
+    /// The issue was closed.
+    Closed,
+    /// The issue was opened again.
+    Reopened,
+    /// The issue is no more, or no longer where it was (`S12`).
+    Gone,
+}
+
+/// What the desk decided about an issue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Standing {
+    /// Opened before its repository was first seen: no ticket until `/for` (`R2`).
+    Older,
+    /// Who the author is could not be found out yet (`W6`).
+    Checking {
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    /// The author is no member of any partner (`W6`).
+    Nobody,
+    /// The tier has no tickets (`Q3`).
+    NotIncluded {
+        /// Whose.
+        partner: PartnerId,
+        /// The tier without.
+        tier: TierId,
+    },
+    /// The subscription had ended or not begun (`Q9`).
+    NoSubscription {
+        /// Whose.
+        partner: PartnerId,
+        /// Which of the two, and since or from when.
+        why: Gap,
+    },
+    /// Over the allowance; admitted in order when a slot comes free (`Q5`).
+    Waiting(Waiting),
+    /// Left the queue uncharged (`Q10`).
+    Left {
+        /// Whose.
+        partner: PartnerId,
+        /// In force when it was opened.
+        tier: TierId,
+        /// How.
+        why: Departure,
+        /// When.
+        at: Timestamp,
+    },
+    /// Over the allowance and `over_quota = close`: the desk closed it, nothing queues (`Q5`).
+    TurnedAway(Waiting),
+    /// Counted and promised.
+    Admitted(Admission),
+}
+
+/// Why there is no subscription at an instant (`Q9`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gap {
+    /// It begins then.
+    NotBegun(Timestamp),
+    /// It ended then.
+    Ended(Timestamp),
+    /// None was ever recorded.
+    Never,
+}
+
+/// How a waiting ticket left the queue (`Q10`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Departure {
+    /// An agent answered it.
+    Answered,
+    /// Somebody closed it.
+    Closed,
+    /// The issue is no more where it was.
+    Gone,
+}
+
+/// A place in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Whose.
+    pub partner: PartnerId,
+    /// In force when last looked at.
+    pub tier: TierId,
+    /// The window that is full.
+    pub window: Window,
+    /// Tickets charged to it.
+    pub used: u32,
+    /// Its allowance.
+    pub limit: u32,
+    /// Tickets of the partner that come first.
+    pub ahead: u32,
+    /// When its turn comes if nothing else changes; `None`: no slot is promised (`Q3`).
+    pub opens: Option<Timestamp>,
+    /// Since when it stands in the queue: when it was opened, or opened again.
+    pub since: Timestamp,
+}
+
+/// A ticket that was counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Admission {
+    /// Whose.
+    pub partner: PartnerId,
+    /// In force at the admission (`W2`, `Q8`).
+    pub tier: TierId,
+    /// The clock's start: the opening, or the admission of one that waited (`S1`).
+    pub at: Timestamp,
+    /// It had to wait first (`Q5`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waited: bool,
+    /// What was charged; `None`: admitted over the allowance without a promise.
+    pub charge: Option<Charge>,
+    /// The promise as it was given; `None`: without one. Later edits of the programme do not touch it (`S5`).
+    pub promise: Option<Promise>,
+    /// Why this partner (`W5`).
+    pub chosen: Choice,
+}
+
+/// The unit that a ticket used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// The ledger's key of it (`Q4`).
+    pub key: String,
+    /// The window; `None`: the tier is unlimited.
+    pub window: Option<Window>,
+    /// Which ticket of the window this was.
+    pub used: u32,
+    /// The window's allowance; `None`: unlimited.
+    pub limit: Option<u32>,
+}
+
+/// A response promise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Promise {
+    /// Answer within this long.
+    pub target: Target,
+    /// The ladder in force when the cycle started (`E2`).
+    pub ladder: Ladder,
+}
+
+/// Why a ticket counts for this partner and not for another (`W5`, `W7`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// The author's only one.
+    Only,
+    /// Named in the issue.
+    Named,
+    /// Marked primary.
+    Primary,
+    /// Of the highest tier.
+    HighestTier,
+    /// An agent named it.
+    ByAgent,
+}
+
+impl Ticket {
+    /// A ticket as an event first shows it, undecided.
+    #[must_use]
+    pub fn first_seen(event: &Event, sides: Sides) -> Self {
+        let issue = &event.issue;
+        Self {
+            issue: issue.id,
+            installation: event.installation,
+            repo: event.repo.id,
+            repo_name: event.repo.full_name.clone(),
+            private: event.repo.private,
+            number: issue.number,
+            title: issue.title.clone(),
+            url: issue.url.clone(),
+            author: issue.author.clone(),
+            author_sides: sides,
+            created_at: issue.created_at,
+            seen_at: issue.updated_at,
+            claim: issue.claim.clone(),
+            found: event.what != What::Opened,
+            standing: Standing::Older,
+            facts: Vec::new(),
+            stepped: None,
+            charges: 0,
+        }
+    }
+
+    /// Takes over names that may have changed, from a view that is not older than the last (`R3`).
+    pub fn refresh(&mut self, event: &Event) {
+        if event.issue.updated_at < self.seen_at {
+            return;
+        }
+        self.seen_at = event.issue.updated_at;
+        self.installation = event.installation;
+        self.repo_name.clone_from(&event.repo.full_name);
+        self.private = event.repo.private;
+        self.title.clone_from(&event.issue.title);
+        self.url.clone_from(&event.issue.url);
+    }
+
+    /// Adds a fact unless it is known already; says whether it was new.
+    pub fn learn(&mut self, fact: Fact) -> bool {
+        let known = self.facts.iter().any(|other| match (&other.what, &fact.what) {
+            (Told::Comment { id: a, .. }, Told::Comment { id: b, .. }) => a == b,
+            (Told::Gone, Told::Gone) => true,
+            (a, b) => a == b && other.at == fact.at,
+        });
+        if !known {
+            self.facts.push(fact);
+        }
+        !known
+    }
+
+    /// The partner this counts for, if any.
+    #[must_use]
+    pub const fn partner(&self) -> Option<&PartnerId> {
+        match &self.standing {
+            Standing::Older | Standing::Checking { .. } | Standing::Nobody => None,
+            Standing::NotIncluded { partner, .. } | Standing::NoSubscription { partner, .. } | Standing::Left { partner, .. } => {
+                Some(partner)
+            }
+            Standing::Waiting(waiting) | Standing::TurnedAway(waiting) => Some(&waiting.partner),
+            Standing::Admitted(admission) => Some(&admission.partner),
+        }
+    }
+
+    /// The tier this counts under, if any.
+    #[must_use]
+    pub const fn tier(&self) -> Option<&TierId> {
+        match &self.standing {
+            Standing::Older | Standing::Checking { .. } | Standing::Nobody | Standing::NoSubscription { .. } => None,
+            Standing::NotIncluded { tier, .. } | Standing::Left { tier, .. } => Some(tier),
+            Standing::Waiting(waiting) | Standing::TurnedAway(waiting) => Some(&waiting.tier),
+            Standing::Admitted(admission) => Some(&admission.tier),
+        }
+    }
+
+    /// Who somebody is on this ticket (`W4`).
+    #[must_use]
+    pub fn role(&self, fact: &Fact) -> Role {
+        let Some(person) = &fact.by else { return Role::Passerby };
+        if person.bot {
+            return Role::Bot;
+        }
+        if self.partner().is_some_and(|partner| fact.sides.partners.contains(partner)) {
+            return Role::Partner;
+        }
+        if fact.sides.agent {
+            return Role::Agent;
+        }
+        if self.is_author(person.id) { Role::Partner } else { Role::Passerby }
+    }
+
+    /// Whether `user` opened it.
+    #[must_use]
+    pub fn is_author(&self, user: UserId) -> bool {
+        self.author.as_ref().is_some_and(|author| author.id == user)
+    }
+
+    /// Whether the issue is open, as far as the facts tell.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let last = |told: &Told| self.facts.iter().filter(|fact| fact.what == *told).map(|fact| fact.at).max();
+        match (last(&Told::Closed), last(&Told::Reopened)) {
+            (Some(closed), Some(reopened)) => reopened >= closed,
+            (closed, _) => closed.is_none(),
+        }
+    }
+
+    /// Whether the issue is no more where it was (`S12`).
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.facts.iter().any(|fact| fact.what == Told::Gone)
+    }
+
+    /// A word for the standing, as the database indexes it.
+    #[must_use]
+    pub const fn standing_word(&self) -> &'static str {
+        match self.standing {
+            Standing::Older => "older",
+            Standing::Checking { .. } => "checking",
+            Standing::Nobody => "nobody",
+            Standing::NotIncluded { .. } => "not_included",
+            Standing::NoSubscription { .. } => "no_subscription",
+            Standing::Waiting(_) => "waiting",
+            Standing::Left { .. } => "left",
+            Standing::TurnedAway(_) => "turned_away",
+            Standing::Admitted(_) => "admitted",
+        }
+    }
+}
