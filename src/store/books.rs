@@ -1,0 +1,453 @@
+//! Loading a [`Book`] for the rules, and saving what they changed.
+
+use super::sql::sql;
+use super::{Arg, Outgoing, Result, Row, Tx, to_json};
+use crate::domain::book::{Agents, Book};
+use crate::domain::event::Repo;
+use crate::domain::partner::{Membership, Partner};
+use crate::domain::quota::{Entry, EntryKind};
+use crate::domain::ticket::{Standing, Ticket, Told};
+use crate::domain::{DeliveryId, InstallationId, IssueId, PartnerId, RepoId, UserId};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a batch of events touches.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// Issues.
+    pub issues: BTreeSet<IssueId>,
+    /// People, by id and by the login that they show at present.
+    pub people: BTreeMap<UserId, String>,
+    /// Partners as texts name them.
+    pub claims: BTreeSet<String>,
+    /// Partners by id.
+    pub partners: BTreeSet<PartnerId>,
+    /// Repositories.
+    pub repos: BTreeSet<RepoId>,
+    /// Instants at which an allowance may be asked for.
+    pub instants: BTreeSet<Timestamp>,
+}
+
+/// A book with what saving it needs to remember.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// For the rules.
+    pub book: Book,
+    /// Places of [`Book::members`] in the database.
+    member_ids: Vec<i64>,
+    known_repos: BTreeMap<RepoId, (String, bool, InstallationId)>,
+}
+
+#[derive(Serialize)]
+struct TicketRow<'a> {
+    issue_id: i64,
+    installation_id: i64,
+    repo_id: i64,
+    number: i64,
+    partner_id: Option<&'a str>,
+    standing: &'static str,
+    created_ms: i64,
+    next_at_ms: Option<i64>,
+    dirty: i64,
+    doc: String,
+}
+
+impl Tx {
+    /// Notes deliveries; gives back those that were not known yet (`R1`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn note_deliveries(&mut self, ids: &BTreeSet<DeliveryId>, now: Timestamp) -> Result<BTreeSet<DeliveryId>> {
+        #[derive(Serialize)]
+        struct Delivery<'a> {
+            id: &'a DeliveryId,
+        }
+        let rows: Vec<_> = ids.iter().map(|id| Delivery { id }).collect();
+        let statement = sql!(
+            "INSERT INTO deliveries (id, received_ms) SELECT id, $2 FROM {rows $1: id TEXT} WHERE true
+             ON CONFLICT (id) DO NOTHING RETURNING id"
+        );
+        let rows = self.rows(statement, [to_json(&rows)?.into(), now.as_millisecond().into()]).await?;
+        rows.iter().map(|row| Ok(DeliveryId(row.text("id")?))).collect()
+    }
+
+    /// Loads everything that the rules may look at for these needs. `ledger_since` says from when on the ledger is needed for
+    /// an allowance at an instant.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn load(&mut self, mut needs: Needs, ledger_since: &(dyn Fn(Timestamp) -> Timestamp + Sync)) -> Result<Loaded> {
+        let mut loaded = Loaded::default();
+        let tickets = sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}");
+        let book = &mut loaded.book;
+        for row in self.rows(tickets, [to_json(&needs.issues)?.into()]).await? {
+            let ticket: Ticket = row.json("doc")?;
+            needs.add(&ticket);
+            book.tickets.insert(ticket.issue, ticket);
+        }
+        book.agents = self.agents().await?;
+        loaded.member_ids = self.members(&mut needs, &mut book.members).await?;
+        self.partners(&needs, &mut book.partners).await?;
+
+        let queues = sql!("SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {in texts $1}");
+        let partners = to_json(&book.partners.keys().collect::<Vec<_>>())?;
+        for row in self.rows(queues, [partners.clone().into()]).await? {
+            let ticket: Ticket = row.json("doc")?;
+            if let Standing::Waiting(waiting) = &ticket.standing {
+                needs.instants.insert(waiting.since);
+            }
+            needs.repos.insert(ticket.repo);
+            book.tickets.insert(ticket.issue, ticket);
+        }
+        if let Some(earliest) = needs.instants.first() {
+            let ledger = sql!(
+                "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason FROM ledger
+                 WHERE partner_id {in texts $1} AND at_ms >= $2 ORDER BY partner_id, at_ms, key"
+            );
+            let since = ledger_since(*earliest).as_millisecond();
+            for row in self.rows(ledger, [partners.into(), since.into()]).await? {
+                let entry = entry(&row)?;
+                book.ledger.entry(entry.partner.clone()).or_default().push(entry);
+            }
+        }
+        let repos = sql!("SELECT id, first_seen_ms, full_name, private, installation_id FROM repositories WHERE id {in ints $1}");
+        for row in self.rows(repos, [to_json(&needs.repos)?.into()]).await? {
+            let id = RepoId(row.int("id")?);
+            book.first_seen.insert(id, row.instant("first_seen_ms")?);
+            let known = (row.text("full_name")?, row.flag("private")?, InstallationId(row.int("installation_id")?));
+            loaded.known_repos.insert(id, known);
+        }
+        Ok(loaded)
+    }
+
+    async fn agents(&mut self) -> Result<Agents> {
+        let mut agents = Agents::default();
+        for row in self.rows(sql!("SELECT login_key, user_id FROM agents"), []).await? {
+            match row.maybe_int("user_id")? {
+                Some(id) => agents.ids.insert(UserId(id)),
+                None => agents.unbound.insert(row.text("login_key")?),
+            };
+        }
+        Ok(agents)
+    }
+
+    async fn members(&mut self, needs: &mut Needs, members: &mut Vec<Membership>) -> Result<Vec<i64>> {
+        let statement = sql!(
+            "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
+             WHERE user_id {in ints $1} OR (user_id IS NULL AND (lookup_failed = 1 OR login_key {in texts $2})) ORDER BY id"
+        );
+        let users: Vec<_> = needs.people.keys().collect();
+        let logins: Vec<_> = needs.people.values().map(|login| login.to_ascii_lowercase()).collect();
+        let mut ids = Vec::new();
+        for row in self.rows(statement, [to_json(&users)?.into(), to_json(&logins)?.into()]).await? {
+            let member = membership(&row)?;
+            needs.partners.insert(member.partner.clone());
+            ids.push(row.int("id")?);
+            members.push(member);
+        }
+        Ok(ids)
+    }
+
+    async fn partners(&mut self, needs: &Needs, partners: &mut BTreeMap<PartnerId, Partner>) -> Result<()> {
+        let statement = sql!("SELECT id, name, time_zone, tiers FROM partners WHERE id {in texts $1} OR name_key {in texts $2}");
+        let claims: Vec<_> = needs.claims.iter().map(|claim| claim.trim().to_lowercase()).collect();
+        let ids: Vec<_> = needs.partners.iter().map(PartnerId::as_str).chain(claims.iter().map(String::as_str)).collect();
+        for row in self.rows(statement, [to_json(&ids)?.into(), to_json(&claims)?.into()]).await? {
+            let partner = partner(&row)?;
+            partners.insert(partner.id.clone(), partner);
+        }
+        Ok(())
+    }
+
+    /// Saves what the rules changed. `wakes` gives the next instant of a ticket, `shows` whether GitHub may have to be told.
+    ///
+    /// # Errors
+    /// The database fails, or a charge stands in the ledger already (`Q4`); then nothing is saved.
+    pub async fn save(
+        &mut self,
+        loaded: &Loaded,
+        wakes: &(dyn Fn(&Ticket) -> Option<Timestamp> + Sync),
+        shows: &(dyn Fn(&Ticket) -> bool + Sync),
+    ) -> Result<()> {
+        let book = &loaded.book;
+        let tickets = book.changes.tickets.iter().filter_map(|id| book.tickets.get(id));
+        let rows = tickets.map(|ticket| ticket_row(ticket, wakes(ticket), shows(ticket))).collect::<Result<Vec<_>>>()?;
+        self.save_tickets(&rows).await?;
+        self.save_entries(&book.changes.entries).await?;
+        self.save_log(loaded).await?;
+        self.save_people(loaded).await
+    }
+
+    async fn save_tickets(&mut self, rows: &[TicketRow<'_>]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let statement = sql!(
+            "INSERT INTO tickets (issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms,
+                                  version, published, publish_at_ms, attempts, doc)
+             SELECT issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms,
+                    1, CASE WHEN dirty = 1 THEN 0 ELSE 1 END, 0, 0, doc
+             FROM {rows $1: issue_id BIGINT, installation_id BIGINT, repo_id BIGINT, number BIGINT, partner_id TEXT,
+                   standing TEXT, created_ms BIGINT, next_at_ms BIGINT, dirty BIGINT, doc TEXT} WHERE true
+             ON CONFLICT (issue_id) DO UPDATE SET
+                 installation_id = excluded.installation_id, repo_id = excluded.repo_id, number = excluded.number,
+                 partner_id = excluded.partner_id, standing = excluded.standing, next_at_ms = excluded.next_at_ms,
+                 doc = excluded.doc, version = tickets.version + 1,
+                 published = CASE WHEN excluded.published = 1 AND tickets.applied IS NULL
+                                  THEN tickets.version + 1 ELSE tickets.published END"
+        );
+        self.run(statement, [to_json(&rows)?.into()]).await?;
+        Ok(())
+    }
+
+    async fn save_entries(&mut self, entries: &[Entry]) -> Result<()> {
+        #[derive(Serialize)]
+        struct EntryRow<'a> {
+            key: &'a str,
+            partner_id: &'a PartnerId,
+            issue_id: i64,
+            kind: EntryKind,
+            at_ms: i64,
+            recorded_ms: i64,
+            actor: &'a str,
+            reason: &'a str,
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let rows = entries.iter().map(|entry| EntryRow {
+            key: &entry.key,
+            partner_id: &entry.partner,
+            issue_id: entry.issue.0,
+            kind: entry.kind,
+            at_ms: entry.at.as_millisecond(),
+            recorded_ms: entry.recorded_at.as_millisecond(),
+            actor: &entry.actor,
+            reason: &entry.reason,
+        });
+        let statement = sql!(
+            "INSERT INTO ledger (key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason)
+             SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason
+             FROM {rows $1: key TEXT, partner_id TEXT, issue_id BIGINT, kind TEXT, at_ms BIGINT, recorded_ms BIGINT,
+                   actor TEXT, reason TEXT} WHERE true"
+        );
+        self.run(statement, [to_json(&rows.collect::<Vec<_>>())?.into()]).await?;
+        Ok(())
+    }
+
+    async fn save_log(&mut self, loaded: &Loaded) -> Result<()> {
+        #[derive(Serialize)]
+        struct LogRow<'a> {
+            issue_id: i64,
+            at_ms: i64,
+            rule: &'static str,
+            text: &'a str,
+        }
+        let log = &loaded.book.changes.log;
+        if log.is_empty() {
+            return Ok(());
+        }
+        let rows =
+            log.iter().map(|line| LogRow { issue_id: line.issue.0, at_ms: line.at.as_millisecond(), rule: line.rule, text: &line.text });
+        let statement = sql!(
+            "INSERT INTO ticket_log (issue_id, at_ms, rule, text) SELECT issue_id, at_ms, rule, text
+             FROM {rows $1: issue_id BIGINT, at_ms BIGINT, rule TEXT, text TEXT} WHERE true"
+        );
+        self.run(statement, [to_json(&rows.collect::<Vec<_>>())?.into()]).await?;
+        Ok(())
+    }
+
+    /// Bindings to ids happen once a person: rare enough for a statement each.
+    async fn save_people(&mut self, loaded: &Loaded) -> Result<()> {
+        for place in &loaded.book.changes.members {
+            let (Some(member), Some(id)) = (loaded.book.members.get(*place), loaded.member_ids.get(*place)) else { continue };
+            let statement = sql!("UPDATE members SET user_id = $2, login = $3, login_key = $4, lookup_failed = $5 WHERE id = $1");
+            let args = [
+                (*id).into(),
+                member.user.map(|user| user.0).into(),
+                member.login.as_str().into(),
+                member.login.to_ascii_lowercase().into(),
+                i64::from(member.lookup_failed).into(),
+            ];
+            self.run(statement, args).await?;
+        }
+        for (login, user) in &loaded.book.changes.agents {
+            self.run(sql!("UPDATE agents SET user_id = $2 WHERE login_key = $1"), [login.as_str().into(), user.0.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers repositories that are new, or were renamed, moved or made public since (`S12`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn save_repos(&mut self, loaded: &Loaded, seen: &BTreeMap<RepoId, (Repo, InstallationId)>) -> Result<()> {
+        for (id, (repo, installation)) in seen {
+            let present = (repo.full_name.clone(), repo.private, *installation);
+            if loaded.known_repos.get(id) == Some(&present) {
+                continue;
+            }
+            let Some(first_seen) = loaded.book.first_seen.get(id) else { continue };
+            self.see_repo(repo, *installation, *first_seen).await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers one repository; when it was first seen stays.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn see_repo(&mut self, repo: &Repo, installation: InstallationId, first_seen: Timestamp) -> Result<()> {
+        let statement = sql!(
+            "INSERT INTO repositories (id, installation_id, full_name, private, first_seen_ms) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (id) DO UPDATE SET installation_id = excluded.installation_id, full_name = excluded.full_name,
+                 private = excluded.private"
+        );
+        let args: [Arg; 5] = [
+            repo.id.0.into(),
+            installation.0.into(),
+            repo.full_name.as_str().into(),
+            i64::from(repo.private).into(),
+            first_seen.as_millisecond().into(),
+        ];
+        self.run(statement, args).await?;
+        Ok(())
+    }
+
+    /// Puts pings into the outbox; one that stands there already stays as it is (`E2`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn send_later(&mut self, pings: &[Outgoing]) -> Result<()> {
+        if pings.is_empty() {
+            return Ok(());
+        }
+        let statement = sql!(
+            "INSERT INTO outbox (key, channel, issue_id, cycle, body, created_ms, confirmed_ms, not_before_ms, lease_ms, attempts, state, note)
+             SELECT key, channel, issue_id, cycle, body, created_ms, confirmed_ms, 0, 0, 0, 'pending', ''
+             FROM {rows $1: key TEXT, channel TEXT, issue_id BIGINT, cycle BIGINT, body TEXT, created_ms BIGINT,
+                   confirmed_ms BIGINT} WHERE true
+             ON CONFLICT (key) DO NOTHING"
+        );
+        self.run(statement, [to_json(&pings)?.into()]).await?;
+        Ok(())
+    }
+
+    /// Tickets that time asks for, the longest overdue first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn due_tickets(&mut self, now: Timestamp, most: i64) -> Result<Vec<Ticket>> {
+        let statement = sql!("SELECT doc FROM tickets WHERE next_at_ms <= $1 ORDER BY next_at_ms LIMIT $2");
+        let rows = self.rows(statement, [now.as_millisecond().into(), most.into()]).await?;
+        rows.iter().map(|row| row.json("doc")).collect()
+    }
+
+    /// Sets when a ticket is looked at next, for one whose look changed nothing else.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn set_next_at(&mut self, issue: IssueId, at: Option<Timestamp>) -> Result<()> {
+        let args = [issue.0.into(), at.map(Timestamp::as_millisecond).into()];
+        self.run(sql!("UPDATE tickets SET next_at_ms = $2 WHERE issue_id = $1"), args).await?;
+        Ok(())
+    }
+
+    /// The earliest instant at which any ticket needs the desk.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn next_at(&mut self) -> Result<Option<Timestamp>> {
+        let rows = self.rows(sql!("SELECT min(next_at_ms) AS at_ms FROM tickets WHERE next_at_ms IS NOT NULL"), []).await?;
+        rows.first().map_or(Ok(None), |row| row.maybe_instant("at_ms"))
+    }
+
+    /// Tickets by their issues, those that there are.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn tickets(&mut self, issues: &[IssueId]) -> Result<Vec<Ticket>> {
+        let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}"), [to_json(&issues)?.into()]).await?;
+        rows.iter().map(|row| row.json("doc")).collect()
+    }
+
+    /// One ticket.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn ticket(&mut self, issue: IssueId) -> Result<Option<Ticket>> {
+        let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id = $1"), [issue.0.into()]).await?;
+        rows.first().map(|row| row.json("doc")).transpose()
+    }
+}
+
+impl Needs {
+    fn add(&mut self, ticket: &Ticket) {
+        self.repos.insert(ticket.repo);
+        self.partners.extend(ticket.partner().cloned());
+        self.claims.extend(ticket.claim.clone());
+        self.instants.insert(ticket.created_at);
+        if let Some(author) = &ticket.author {
+            self.people.entry(author.id).or_insert_with(|| author.login.clone());
+        }
+        for fact in &ticket.facts {
+            if let Told::Comment { claim: Some(claim), .. } = &fact.what {
+                self.claims.insert(claim.clone());
+            }
+        }
+    }
+}
+
+fn ticket_row(ticket: &Ticket, next_at: Option<Timestamp>, dirty: bool) -> Result<TicketRow<'_>> {
+    Ok(TicketRow {
+        issue_id: ticket.issue.0,
+        installation_id: ticket.installation.0,
+        repo_id: ticket.repo.0,
+        number: ticket.number,
+        partner_id: ticket.partner().map(PartnerId::as_str),
+        standing: ticket.standing_word(),
+        created_ms: ticket.created_at.as_millisecond(),
+        next_at_ms: next_at.map(Timestamp::as_millisecond),
+        dirty: i64::from(dirty),
+        doc: to_json(ticket)?,
+    })
+}
+
+pub(super) fn partner(row: &Row) -> Result<Partner> {
+    Ok(Partner { id: partner_id(row, "id")?, name: row.text("name")?, time_zone: row.maybe_text("time_zone")?, tiers: row.json("tiers")? })
+}
+
+pub(super) fn partner_id(row: &Row, column: &'static str) -> Result<PartnerId> {
+    PartnerId::new(&row.text(column)?).map_err(|error| super::StoreError::Unreadable { what: column, why: error.to_string() })
+}
+
+pub(super) fn membership(row: &Row) -> Result<Membership> {
+    Ok(Membership {
+        partner: partner_id(row, "partner_id")?,
+        user: row.maybe_int("user_id")?.map(UserId),
+        login: row.text("login")?,
+        from: row.maybe_instant("from_ms")?,
+        until: row.maybe_instant("until_ms")?,
+        primary: row.flag("is_primary")?,
+        lookup_failed: row.flag("lookup_failed")?,
+    })
+}
+
+pub(super) fn entry(row: &Row) -> Result<Entry> {
+    let kind = match row.text("kind")?.as_str() {
+        "charge" => EntryKind::Charge,
+        "refund" => EntryKind::Refund,
+        other => return Err(super::StoreError::Unreadable { what: "ledger.kind", why: other.to_owned() }),
+    };
+    Ok(Entry {
+        key: row.text("key")?,
+        partner: partner_id(row, "partner_id")?,
+        issue: IssueId(row.int("issue_id")?),
+        kind,
+        at: row.instant("at_ms")?,
+        recorded_at: row.instant("recorded_ms")?,
+        actor: row.text("actor")?,
+        reason: row.text("reason")?,
+    })
+}

@@ -1,0 +1,345 @@
+//! The database: SQLite or PostgreSQL behind one set of functions and one SQL text.
+//!
+//! Every column is a 64-bit integer or text, so a row reads alike from both. Writing is one transaction at a time, on SQLite
+//! by its one writer and on PostgreSQL by an advisory lock: what the rules read cannot change under them (`Q4`).
+
+mod admin;
+mod books;
+mod outbox;
+mod publish;
+mod sql;
+
+pub use admin::{AuditLine, MemberRow, RepoRow};
+pub use books::{Loaded, Needs};
+pub use outbox::{Outgoing, PendingPing};
+pub use publish::{Applied, AppliedComment, Claim};
+
+use jiff::Timestamp;
+use sql::Statement;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, PgPool, Postgres, Row as _, SqlStr, Sqlite, SqlitePool, Transaction};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+/// A failure of the database, with what was being done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database said no, or did not answer.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("database migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// `DATABASE_URL` is of no kind that the desk knows.
+    #[error("DATABASE_URL: `{0}` is neither `sqlite://FILE` nor `postgres://…`")]
+    Url(String),
+    /// Something stored does not read back.
+    #[error("stored {what} does not read back: {why}")]
+    Unreadable {
+        /// Table and column.
+        what: &'static str,
+        /// The reader's reason.
+        why: String,
+    },
+}
+
+/// What a store function gives.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The open database.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// One machine.
+    Sqlite {
+        /// One connection: one writer at a time.
+        writer: SqlitePool,
+        /// Cannot write.
+        reader: SqlitePool,
+    },
+    /// Any number of instances.
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it never was.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A value for a placeholder.
+#[derive(Debug, Clone)]
+pub(crate) enum Arg {
+    Int(i64),
+    MaybeInt(Option<i64>),
+    Text(String),
+    MaybeText(Option<String>),
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<Option<i64>> for Arg {
+    fn from(value: Option<i64>) -> Self {
+        Self::MaybeInt(value)
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Arg {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<Option<String>> for Arg {
+    fn from(value: Option<String>) -> Self {
+        Self::MaybeText(value)
+    }
+}
+
+/// A row of either database.
+#[derive(Debug)]
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+macro_rules! column {
+    ($row:expr, $name:expr) => {
+        match $row {
+            Row::Sqlite(row) => row.try_get($name),
+            Row::Postgres(row) => row.try_get($name),
+        }
+    };
+}
+
+impl Row {
+    pub(crate) fn int(&self, name: &str) -> Result<i64> {
+        Ok(column!(self, name)?)
+    }
+
+    pub(crate) fn maybe_int(&self, name: &str) -> Result<Option<i64>> {
+        Ok(column!(self, name)?)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Result<String> {
+        Ok(column!(self, name)?)
+    }
+
+    pub(crate) fn maybe_text(&self, name: &str) -> Result<Option<String>> {
+        Ok(column!(self, name)?)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+        Ok(self.int(name)? != 0)
+    }
+
+    pub(crate) fn instant(&self, name: &str) -> Result<Timestamp> {
+        instant(self.int(name)?)
+    }
+
+    pub(crate) fn maybe_instant(&self, name: &str) -> Result<Option<Timestamp>> {
+        self.maybe_int(name)?.map(instant).transpose()
+    }
+
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, name: &'static str) -> Result<T> {
+        serde_json::from_str(&self.text(name)?).map_err(|error| StoreError::Unreadable { what: name, why: error.to_string() })
+    }
+}
+
+fn instant(ms: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(ms).map_err(|error| StoreError::Unreadable { what: "instant", why: error.to_string() })
+}
+
+/// JSON for a column or a batch of rows. What the desk serialises are its own plain types, which cannot fail.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Unreadable { what: "value to store", why: error.to_string() })
+}
+
+/// Migrations as the binary carries them. `sqlx::migrate!` would do it, at the price of building both drivers a second time for
+/// the compiler's side.
+fn migrations(files: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    };
+    Migrator::with_migrations(files.iter().map(migration).collect())
+}
+
+/// The one lock of writers on PostgreSQL; any number, as long as it stays the same.
+const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(7_302_026)";
+
+impl Store {
+    /// Opens the database that a URL names, creating and migrating it.
+    ///
+    /// # Errors
+    /// A URL of another kind; a database that cannot be opened or migrated.
+    pub async fn open(url: &str) -> Result<Self> {
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::open_postgres(url).await
+        } else {
+            // Only the scheme: the rest may hold a password.
+            let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
+            Err(StoreError::Url(format!("{scheme}://…")))
+        }
+    }
+
+    async fn open_sqlite(url: &str) -> Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A webhook is acknowledged after the commit and GitHub never sends it again by itself.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("cache_size", "-16384")
+            .disable_statement_logging();
+        let writer = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
+        migrations(&[(1, "desk", include_str!("../../migrations/sqlite/0001_desk.sql"))]).run(&writer).await?;
+        let reader = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
+        let reader = reader.connect_lazy_with(options.read_only(true));
+        Ok(Self::Sqlite { writer, reader })
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)?
+            // A process that is stopped in the middle of a transaction must not hold the writers' lock for ever.
+            .options([("idle_in_transaction_session_timeout", "10s"), ("lock_timeout", "20s")])
+            .application_name("partner-desk")
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
+        migrations(&[(1, "desk", include_str!("../../migrations/postgres/0001_desk.sql"))]).run(&pool).await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Begins to write, when nobody else does.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or other writers take too long.
+    pub async fn write(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                sqlx::query(WRITER_LOCK).execute(&mut *tx).await?;
+                Ok(Tx::Postgres(tx))
+            }
+        }
+    }
+
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn read(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(reader.begin().await?)),
+            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+        }
+    }
+
+    /// Whether the database can be written to.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn ping(&self) -> Result<()> {
+        match self {
+            // The write lock without a write: a database that became read-only, or whose disk is gone, says so here.
+            Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?,
+            Self::Postgres(pool) => drop(sqlx::query("SELECT 1").execute(pool).await?),
+        }
+        Ok(())
+    }
+
+    /// Closes every connection, after what is running.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// What database this is, for the log: its kind and version.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn version(&self) -> Result<String> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => {
+                format!("SQLite {}", sqlx::query_scalar::<_, String>("SELECT sqlite_version()").fetch_one(writer).await?)
+            }
+            Self::Postgres(pool) => format!("PostgreSQL {}", sqlx::query_scalar::<_, String>("SHOW server_version").fetch_one(pool).await?),
+        })
+    }
+}
+
+macro_rules! bound {
+    ($statement:expr, $args:expr) => {{
+        let mut query = sqlx::query($statement);
+        for arg in $args {
+            query = match arg {
+                Arg::Int(value) => query.bind(value),
+                Arg::MaybeInt(value) => query.bind(value),
+                Arg::Text(value) => query.bind(value),
+                Arg::MaybeText(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+
+impl Tx {
+    /// Makes everything done in it true, on disk.
+    ///
+    /// # Errors
+    /// The database refuses; then nothing was done.
+    pub async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Undoes everything done in it.
+    ///
+    /// # Errors
+    /// The connection is gone; then it is undone as well.
+    pub async fn rollback(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn rows<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<Vec<Row>> {
+        Ok(match self {
+            Self::Sqlite(tx) => bound!(statement.sqlite(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Postgres(tx) => bound!(statement.postgres(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
+        })
+    }
+
+    pub(crate) async fn run<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<u64> {
+        Ok(match self {
+            Self::Sqlite(tx) => bound!(statement.sqlite(), args).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => bound!(statement.postgres(), args).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! What GitHub was last told of each ticket, and who is telling it at present.
+
+use super::sql::sql;
+use super::{Result, Tx, to_json};
+use crate::domain::ticket::Ticket;
+use crate::domain::{IssueId, RepoId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What was last applied of a ticket's projection (`G1`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Names of the labels put on.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Comments by their marker.
+    #[serde(default)]
+    pub comments: BTreeMap<String, AppliedComment>,
+    /// The desk closed the issue.
+    #[serde(default)]
+    pub closed: bool,
+}
+
+/// A comment that stands at GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedComment {
+    /// Which; `None`: its sending has begun, and whether it arrived is not known.
+    pub id: Option<i64>,
+    /// A digest of its text.
+    pub digest: String,
+}
+
+/// A ticket to be published by whoever holds this.
+#[derive(Debug)]
+pub struct Claim {
+    /// The ticket as it was when claimed.
+    pub ticket: Ticket,
+    /// The version that this is.
+    pub version: i64,
+    /// How often it was tried since it last succeeded, this time included; more than 1: an earlier try may have had effect.
+    pub attempts: i64,
+    /// What was last applied.
+    pub applied: Applied,
+}
+
+impl Tx {
+    /// Claims tickets whose version was not published yet, for `lease`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn claim_dirty(&mut self, now: Timestamp, lease: SignedDuration, most: i64) -> Result<Vec<Claim>> {
+        let statement = sql!(
+            "UPDATE tickets SET publish_at_ms = $2, attempts = attempts + 1
+             WHERE issue_id IN (SELECT issue_id FROM tickets WHERE version <> published AND publish_at_ms <= $1
+                                ORDER BY publish_at_ms, issue_id LIMIT $3{pg  FOR UPDATE SKIP LOCKED})
+             RETURNING doc, version, attempts, applied"
+        );
+        let until = now.saturating_add(lease).unwrap_or(now).as_millisecond();
+        let rows = self.rows(statement, [now.as_millisecond().into(), until.into(), most.into()]).await?;
+        let mut claims = Vec::with_capacity(rows.len());
+        for row in rows {
+            let applied = match row.maybe_text("applied")? {
+                Some(_) => row.json("applied")?,
+                None => Applied::default(),
+            };
+            claims.push(Claim { ticket: row.json("doc")?, version: row.int("version")?, attempts: row.int("attempts")?, applied });
+        }
+        claims.sort_by_key(|claim| (claim.ticket.created_at, claim.ticket.issue));
+        Ok(claims)
+    }
+
+    /// Whether anything waits to be published now or later; the earliest instant of it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn next_publish(&mut self) -> Result<Option<Timestamp>> {
+        let rows = self.rows(sql!("SELECT min(publish_at_ms) AS at_ms FROM tickets WHERE version <> published"), []).await?;
+        rows.first().map_or(Ok(None), |row| row.maybe_instant("at_ms"))
+    }
+
+    /// Records what was applied; a ticket that changed meanwhile stays to be published, at once.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn published(&mut self, issue: IssueId, version: i64, applied: &Applied) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET published = $2, applied = $3, attempts = 0, publish_at_ms = 0 WHERE issue_id = $1");
+        self.run(statement, [issue.0.into(), version.into(), to_json(applied)?.into()]).await?;
+        Ok(())
+    }
+
+    /// Records how far publishing got, and when it is tried again.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn publish_again(&mut self, issue: IssueId, applied: &Applied, at: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET applied = $2, publish_at_ms = $3 WHERE issue_id = $1");
+        self.run(statement, [issue.0.into(), to_json(applied)?.into(), at.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
+    /// Lets go of what a former life of this process held. For a database that only this process uses.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn release_claims(&mut self) -> Result<()> {
+        self.run(sql!("UPDATE tickets SET publish_at_ms = 0 WHERE version <> published"), []).await?;
+        self.run(sql!("UPDATE outbox SET lease_ms = 0 WHERE state = 'pending'"), []).await?;
+        Ok(())
+    }
+
+    /// The labels that a repository is known to have, in lower case, out of `names`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn known_labels(&mut self, repo: RepoId, names: &[String]) -> Result<Vec<String>> {
+        let statement = sql!("SELECT name_key FROM repo_labels WHERE repo_id = $1 AND name_key {in texts $2}");
+        let rows = self.rows(statement, [repo.0.into(), to_json(&names)?.into()]).await?;
+        rows.iter().map(|row| row.text("name_key")).collect()
+    }
+
+    /// Remembers that a repository has a label, and whether the desk created it: only those may it ever delete (`G2`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn label_exists(&mut self, repo: RepoId, name: &str, by_desk: bool) -> Result<()> {
+        let statement =
+            sql!("INSERT INTO repo_labels (repo_id, name_key, by_desk) VALUES ($1, $2, $3) ON CONFLICT (repo_id, name_key) DO NOTHING");
+        self.run(statement, [repo.0.into(), name.to_lowercase().into(), i64::from(by_desk).into()]).await?;
+        Ok(())
+    }
+}
