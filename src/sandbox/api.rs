@@ -1,0 +1,235 @@
+//! The door for the desk: takes a request, records it, lets a fault happen, asks who it is and hands it on.
+
+use super::answer::{Answer, Paging};
+use super::auth::{bearer, check_jwt};
+use super::faults::Fault;
+use super::line::{CuttableListener, Line};
+use super::record::RecordedRequest;
+use super::state::World;
+use super::{Inner, lock};
+use crate::domain::ids::{InstallationId, RepoId};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
+use std::sync::Arc;
+
+pub(super) async fn serve(listener: CuttableListener, inner: Arc<Inner>) {
+    let app = Router::new().fallback(receive).with_state(inner).into_make_service_with_connect_info::<Line>();
+    let _ = axum::serve(listener, app).await;
+}
+
+/// A request in the shape that the endpoints want it.
+pub(super) struct Ask {
+    pub method: Method,
+    /// The path's segments, percent-decoded.
+    pub segments: Vec<String>,
+    pub query: Vec<(String, String)>,
+    pub body: Value,
+    pub url: String,
+    authorization: Option<String>,
+}
+
+impl Ask {
+    pub(super) fn is_get(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.body.get(field).and_then(Value::as_str)
+    }
+
+    pub(super) fn paging(&self) -> Paging {
+        Paging::new(self.url.clone(), &self.query)
+    }
+
+    /// `?since=`, which GitHub takes for "at or after".
+    pub(super) fn since(&self) -> Option<jiff::Timestamp> {
+        self.query("since").and_then(|s| s.parse().ok())
+    }
+
+    /// Fields of the body that the sandbox would have to pass over in silence.
+    pub(super) fn other_fields(&self, known: &[&str]) -> Option<Answer> {
+        let unknown = self.body.as_object()?.keys().find(|key| !known.contains(&key.as_str()))?;
+        Some(Answer::beyond(format!("field `{unknown}` of {} {}", self.method, self.segments.join("/"))))
+    }
+}
+
+/// The text of a percent-encoded path segment. What is no valid encoding stands for itself.
+fn decoded(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while let Some(&byte) = bytes.get(i) {
+        let pair = bytes.get(i + 1..i + 3).and_then(|pair| hex::decode(pair).ok());
+        match pair.as_deref() {
+            Some([value]) if byte == b'%' => {
+                out.push(*value);
+                i += 3;
+            }
+            _ => {
+                out.push(byte);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo<Line>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, 4 << 20).await.unwrap_or_default();
+    let json = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&bytes) };
+    let path = parts.uri.path();
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|q| q.0).unwrap_or_default();
+    let segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(decoded).collect();
+    let header = |name| parts.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let record = RecordedRequest {
+        method: parts.method.clone(),
+        path: path.to_owned(),
+        query: query.clone(),
+        body: json.as_ref().ok().filter(|v| !v.is_null()).cloned(),
+        at: inner.clock.now(),
+        status: None,
+    };
+    let index = note(&inner, record);
+    let fault = inner.faults.meet(&parts.method, &segments);
+    let mut answer = match (&fault, json) {
+        (Some(Fault::DropBeforeEffect), _) => Answer::nothing(),
+        (Some(Fault::Status { status, body, .. }), _) => Answer::new(*status, body.clone()),
+        _ if header(header::USER_AGENT).is_none() => {
+            Answer::error(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header")
+        }
+        (_, Err(_)) => Answer::error(400, "Problems parsing JSON"),
+        (_, Ok(body)) => {
+            let ask = Ask {
+                method: parts.method.clone(),
+                segments,
+                query,
+                body,
+                url: format!("{}{path}", inner.base),
+                authorization: header(header::AUTHORIZATION).map(str::to_owned),
+            };
+            answer_to(&inner, &ask)
+        }
+    };
+    if let Some(what) = answer.beyond.take() {
+        lock(&inner.ledger).violations.push(format!("the sandbox cannot do this: {what}"));
+    }
+    match fault {
+        Some(Fault::DropBeforeEffect | Fault::DropAfterEffect) => line.cut(),
+        other => {
+            if let Some(record) = lock(&inner.ledger).requests.get_mut(index) {
+                record.status = Some(answer.status);
+            }
+            match other {
+                Some(Fault::Delay(by)) => tokio::time::sleep(by).await,
+                Some(Fault::Status { headers, .. }) => return respond(&inner, answer, &headers),
+                _ => {}
+            }
+        }
+    }
+    respond(&inner, answer, &[])
+}
+
+fn note(inner: &Inner, record: RecordedRequest) -> usize {
+    let wrong = inner.options.check.as_ref().and_then(|check| check(&record).err());
+    let mut ledger = lock(&inner.ledger);
+    ledger.violations.extend(wrong.map(|why| format!("{} {}: {why}", record.method, record.path)));
+    ledger.requests.push(record);
+    ledger.requests.len() - 1
+}
+
+fn respond(inner: &Inner, answer: Answer, more: &[(String, String)]) -> Response {
+    let body = if answer.body.is_null() { Body::empty() } else { Body::from(answer.body.to_string()) };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let now = inner.clock.now();
+    // GitHub's own clock, which the desk compares with its host's (`R7`).
+    let date = now.checked_add(*lock(&inner.skew)).unwrap_or(now).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let fixed = [
+        ("content-type", "application/json; charset=utf-8".to_owned()),
+        ("date", date),
+        ("x-github-media-type", "github.v3; format=json".to_owned()),
+        ("x-ratelimit-limit", "5000".to_owned()),
+        ("x-ratelimit-remaining", "4999".to_owned()),
+        ("x-ratelimit-used", "1".to_owned()),
+        ("x-ratelimit-reset", (now.as_second() + 3600).to_string()),
+        ("x-ratelimit-resource", "core".to_owned()),
+    ];
+    let own = fixed.into_iter().chain(answer.headers).map(|(k, v)| (k.to_owned(), v));
+    for (name, value) in own.chain(more.iter().cloned()) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// Asks who it is, then hands the request to its endpoint.
+fn answer_to(inner: &Inner, ask: &Ask) -> Answer {
+    let credentials = bearer(ask.authorization.as_deref());
+    let of_repository = matches!(ask.segments.as_slice(), [repos, _, _, last] if repos == "repos" && last == "installation");
+    if of_repository || ask.segments.first().is_some_and(|s| s == "app") {
+        return match check_jwt(credentials.unwrap_or_default(), &inner.options) {
+            Ok(()) => super::api_app::answer(inner, ask),
+            Err(why) => Answer::error(401, why),
+        };
+    }
+    let installation = credentials.and_then(|token| lock(&inner.tokens).installation(token, inner.clock.now()));
+    let Some(installation) = installation else { return Answer::error(401, "Bad credentials") };
+    let (answer, ..) = inner.act(false, |world| {
+        if world.installations.get(&installation).is_none_or(|i| i.suspended_at.is_some()) {
+            return Answer::error(403, "This installation has been suspended");
+        }
+        if let Some(refusal) = world.over_budget(installation, ask, inner.options.content_per_minute) {
+            return refusal;
+        }
+        let segments: Vec<&str> = ask.segments.iter().map(String::as_str).collect();
+        match segments.as_slice() {
+            ["repositories", id, rest @ ..] => {
+                let repo = id.parse().ok().map(RepoId).filter(|id| world.repos.contains_key(id));
+                in_repo(world, installation, repo, rest, ask)
+            }
+            ["repos", owner, name, rest @ ..] => {
+                let full_name = format!("{owner}/{name}");
+                let found = world.repo_named(&full_name).map(|r| (r.id, world.full_name(r)));
+                match found {
+                    Some((id, now)) if !now.eq_ignore_ascii_case(&full_name) => {
+                        let mut url = format!("{}/repositories/{id}", world.base);
+                        for part in rest {
+                            url.push('/');
+                            url.push_str(&super::render::segment(part));
+                        }
+                        Answer::moved(ask.is_get(), &url)
+                    }
+                    found => in_repo(world, installation, found.map(|(id, _)| id), rest, ask),
+                }
+            }
+            other => super::api_app::for_installation(world, installation, other, ask),
+        }
+    });
+    answer
+}
+
+fn in_repo(world: &mut World, installation: InstallationId, repo: Option<RepoId>, rest: &[&str], ask: &Ask) -> Answer {
+    let Some(repo) = repo.and_then(|id| world.repos.get(&id)) else { return Answer::not_found() };
+    let id = repo.id;
+    let foreign = world.installation_of(repo.owner).is_none_or(|i| i.id != installation);
+    match (foreign, repo.private) {
+        // What a token does not reach looks as if it were not there; what is public can be read.
+        (true, true) => return Answer::not_found(),
+        (true, false) if !ask.is_get() => return Answer::error(403, "Resource not accessible by integration"),
+        _ => {}
+    }
+    if repo.archived && !ask.is_get() {
+        return Answer::error(403, "Repository was archived so is read-only.");
+    }
+    super::api_issues::answer(world, id, rest, ask)
+}

@@ -1,0 +1,332 @@
+//! Endpoints about one repository: its labels, issues, comments, reactions and people.
+
+use super::answer::Answer;
+use super::api::Ask;
+use super::places::LabelChange;
+use super::state::{Fate, Issue, Repo, World};
+use crate::domain::ids::{CommentId, InstallationId, RepoId};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const LABEL_NAME_LIMIT: usize = 50;
+const LABEL_TEXT_LIMIT: usize = 100;
+const LABELS_PER_ISSUE: usize = 100;
+const BODY_LIMIT: usize = 65_536;
+
+pub(super) fn answer(world: &mut World, repo: RepoId, rest: &[&str], ask: &Ask) -> Answer {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => with_repo(world, repo, |world, repo| {
+            let mut full = world.repo_json(repo);
+            full["network_count"] = 0.into();
+            full["subscribers_count"] = 0.into();
+            Answer::ok(full)
+        }),
+        ("GET", ["collaborators", login, "permission"]) => with_repo(world, repo, |world, repo| permission(world, repo, login)),
+        (_, ["labels", ..]) => labels(world, repo, rest, ask),
+        ("GET", ["issues"]) => with_repo(world, repo, |world, repo| list(world, repo, ask)),
+        ("GET", ["issues", "comments"]) => with_repo(world, repo, |world, repo| all_comments(world, repo, ask)),
+        (_, ["issues", "comments", id, rest @ ..]) => match id.parse().ok().map(CommentId) {
+            Some(id) => one_comment(world, repo, id, rest, ask),
+            None => Answer::not_found(),
+        },
+        (_, ["issues", number, rest @ ..]) => match number.parse() {
+            Ok(number) => one_issue(world, repo, number, rest, ask),
+            Err(_) => Answer::not_found(),
+        },
+        (method, _) => Answer::beyond(format!("{method} {}", rest.join("/"))),
+    }
+}
+
+fn with_repo(world: &World, repo: RepoId, look: impl FnOnce(&World, &Repo) -> Answer) -> Answer {
+    world.repos.get(&repo).map_or_else(Answer::not_found, |repo| look(world, repo))
+}
+
+fn permission(world: &World, repo: &Repo, login: &str) -> Answer {
+    let Some(account) = world.account(login) else { return Answer::not_found() };
+    let role = World::role(repo, account.id);
+    // The older field knows four words only.
+    let legacy = match role {
+        "maintain" => "write",
+        "triage" => "read",
+        other => other,
+    };
+    let mut user = world.user_json(account.id);
+    user["role_name"] = role.into();
+    user["permissions"] = json!({
+        "admin": role == "admin", "maintain": matches!(role, "admin" | "maintain"), "push": matches!(role, "admin" | "maintain" | "write"),
+        "triage": matches!(role, "admin" | "maintain" | "write" | "triage"), "pull": role != "none",
+    });
+    Answer::ok(json!({ "permission": legacy, "role_name": role, "user": user }))
+}
+
+fn check_label(name: Option<&str>, text: Option<&str>) -> Result<(), Answer> {
+    let custom = |field: &str, message: &str| Err(Answer::invalid("Label", field, "custom", Some(message)));
+    match (name, text) {
+        (Some(name), _) if name.trim().is_empty() => Err(Answer::invalid("Label", "name", "missing_field", None)),
+        (Some(name), _) if name.chars().count() > LABEL_NAME_LIMIT => custom("name", "name is too long (maximum is 50 characters)"),
+        (_, Some(text)) if text.chars().count() > LABEL_TEXT_LIMIT => {
+            custom("description", "description is too long (maximum is 100 characters)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn color_of(ask: &Ask) -> Result<Option<&str>, Answer> {
+    match ask.text("color") {
+        Some(c) if c.len() != 6 || !c.chars().all(|c| c.is_ascii_hexdigit()) => Err(Answer::invalid("Label", "color", "invalid", None)),
+        color => Ok(color),
+    }
+}
+
+fn labels(world: &mut World, repo: RepoId, rest: &[&str], ask: &Ask) -> Answer {
+    let bot = world.bot;
+    let shown = |world: &World, id: i64| {
+        let at = world.repos.get(&repo)?;
+        Some(world.label_json(at, at.label_by_id(id)?))
+    };
+    let taken = |world: &World, name: &str| world.repos.get(&repo).is_some_and(|r| r.label(name).is_some());
+    match (ask.method.as_str(), rest) {
+        ("GET", ["labels"]) => {
+            with_repo(world, repo, |world, at| ask.paging().cut(at.labels.iter().map(|l| world.label_json(at, l)).collect(), |page| page))
+        }
+        ("GET", ["labels", name]) => with_repo(world, repo, |world, at| {
+            at.label(name).map_or_else(Answer::not_found, |label| Answer::ok(world.label_json(at, label)))
+        }),
+        ("POST", ["labels"]) => {
+            let Some(name) = ask.text("name") else { return Answer::invalid("Label", "name", "missing_field", None) };
+            let color = match check_label(Some(name), ask.text("description")).and_then(|()| color_of(ask)) {
+                Ok(color) => color.unwrap_or("ededed"),
+                Err(refusal) => return refusal,
+            };
+            if taken(world, name) {
+                return Answer::invalid("Label", "name", "already_exists", None);
+            }
+            match world.create_label(repo, bot, name, color, ask.text("description")) {
+                Ok(id) => Answer::created(shown(world, id).unwrap_or_default()),
+                Err(error) => error.into(),
+            }
+        }
+        ("PATCH", ["labels", name]) => {
+            let color = match check_label(ask.text("new_name"), ask.text("description")).and_then(|()| color_of(ask)) {
+                Ok(color) => color,
+                Err(refusal) => return refusal,
+            };
+            let new = LabelChange { name: ask.text("new_name"), color, description: ask.text("description") };
+            if new.name.is_some_and(|new| new.to_lowercase() != name.to_lowercase() && taken(world, new)) {
+                return Answer::invalid("Label", "name", "already_exists", None);
+            }
+            match world.edit_label(repo, bot, name, new) {
+                Ok(id) => Answer::ok(shown(world, id).unwrap_or_default()),
+                Err(error) => error.into(),
+            }
+        }
+        ("DELETE", ["labels", name]) => world.delete_label(repo, bot, name).map_or_else(Answer::from, |()| Answer::nothing()),
+        (method, _) => Answer::beyond(format!("{method} {}", rest.join("/"))),
+    }
+}
+
+fn list(world: &World, repo: &Repo, ask: &Ask) -> Answer {
+    let state = ask.query("state").unwrap_or("open");
+    let wanted = |i: &&Issue| {
+        i.fate == Fate::Here
+            && (state == "all" || i.state() == state)
+            && ask.since().is_none_or(|since| i.updated_at >= since)
+            && ask.query("creator").is_none_or(|login| world.login(i.user).eq_ignore_ascii_case(login))
+            && ask
+                .query("labels")
+                .is_none_or(|names| names.split(',').all(|name| repo.label(name.trim()).is_some_and(|l| i.labels.contains(&l.id))))
+    };
+    let mut issues: Vec<&Issue> = repo.issues.values().filter(wanted).collect();
+    match ask.query("sort") {
+        Some("updated") => issues.sort_by_key(|i| (i.updated_at, i.number)),
+        Some("comments") => issues.sort_by_key(|i| (i.comments.len(), i.number)),
+        _ => issues.sort_by_key(|i| (i.created_at, i.number)),
+    }
+    if ask.query("direction") != Some("asc") {
+        issues.reverse();
+    }
+    ask.paging().cut(issues.into_iter().map(|i| world.issue_json(repo, i)).collect(), |page| page)
+}
+
+fn all_comments(world: &World, repo: &Repo, ask: &Ask) -> Answer {
+    let here = repo.issues.values().filter(|i| i.fate == Fate::Here);
+    let mut all: Vec<_> = here.flat_map(|i| i.comments.iter().map(|c| (i.number, c))).collect();
+    all.retain(|(_, c)| ask.since().is_none_or(|since| c.updated_at >= since));
+    match ask.query("sort") {
+        Some("updated") => all.sort_by_key(|(_, c)| (c.updated_at, c.id)),
+        _ => all.sort_by_key(|(_, c)| (c.created_at, c.id)),
+    }
+    // Unlike issues, comments come oldest first; the direction counts only together with `sort`.
+    if ask.query("sort").is_some() && ask.query("direction") != Some("asc") {
+        all.reverse();
+    }
+    ask.paging().cut(all.into_iter().map(|(n, c)| world.comment_json(repo, n, c)).collect(), |page| page)
+}
+
+fn check_body(ask: &Ask) -> Result<&str, Answer> {
+    match ask.text("body") {
+        None => Err(Answer::invalid("IssueComment", "body", "missing_field", None)),
+        Some(body) if body.trim().is_empty() => Err(Answer::invalid("IssueComment", "data", "unprocessable", Some("Body can't be blank"))),
+        Some(body) if body.chars().count() > BODY_LIMIT => {
+            Err(Answer::invalid("IssueComment", "data", "unprocessable", Some("Body is too long (maximum is 65536 characters)")))
+        }
+        Some(body) => Ok(body),
+    }
+}
+
+fn one_comment(world: &mut World, repo: RepoId, id: CommentId, rest: &[&str], ask: &Ask) -> Answer {
+    let bot = world.bot;
+    let Some(number) = world.issue_of_comment(repo, id) else { return Answer::not_found() };
+    let shown = |world: &World| {
+        let (at, issue) = world.issue(repo, number)?;
+        Some(world.comment_json(at, number, issue.comments.iter().find(|c| c.id == id)?))
+    };
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => shown(world).map_or_else(Answer::not_found, Answer::ok),
+        ("PATCH", []) => match check_body(ask).and_then(|body| world.edit_comment(repo, id, bot, body).map_err(Answer::from)) {
+            Ok(_) => Answer::ok(shown(world).unwrap_or_default()),
+            Err(refusal) => refusal,
+        },
+        ("DELETE", []) => world.delete_comment(repo, id, bot).map_or_else(Answer::from, |_| Answer::nothing()),
+        (_, ["reactions"]) => reactions(world, repo, number, Some(id), ask),
+        (method, _) => Answer::beyond(format!("{method} of {} on a comment", rest.join("/"))),
+    }
+}
+
+fn reactions(world: &mut World, repo: RepoId, number: u64, comment: Option<CommentId>, ask: &Ask) -> Answer {
+    const KNOWN: [&str; 8] = ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
+    let bot = world.bot;
+    match (ask.method.as_str(), ask.text("content")) {
+        ("GET", _) => {
+            let Some((_, issue)) = world.issue(repo, number) else { return Answer::not_found() };
+            let of_comment = comment.and_then(|id| issue.comments.iter().find(|c| c.id == id)).map(|c| &c.reactions);
+            let list = of_comment.unwrap_or(&issue.reactions).iter();
+            let wanted = list.filter(|r| ask.query("content").is_none_or(|content| r.content == content));
+            ask.paging().cut(wanted.map(|r| world.reaction_json(r)).collect(), |page| page)
+        }
+        ("POST", Some(content)) if KNOWN.contains(&content) => match world.react(repo, number, comment, bot, content) {
+            Ok((reaction, new)) => Answer::new(if new { 201 } else { 200 }, world.reaction_json(&reaction)),
+            Err(error) => error.into(),
+        },
+        ("POST", _) => Answer::invalid("Reaction", "content", "invalid", None),
+        (method, _) => Answer::beyond(format!("{method} of reactions")),
+    }
+}
+
+fn one_issue(world: &mut World, repo: RepoId, number: u64, rest: &[&str], ask: &Ask) -> Answer {
+    let bot = world.bot;
+    match world.issue(repo, number).map(|(_, issue)| issue.fate) {
+        None => return Answer::not_found(),
+        Some(Fate::Deleted) => return Answer::error(410, "This issue was deleted"),
+        Some(Fate::Moved { repo, number }) => {
+            let url = world.issue(repo, number).map(|(at, _)| world.issue_url(at, number)).unwrap_or_default();
+            return Answer::moved(ask.is_get(), &url);
+        }
+        Some(Fate::Here) => {}
+    }
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => with_issue(world, repo, number, |world, at, issue| Answer::ok(world.issue_json(at, issue))),
+        ("PATCH", []) => update(world, repo, number, ask),
+        ("GET", ["comments"]) => with_issue(world, repo, number, |world, at, issue| {
+            let wanted = issue.comments.iter().filter(|c| ask.since().is_none_or(|since| c.updated_at >= since));
+            ask.paging().cut(wanted.map(|c| world.comment_json(at, number, c)).collect(), |page| page)
+        }),
+        ("GET", ["events"]) => with_issue(world, repo, number, |world, at, issue| {
+            let entry = |(place, (event, actor, when)): (usize, &(&str, _, _))| world.history_json(at, issue, place, event, *actor, *when);
+            ask.paging().cut(issue.history.iter().enumerate().map(entry).collect(), |page| page)
+        }),
+        ("POST", ["comments"]) => match check_body(ask).and_then(|body| world.comment(repo, number, bot, body).map_err(Answer::from)) {
+            Ok(id) => with_issue(world, repo, number, |world, at, issue| {
+                let comment = issue.comments.iter().find(|c| c.id == id);
+                comment.map_or_else(Answer::not_found, |c| Answer::created(world.comment_json(at, number, c)))
+            }),
+            Err(refusal) => refusal,
+        },
+        (_, ["labels", ..]) => issue_labels(world, repo, number, rest, ask),
+        (_, ["reactions"]) => reactions(world, repo, number, None, ask),
+        (method, _) => Answer::beyond(format!("{method} {} of an issue", rest.join("/"))),
+    }
+}
+
+fn with_issue(world: &World, repo: RepoId, number: u64, look: impl FnOnce(&World, &Repo, &Issue) -> Answer) -> Answer {
+    world.issue(repo, number).map_or_else(Answer::not_found, |(at, issue)| look(world, at, issue))
+}
+
+fn update(world: &mut World, repo: RepoId, number: u64, ask: &Ask) -> Answer {
+    if let Some(beyond) = ask.other_fields(&["state", "state_reason", "title", "body"]) {
+        return beyond;
+    }
+    let bot = world.bot;
+    let open = match ask.text("state") {
+        None => None,
+        Some("open") => Some(true),
+        Some("closed") => Some(false),
+        Some(_) => return Answer::invalid("Issue", "state", "invalid", None),
+    };
+    let reason = ask.text("state_reason");
+    if reason.is_some_and(|r| !["completed", "not_planned", "duplicate", "reopened"].contains(&r)) {
+        return Answer::invalid("Issue", "state_reason", "invalid", None);
+    }
+    let mut done = Ok(());
+    if ask.text("title").is_some() || ask.text("body").is_some() {
+        done = world.edit(repo, number, bot, ask.text("title"), ask.text("body"));
+    }
+    if let Some(open) = open {
+        done = done.and_then(|()| world.set_state(repo, number, bot, open, reason));
+    }
+    match done {
+        Ok(()) => with_issue(world, repo, number, |world, at, issue| Answer::ok(world.issue_json(at, issue))),
+        Err(error) => error.into(),
+    }
+}
+
+fn issue_labels(world: &mut World, repo: RepoId, number: u64, rest: &[&str], ask: &Ask) -> Answer {
+    let bot = world.bot;
+    let all = |world: &World| world.issue(repo, number).map(|(at, issue)| world.labels_json(at, issue)).unwrap_or_default();
+    match (ask.method.as_str(), rest) {
+        ("GET", ["labels"]) => with_issue(world, repo, number, |world, at, issue| {
+            let labels = issue.labels.iter().filter_map(|id| at.label_by_id(*id));
+            ask.paging().cut(labels.map(|l| world.label_json(at, l)).collect(), |page| page)
+        }),
+        ("POST", ["labels"]) => {
+            let given = ask.body.get("labels").unwrap_or(&ask.body).as_array();
+            let name = |v: &Value| v.as_str().or_else(|| v["name"].as_str()).map(str::to_owned);
+            let names: Option<Vec<String>> = given.and_then(|list| list.iter().map(name).collect());
+            let Some(names) = names.filter(|names| !names.is_empty()) else {
+                return Answer::invalid("Issue", "labels", "invalid", None);
+            };
+            if let Some(refusal) = names.iter().find_map(|name| check_label(Some(name), None).err()) {
+                return refusal;
+            }
+            // GitHub adds the numbers up without looking which are on already.
+            if world.issue(repo, number).is_some_and(|(_, i)| i.labels.len() + names.len() > LABELS_PER_ISSUE) {
+                return Answer::invalid("Issue", "labels", "custom", Some("Issues cannot have more than 100 labels"));
+            }
+            world.add_labels(repo, number, bot, &names).map_or_else(Answer::from, |()| Answer::ok(all(world)))
+        }
+        ("DELETE", ["labels", name]) => match world.remove_label(repo, number, bot, name) {
+            Ok(true) => Answer::ok(all(world)),
+            Ok(false) => Answer::error(404, "Label does not exist"),
+            Err(error) => error.into(),
+        },
+        (method, _) => Answer::beyond(format!("{method} {} of an issue", rest.join("/"))),
+    }
+}
+
+impl World {
+    /// GitHub's secondary limit on content, where the test wants it kept (`G7`).
+    pub(super) fn over_budget(&mut self, installation: InstallationId, ask: &Ask, limit: Option<usize>) -> Option<Answer> {
+        let limit = limit.filter(|_| !ask.is_get())?;
+        let now = self.clock.now();
+        let minute_ago = now.checked_sub(SignedDuration::from_mins(1)).unwrap_or(now);
+        let recent = self.content.entry(installation).or_default();
+        recent.retain(|at| *at > minute_ago);
+        if recent.len() < limit {
+            recent.push(now);
+            return None;
+        }
+        let mut answer = Answer::error(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.");
+        answer.headers.push(("retry-after", "60".to_owned()));
+        Some(answer)
+    }
+}

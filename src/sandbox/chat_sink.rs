@@ -1,0 +1,224 @@
+//! A stand-in for chat: takes whatever is posted and answers as it is told to.
+
+use super::line::{CuttableListener, Line};
+use super::{Tasks, lock};
+use crate::clock::Clock;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// One thing that was posted.
+#[derive(Debug, Clone)]
+pub struct ChatMessage {
+    /// The path, which tells channels apart.
+    pub path: String,
+    /// The headers of the request.
+    pub headers: HeaderMap,
+    /// The body, or `null` where it is no JSON.
+    pub body: Value,
+    /// When it came, by the clock that the sink was started with.
+    pub at: Timestamp,
+    /// What it was answered with; `None` where the connection was closed instead.
+    pub status: Option<u16>,
+}
+
+impl ChatMessage {
+    /// Whether it was answered with a success.
+    #[must_use]
+    pub fn accepted(&self) -> bool {
+        self.status.is_some_and(|s| (200..300).contains(&s))
+    }
+
+    /// Everything in it that a reader would see: the strings under `text` and `content`, in order of appearance.
+    #[must_use]
+    pub fn text(&self) -> String {
+        fn walk(value: &Value, out: &mut Vec<String>) {
+            match value {
+                Value::Object(map) => {
+                    for (key, value) in map {
+                        match value {
+                            Value::String(s) if matches!(key.as_str(), "text" | "content" | "title" | "description") => out.push(s.clone()),
+                            other => walk(other, out),
+                        }
+                    }
+                }
+                Value::Array(items) => items.iter().for_each(|item| walk(item, out)),
+                _ => {}
+            }
+        }
+        let mut out = Vec::new();
+        walk(&self.body, &mut out);
+        out.join("\n")
+    }
+}
+
+/// How a message is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChatAnswer {
+    /// With this status and, if given, `Retry-After` in seconds.
+    Status(u16, Option<u32>),
+    /// The connection closes without an answer.
+    Hangup,
+    /// 200, but this much later.
+    Slow(Duration),
+}
+
+impl ChatAnswer {
+    /// What a healthy channel answers.
+    pub const OK: Self = Self::Status(200, None);
+}
+
+type Observer = Arc<dyn Fn(&ChatMessage) + Send + Sync>;
+
+struct Rule {
+    /// Which path it is for; empty for any.
+    path: String,
+    answer: ChatAnswer,
+}
+
+#[derive(Default)]
+struct Inbox {
+    messages: Vec<ChatMessage>,
+    next: VecDeque<Rule>,
+    always: Vec<Rule>,
+    observer: Option<Observer>,
+}
+
+struct Inner {
+    clock: Clock,
+    base: String,
+    inbox: Mutex<Inbox>,
+}
+
+/// The sink. Clones are the same sink; it ends with the last of them.
+#[derive(Clone)]
+pub struct ChatSink {
+    inner: Arc<Inner>,
+    _tasks: Arc<Tasks>,
+}
+
+impl ChatSink {
+    /// Listens on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start(clock: Clock) -> io::Result<Self> {
+        let listener = CuttableListener::on_loopback().await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let inner = Arc::new(Inner { clock, base, inbox: Mutex::default() });
+        let app = Router::new().fallback(receive).with_state(inner.clone()).into_make_service_with_connect_info::<Line>();
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, app).await;
+        });
+        Ok(Self { inner, _tasks: Arc::new(Tasks(vec![server])) })
+    }
+
+    /// The address of one channel.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/{}", self.inner.base, path.trim_start_matches('/'))
+    }
+
+    /// Everything that was posted, refused posts included.
+    #[must_use]
+    pub fn messages(&self) -> Vec<ChatMessage> {
+        lock(&self.inner.inbox).messages.clone()
+    }
+
+    /// The same, and the sink forgets them.
+    #[must_use]
+    pub fn take(&self) -> Vec<ChatMessage> {
+        std::mem::take(&mut lock(&self.inner.inbox).messages)
+    }
+
+    /// How the next post is answered, whatever its path. Several queue up.
+    pub fn answer_next(&self, answer: ChatAnswer) {
+        lock(&self.inner.inbox).next.push_back(Rule { path: String::new(), answer });
+    }
+
+    /// How the next post to `path` is answered.
+    pub fn answer_next_at(&self, path: &str, answer: ChatAnswer) {
+        lock(&self.inner.inbox).next.push_back(Rule { path: rooted(path), answer });
+    }
+
+    /// How every post to `path` is answered from now on, an empty path being all of them.
+    pub fn answer_always(&self, path: &str, answer: ChatAnswer) {
+        let path = if path.is_empty() { String::new() } else { rooted(path) };
+        let mut inbox = lock(&self.inner.inbox);
+        inbox.always.retain(|r| r.path != path);
+        inbox.always.push(Rule { path, answer });
+    }
+
+    /// Calls `observer` for each message as it comes.
+    pub fn on_message(&self, observer: impl Fn(&ChatMessage) + Send + Sync + 'static) {
+        lock(&self.inner.inbox).observer = Some(Arc::new(observer));
+    }
+}
+
+fn rooted(path: &str) -> String {
+    format!("/{}", path.trim_start_matches('/'))
+}
+
+impl Inbox {
+    fn answer_to(&mut self, path: &str) -> ChatAnswer {
+        let fits = |r: &Rule| r.path.is_empty() || r.path == path;
+        if let Some(i) = self.next.iter().position(fits) {
+            return self.next.remove(i).map_or(ChatAnswer::OK, |r| r.answer);
+        }
+        // A rule for the very path is stronger than one for all of them.
+        let best = self.always.iter().filter(|r| fits(r)).max_by_key(|r| r.path.len());
+        best.map_or(ChatAnswer::OK, |r| r.answer.clone())
+    }
+}
+
+async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo<Line>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, 4 << 20).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let path = parts.uri.path().to_owned();
+    let (message, answer, observer) = {
+        let mut inbox = lock(&inner.inbox);
+        let answer = inbox.answer_to(&path);
+        let status = match answer {
+            ChatAnswer::Status(status, _) => Some(status),
+            ChatAnswer::Hangup => None,
+            ChatAnswer::Slow(_) => Some(200),
+        };
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let message = ChatMessage { path, headers: parts.headers, body, at: inner.clock.now(), status };
+        inbox.messages.push(message.clone());
+        (message, answer, inbox.observer.clone())
+    };
+    // Outside the lock, so that an observer may ask the sink.
+    if let Some(observer) = observer {
+        observer(&message);
+    }
+    match answer {
+        ChatAnswer::Status(status, retry_after) => {
+            let mut response = Response::new(Body::from(if status < 300 { "ok" } else { "no" }));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            if let Some(seconds) = retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            }
+            response
+        }
+        ChatAnswer::Hangup => {
+            line.cut();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        ChatAnswer::Slow(by) => {
+            tokio::time::sleep(by).await;
+            "ok".into_response()
+        }
+    }
+}
