@@ -1,0 +1,235 @@
+//! Composition root: builds everything from the settings, runs it, and shuts it down. `serve`, the demo and the tests all go
+//! through here.
+
+use crate::chat::{Channel, Chat, Kind};
+use crate::clock::Clock;
+use crate::desk::intake::{Incoming, Outcome};
+use crate::desk::{Desk, Wakes};
+use crate::github::client::GitHub;
+use crate::settings::{AgentEntry, ChatKind, Settings};
+use crate::store::{Store, StoreError};
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+/// Deliveries that may wait to be taken in; beyond that the answer is 503, and GitHub keeps them as failed.
+const MOST_WAITING: usize = 4096;
+/// Deliveries taken in by one transaction.
+const MOST_IN_A_BATCH: usize = 256;
+
+/// Why the desk could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The App's credentials.
+    #[error("{0}")]
+    GitHub(#[from] crate::github::client::ApiError),
+    /// A chat channel.
+    #[error("{0}")]
+    Chat(#[from] crate::chat::ChatError),
+    /// The machine.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// The running desk, as its doors see it. Clones are the same desk.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// What the desk does.
+    pub desk: Desk,
+    /// What webhooks are signed with; `None`: there is no App, and no webhook is taken.
+    pub webhook_secret: Option<Arc<SecretString>>,
+    queue: mpsc::Sender<Waiting>,
+    heartbeat: Arc<AtomicI64>,
+}
+
+/// A delivery that waits to be taken in, and where its sender waits for the answer.
+type Waiting = (Incoming, oneshot::Sender<Result<Outcome, StoreError>>);
+
+/// Why a delivery was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// Too many wait already.
+    #[error("too many deliveries are waiting")]
+    Overloaded,
+    /// The desk is shutting down.
+    #[error("the desk is shutting down")]
+    ShuttingDown,
+    /// It could not be saved.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What runs in the background; ends when told, after what is in flight.
+#[derive(Debug)]
+pub struct Workers {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// Builds the desk without doors and workers: what every command needs.
+///
+/// # Errors
+/// The database, the App's key or a channel's address does not work.
+pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartError> {
+    // The one TLS backend; a second call finds it installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let store = Store::open(&settings.database_url).await?;
+    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url)).transpose()?.map(Arc::new);
+    let channels = settings.chat.iter().map(|channel| Channel {
+        name: channel.name.clone(),
+        kind: match channel.kind {
+            ChatKind::Slack => Kind::Slack,
+            ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
+        },
+        url: channel.url.clone(),
+    });
+    let logins = settings.agents.iter().filter_map(|agent| match agent {
+        AgentEntry::Login(login) => Some(login.to_ascii_lowercase()),
+        AgentEntry::Team { .. } => None,
+    });
+    Ok(Desk {
+        store,
+        github,
+        chat: Arc::new(Chat::new(channels)?),
+        programme: settings.programme.clone(),
+        policy: Arc::new(settings.policy.clone()),
+        repositories: Arc::new(settings.repositories.iter().map(|name| name.to_ascii_lowercase()).collect()),
+        agents: Arc::new(logins.collect()),
+        clock,
+        wakes: Arc::new(Wakes::default()),
+    })
+}
+
+impl App {
+    /// Builds the desk with its intake running; nothing else runs until [`App::start`].
+    ///
+    /// # Errors
+    /// See [`open_desk`].
+    pub async fn build(settings: &Settings, clock: Clock) -> Result<(Self, Workers), StartError> {
+        let desk = open_desk(settings, clock).await?;
+        desk.settle_agents().await?;
+        if matches!(desk.store, Store::Sqlite { .. }) {
+            let mut tx = desk.store.write().await?;
+            tx.release_claims().await?;
+            tx.commit().await?;
+        }
+        let (queue, waiting) = mpsc::channel(MOST_WAITING);
+        let webhook_secret = settings.app.as_ref().map(|app| Arc::new(app.webhook_secret.clone()));
+        let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(take_in(desk.clone(), waiting));
+        let (stop, _) = watch::channel(false);
+        Ok((Self { desk, webhook_secret, queue, heartbeat }, Workers { tasks, stop }))
+    }
+
+    /// Takes in one delivery, together with others that wait. Comes back when it is on disk.
+    ///
+    /// # Errors
+    /// It was not taken in, and nobody may be told that it was.
+    pub async fn deliver(&self, incoming: Incoming) -> Result<Outcome, NotTaken> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send((incoming, answer)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotTaken::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => NotTaken::ShuttingDown,
+        })?;
+        Ok(answered.await.map_err(|_| NotTaken::ShuttingDown)??)
+    }
+
+    /// Starts the scheduler and the senders.
+    ///
+    /// # Errors
+    /// The scheduler does not start.
+    pub async fn start(&self, workers: &mut Workers) -> Result<(), StartError> {
+        let scheduler = crate::jobs::start(self).await.map_err(|error| StartError::Io(std::io::Error::other(error)))?;
+        let stop = workers.stop.subscribe();
+        workers.tasks.spawn(keep_publishing(self.desk.clone(), stop.clone()));
+        workers.tasks.spawn(keep_speaking(self.desk.clone(), stop.clone()));
+        let mut stopped = stop;
+        workers.tasks.spawn(async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+            let mut scheduler = scheduler;
+            let _ = scheduler.shutdown().await;
+        });
+        Ok(())
+    }
+
+    /// Notes that the scheduler is alive.
+    pub fn beat(&self) {
+        self.heartbeat.store(self.desk.clock.now().as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// Milliseconds since the scheduler was last alive.
+    #[must_use]
+    pub fn since_beat(&self) -> i64 {
+        self.desk.clock.now().as_millisecond() - self.heartbeat.load(Ordering::Relaxed)
+    }
+
+    /// Does all that can be done at this instant and comes back when nothing is left: for a clock that is moved by hand.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        loop {
+            let due = self.desk.escalate().await?;
+            let shown = self.desk.publish().await?;
+            self.desk.speak().await?;
+            if due + shown == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Workers {
+    /// Ends the background after what is in flight (`R6`). The app must have been dropped everywhere else, or its intake goes on
+    /// waiting for deliveries; it is then ended as it waits.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let patience = std::time::Duration::from_secs(15);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::warn!("some work did not end in time and is taken up at the next start");
+        }
+    }
+}
+
+async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
+    // Whatever waits is taken together, but nothing ever waits for company.
+    while waiting.recv_many(&mut batch, MOST_IN_A_BATCH).await > 0 {
+        let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        for (outcome, answer) in desk.intake(&incoming).await.into_iter().zip(answers) {
+            // A sender that has gone away asks again by itself; what it sent is on disk.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+async fn keep_publishing(desk: Desk, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = desk.publish().await {
+            tracing::error!(%error, "showing tickets at GitHub will be tried again");
+        }
+        tokio::select! {
+            () = desk.wakes.publish.notified() => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+async fn keep_speaking(desk: Desk, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = desk.speak().await {
+            tracing::error!(%error, "sending to chat will be tried again");
+        }
+        tokio::select! {
+            () = desk.wakes.speak.notified() => {}
+            _ = stop.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Chat: how a message gets out of the house.
+//!
+//! [`message`] is what is said, [`slack`] and [`webhook`] are how each host wants it, [`Chat`] sends. Nothing here decides, stores or
+//! tries again: the desk's outbox does, told by [`SendError`] whether and when.
+
+pub mod message;
+pub mod neutral;
+pub mod slack;
+pub mod webhook;
+
+mod send;
+
+pub use message::{ChatMessage, Notice, Ping, PingKind};
+pub use send::{Channel, Chat, ChatError, Kind, SendError};

@@ -1,0 +1,249 @@
+//! Sends a message to a channel, once.
+
+use super::{ChatMessage, slack, webhook};
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// A host that asks for more patience than this is asked again anyway.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// A channel as it is configured.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// What ladders call it.
+    pub name: String,
+    /// What listens there.
+    pub kind: Kind,
+    /// Where. It is a secret: whoever has it can post.
+    pub url: SecretString,
+}
+
+/// What listens at a channel's address.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A Slack incoming webhook, or something that takes the same.
+    Slack,
+    /// A receiver of the operator's own.
+    Webhook {
+        /// Signs the bodies, if there is one.
+        secret: Option<SecretString>,
+    },
+}
+
+/// Why the channels can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    /// Two channels share a name.
+    #[error("chat `{0}`: there are two channels of this name; expected a name of its own for each")]
+    Twice(String),
+    /// The address can't be one.
+    #[error("chat `{0}`: `url` is no address (not shown, it is a secret); expected `https://…`")]
+    Url(String),
+    /// A secret that signs nothing.
+    #[error("chat `{0}`: `secret` is empty; expected a text, or no `secret` at all")]
+    Secret(String),
+    /// The HTTP client could not be set up.
+    #[error("chat: no HTTPS client: {0}")]
+    Client(String),
+}
+
+/// Why a message was not taken. Never holds an address or a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It may be taken later.
+    #[error("{why}")]
+    Retry {
+        /// When the host said to come back.
+        after: Option<Duration>,
+        /// In words.
+        why: String,
+    },
+    /// It will not be taken: something has to be changed first.
+    #[error("{why}")]
+    Refused {
+        /// The host's answer; none where nobody was asked.
+        status: Option<u16>,
+        /// In words.
+        why: String,
+    },
+}
+
+/// Every configured channel, over one HTTP client.
+#[derive(Clone)]
+pub struct Chat {
+    http: Client,
+    channels: BTreeMap<String, Target>,
+}
+
+/// A channel, checked.
+#[derive(Clone)]
+struct Target {
+    url: Url,
+    format: Format,
+}
+
+#[derive(Clone)]
+enum Format {
+    Slack,
+    Webhook(Option<webhook::Signer>),
+}
+
+/// Addresses are secrets, so only names are shown.
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.channels.keys()).finish()
+    }
+}
+
+impl Chat {
+    /// Checks the channels; talks to nobody yet.
+    ///
+    /// # Errors
+    /// The first channel that can't work, by name, without its address.
+    pub fn new(channels: impl IntoIterator<Item = Channel>) -> Result<Self, ChatError> {
+        let mut checked = BTreeMap::new();
+        for Channel { name, kind, url } in channels {
+            let target = Target { url: address(&name, &url)?, format: format(&name, kind)? };
+            if checked.insert(name.clone(), target).is_some() {
+                return Err(ChatError::Twice(name));
+            }
+        }
+        let http = Client::builder()
+            .user_agent(concat!("partner-desk/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            // An address was configured, no other is meant; and a redirect would carry the message to it.
+            .redirect(redirect::Policy::none())
+            // `Referer` would tell an address.
+            .referer(false)
+            .build()
+            .map_err(|e| ChatError::Client(without_address(e)))?;
+        Ok(Self { http, channels: checked })
+    }
+
+    /// The channels' names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.channels.keys().map(String::as_str)
+    }
+
+    /// Sends `message` to `channel`, once. `key` is the same whenever the same message is sent.
+    ///
+    /// # Errors
+    /// [`SendError::Retry`] where another try may succeed, with the host's own wish for when; [`SendError::Refused`] where none will.
+    pub async fn send(&self, channel: &str, key: &str, message: &ChatMessage, now: Timestamp) -> Result<(), SendError> {
+        let Some(target) = self.channels.get(channel) else {
+            return Err(SendError::Refused { status: None, why: format!("no channel is named `{channel}`") });
+        };
+        let (headers, body) = target.request(key, message, now)?;
+        let sent = self.http.post(target.url.clone()).headers(headers).body(body).send().await;
+        let response = sent.map_err(|e| SendError::Retry { after: None, why: without_address(e) })?;
+        let status = response.status();
+        tracing::debug!(channel, key, status = status.as_u16(), "chat answered");
+        if status.is_success() {
+            return Ok(());
+        }
+        let after = retry_after(response.headers(), now);
+        let said = word(response, &target.url).await.map_or_else(String::new, |word| format!(": {word}"));
+        let why = format!("the chat host answered {status}{said}");
+        if status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) {
+            return Err(SendError::Retry { after, why });
+        }
+        Err(SendError::Refused { status: Some(status.as_u16()), why })
+    }
+}
+
+impl Target {
+    fn request(&self, key: &str, message: &ChatMessage, now: Timestamp) -> Result<(HeaderMap, Vec<u8>), SendError> {
+        // Nothing that the desk makes ends here, but if it did, another try would end here too.
+        let refused = |why: String| SendError::Refused { status: None, why };
+        let body = match &self.format {
+            Format::Slack => serde_json::to_vec(&slack::render(message, now)),
+            Format::Webhook(_) => webhook::render(message, key, now),
+        };
+        let body = body.map_err(|e| refused(format!("the message can't be written as JSON: {e}")))?;
+        let mut headers = vec![(CONTENT_TYPE.as_str(), "application/json; charset=utf-8".to_owned())];
+        if let Format::Webhook(signer) = &self.format {
+            headers.push((webhook::EVENT_HEADER, webhook::event(message).to_owned()));
+            headers.push((webhook::DELIVERY_HEADER, key.to_owned()));
+            headers.extend(signer.as_ref().map(|signer| (webhook::SIGNATURE_HEADER, signer.sign(&body))));
+        }
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name = name.parse::<reqwest::header::HeaderName>();
+            let value = value.parse::<reqwest::header::HeaderValue>();
+            let (Ok(name), Ok(value)) = (name, value) else {
+                return Err(refused(format!("the message's key `{}` can't stand in a header", key.escape_debug())));
+            };
+            map.insert(name, value);
+        }
+        Ok((map, body))
+    }
+}
+
+fn address(name: &str, url: &SecretString) -> Result<Url, ChatError> {
+    let url = url.expose_secret().trim().parse::<Url>().ok();
+    url.filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host()).ok_or_else(|| ChatError::Url(name.to_owned()))
+}
+
+fn format(name: &str, kind: Kind) -> Result<Format, ChatError> {
+    let Kind::Webhook { secret } = kind else { return Ok(Format::Slack) };
+    let signer = match secret {
+        None => None,
+        Some(secret) => {
+            let signer = webhook::Signer::new(secret.expose_secret().as_bytes());
+            Some(signer.ok_or_else(|| ChatError::Secret(name.to_owned()))?)
+        }
+    };
+    Ok(Format::Webhook(signer))
+}
+
+/// The whole chain of causes, since the first one only says that sending failed; without the address.
+fn without_address(error: reqwest::Error) -> String {
+    let kind = match () {
+        () if error.is_timeout() && error.is_connect() => "no connection to the chat host in time",
+        () if error.is_timeout() => "the chat host did not answer in time",
+        () if error.is_connect() => "no connection to the chat host",
+        () => "the chat host could not be reached",
+    };
+    let error = error.without_url();
+    let mut why = kind.to_owned();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        cause = inner.source();
+        // Only the innermost tells something new: the others name the layers in between.
+        if cause.is_none() {
+            why = format!("{kind}: {inner}");
+        }
+    }
+    why
+}
+
+/// `Retry-After`, in seconds or as a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if let Ok(seconds) = value.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+        Duration::try_from(at.duration_since(now)).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+/// What the host said, if it is one of the words that Slack answers with (`channel_is_archived`). Anything longer might repeat the address.
+async fn word(mut response: Response, url: &Url) -> Option<String> {
+    let start = response.chunk().await.ok()??;
+    let word = std::str::from_utf8(start.get(..start.len().min(65))?).ok()?.trim();
+    let plain = !word.is_empty() && word.len() <= 64 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    (plain && !url.as_str().contains(word)).then(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+use super::super::message::tests::{at, nasty};
+use super::*;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+
+const KEY: &str = "77/1/breach/3/ops";
+const NOW: &str = "2026-11-22T17:00:00Z";
+/// Stands for the part of an address that lets its holder post.
+const TOKEN: &str = "T000/B000/xyzzysecret";
+
+/// A host on the loopback that takes one request, gives `answer`, and hands back what it was sent.
+fn host(answer: &'static str) -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/services/{TOKEN}", listener.local_addr().unwrap());
+    let taken = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !complete(&request) {
+            let mut part = [0; 4096];
+            let read = stream.read(&mut part).unwrap();
+            request.extend_from_slice(&part[..read]);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    (url, taken)
+}
+
+fn complete(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        body.len() >= length.map_or(0, |length| length.parse().unwrap())
+    })
+}
+
+fn chat(kind: Kind, url: &str) -> Chat {
+    Chat::new([Channel { name: "ops".into(), kind, url: url.into() }]).unwrap()
+}
+
+async fn send(chat: &Chat) -> Result<(), SendError> {
+    chat.send("ops", KEY, &ChatMessage::Ping(nasty()), at(NOW)).await
+}
+
+async fn answered(answer: &'static str) -> Result<(), SendError> {
+    let (url, taken) = host(answer);
+    let result = send(&chat(Kind::Slack, &url)).await;
+    taken.join().unwrap();
+    if let Err(error) = &result {
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("127.0.0.1") && !shown.contains("xyzzy") && !shown.contains("services"), "{shown}");
+    }
+    result
+}
+
+fn retry(after: Option<u64>, why: &str) -> Result<(), SendError> {
+    Err(SendError::Retry { after: after.map(Duration::from_secs), why: why.into() })
+}
+
+fn refused(status: u16, why: &str) -> Result<(), SendError> {
+    Err(SendError::Refused { status: Some(status), why: why.into() })
+}
+
+#[tokio::test]
+async fn any_success_is_success() {
+    assert_eq!(answered("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await, Ok(()));
+    assert_eq!(answered("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nwhatnot").await, Ok(()));
+    assert_eq!(answered("HTTP/1.1 204 No Content\r\n\r\n").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_busy_host_says_when() {
+    let why = "the chat host answered 429 Too Many Requests";
+    let busy = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(answered(busy).await, retry(Some(30), why));
+    let date = "HTTP/1.1 429 Too Many Requests\r\nretry-after: Sun, 22 Nov 2026 17:01:30 GMT\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(answered(date).await, retry(Some(90), why));
+    let past = "HTTP/1.1 429 Too Many Requests\r\nretry-after: Sun, 22 Nov 2026 16:00:00 GMT\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(answered(past).await, retry(Some(0), why));
+    let absurd = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 99999999999\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(answered(absurd).await, retry(Some(86_400), why));
+    let unreadable = "HTTP/1.1 429 Too Many Requests\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(answered(unreadable).await, retry(None, why));
+}
+
+#[tokio::test]
+async fn the_hosts_faults_pass_and_ours_do_not() {
+    let answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(answered(answer).await, retry(None, "the chat host answered 503 Service Unavailable"));
+    let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\n\r\nno_service";
+    assert_eq!(answered(answer).await, refused(404, "the chat host answered 404 Not Found: no_service"));
+    // A body that repeats (part of) the address is not shown.
+    let answer = "HTTP/1.1 403 Forbidden\r\ncontent-length: 11\r\n\r\nxyzzysecret";
+    assert_eq!(answered(answer).await, refused(403, "the chat host answered 403 Forbidden"));
+    // A redirect is not followed: nobody listens at its end, and the answer is the redirect itself.
+    let answer = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/xyzzy\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(answered(answer).await, refused(302, "the chat host answered 302 Found"));
+}
+
+#[tokio::test]
+async fn nobody_there_is_no_reason_to_give_up_nor_to_tell_the_address() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = send(&chat(Kind::Slack, &format!("http://{closed}/services/{TOKEN}"))).await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(matches!(&error, SendError::Retry { after: None, why } if why.starts_with("no connection to the chat host")), "{shown}");
+    assert!(!shown.contains("xyzzy") && !shown.contains("127.0.0.1") && !shown.contains(&closed.port().to_string()), "{shown}");
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_up_is_tried_again() {
+    let error = answered("").await.unwrap_err();
+    assert!(matches!(error, SendError::Retry { after: None, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_webhook_is_signed_over_what_was_sent() {
+    let (url, taken) = host("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    send(&chat(Kind::Webhook { secret: Some("open sesame".into()) }, &url)).await.unwrap();
+    let request = taken.join().unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
+    assert_eq!(header("x-partner-desk-event").as_deref(), Some("ticket.step"));
+    assert_eq!(header("x-partner-desk-delivery").as_deref(), Some(KEY));
+    let expected = webhook::Signer::new(b"open sesame").unwrap().sign(body.as_bytes());
+    assert_eq!(header("x-partner-desk-signature-256"), Some(expected));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(body).unwrap()["key"], KEY);
+}
+
+#[tokio::test]
+async fn an_unknown_channel_is_named() {
+    let chat = Chat::new([]).unwrap();
+    let error = send(&chat).await.unwrap_err();
+    assert_eq!(error, SendError::Refused { status: None, why: "no channel is named `ops`".into() });
+}
+
+#[test]
+fn channels_that_cannot_work_are_refused_without_their_address() {
+    let channel = |url: &str| Channel { name: "ops".into(), kind: Kind::Slack, url: url.into() };
+    for url in ["", "hooks.example/xyzzy", "file:///xyzzy", "https://", "ftp://xyzzy/"] {
+        let error = Chat::new([channel(url)]).unwrap_err();
+        assert!(matches!(error, ChatError::Url(_)) && !format!("{error} {error:?}").contains("xyzzy"), "{url}: {error}");
+    }
+    let twice = Chat::new([channel("https://a.example/"), channel("https://b.example/")]).unwrap_err();
+    assert!(matches!(twice, ChatError::Twice(_)), "{twice}");
+    let kind = Kind::Webhook { secret: Some("".into()) };
+    let error = Chat::new([Channel { kind, ..channel("https://a.example/") }]).unwrap_err();
+    assert!(matches!(error, ChatError::Secret(_)), "{error}");
+    let shown = format!("{:?}", chat(Kind::Slack, "https://hooks.example/xyzzy"));
+    assert_eq!(shown, r#"{"ops"}"#);
+}

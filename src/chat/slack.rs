@@ -1,0 +1,441 @@
+//! Messages as a Slack incoming webhook takes them, and whatever else speaks that format.
+//!
+//! `text` is what a phone's lock screen, a screen reader and hosts without blocks show, so it alone must be enough; `blocks` is
+//! the same for the eye. Limits are Slack's: 3000 characters a section, 150 a header, 2000 a field. A message over a limit is
+//! refused as a whole, so every part is cut to fit before it is put in.
+
+use super::message::{ChatMessage, Notice, Ping, minute, time_left};
+use super::neutral;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const HEADER: usize = 150;
+const SECTION: usize = 3000;
+const FIELD: usize = 2000;
+/// More people than this are not woken at once; it keeps the mentions inside a section.
+const MENTIONS: usize = 20;
+
+/// The request's body for `message`, sent at `now`.
+#[must_use]
+pub fn render(message: &ChatMessage, now: Timestamp) -> Value {
+    match message {
+        ChatMessage::Ping(ping) => render_ping(ping, now),
+        ChatMessage::Notice(notice) => render_notice(notice),
+    }
+}
+
+fn render_ping(ping: &Ping, now: Timestamp) -> Value {
+    let mentions = mentions(&ping.mentions);
+    let line = escape(&ping.in_one_line(now), SECTION);
+    let mut text = join(&[&mentions, &line]);
+    let mut issue = format!("*{}*", escape(&ping.reference(), 300));
+    let url = link_target(&ping.url);
+    if let Some(url) = &url {
+        text = format!("{text} {url}");
+        issue = format!("*<{url}|{}>*", escape(&ping.reference(), 300));
+    }
+
+    let fields = [
+        ("Partner", neutral::line(&ping.partner, 200)),
+        ("Tier", neutral::line(&ping.tier, 100)),
+        ("Time", time_left(ping.due_at, now)),
+        ("Due", minute(ping.due_at)),
+        ("Opened by", neutral::line(&ping.author, 100)),
+        ("Clock started", minute(ping.started_at)),
+    ]
+    .map(|(name, value)| json!({ "type": "mrkdwn", "text": format!("*{name}*\n{}", escape(&value, FIELD - 50)) }));
+
+    let step = capitalised(&ping.step_in_words());
+    let header = escape(&format!("{step}: {}", ping.reference()), HEADER);
+    let what = format!("{issue}  {}", escape(&neutral::line(&ping.title, 300), 1500));
+    let to_do = join(&[&mentions, &escape(&neutral::line(&ping.advice, 1000), 1500)]);
+    let mut blocks = vec![json!({ "type": "header", "text": { "type": "plain_text", "text": header, "emoji": false } })];
+    blocks.push(json!({ "type": "section", "text": mrkdwn(&what), "fields": fields }));
+    if !to_do.is_empty() {
+        blocks.push(json!({ "type": "section", "text": mrkdwn(&to_do) }));
+    }
+    if let Some(caveat) = ping.caveat() {
+        blocks.push(json!({ "type": "context", "elements": [mrkdwn(caveat)] }));
+    }
+    if let Some(url) = url {
+        let label = json!({ "type": "plain_text", "text": "Open the issue", "emoji": false });
+        blocks.push(json!({ "type": "actions", "elements": [{ "type": "button", "text": label, "url": url, "style": "primary" }] }));
+    }
+    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+fn render_notice(notice: &Notice) -> Value {
+    let text = escape(&neutral::lines(&notice.text, SECTION), SECTION);
+    // Slack refuses an empty section.
+    let text = if text.is_empty() { "(no text)".to_owned() } else { text };
+    json!({ "text": text, "blocks": [{ "type": "section", "text": mrkdwn(&text) }], "unfurl_links": false, "unfurl_media": false })
+}
+
+/// `verbatim` keeps Slack from making names and addresses in the text into links.
+fn mrkdwn(text: &str) -> Value {
+    json!({ "type": "mrkdwn", "text": text, "verbatim": true })
+}
+
+/// Slack's three entities. At most `max` characters come out, and none of the entities is cut in two.
+fn escape(text: &str, max: usize) -> String {
+    let entity = |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        _ => None,
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut used = 0;
+    for (i, c) in text.char_indices() {
+        let width = entity(c).map_or(1, str::len);
+        let is_last = i + c.len_utf8() == text.len();
+        if used + width > max || (used + width == max && !is_last) {
+            out.push('…');
+            break;
+        }
+        used += width;
+        match entity(c) {
+            Some(entity) => out.push_str(entity),
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+/// What wakes people. Written by the operator, but a name that Slack would not know is still made harmless.
+fn mentions(mentions: &[String]) -> String {
+    let one = |who: &String| {
+        let who = who.trim();
+        let name = who.strip_prefix('@').unwrap_or(who);
+        match name {
+            "here" | "channel" | "everyone" => format!("<!{name}>"),
+            name if is_id(name, &['U', 'W']) => format!("<@{name}>"),
+            name if is_id(name, &['S']) => format!("<!subteam^{name}>"),
+            name => escape(&neutral::line(name, 40), 60),
+        }
+    };
+    let words: Vec<_> = mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+/// `U123`, `S0614TZR7`: a letter that says what it is, then capitals and digits, at least one digit (so that `US` is a name).
+fn is_id(name: &str, kinds: &[char]) -> bool {
+    name.starts_with(kinds)
+        && name.len() <= 24
+        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        && name.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// The address, if it is one that can stand in `<…|…>` and on a button.
+fn link_target(url: &str) -> Option<String> {
+    // What GitHub's own addresses are made of; anything else could end the link or start another mark.
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"-._/:?#&=%+,;".contains(&b);
+    let web = url.starts_with("https://") || url.starts_with("http://");
+    (web && url.len() <= 1000 && url.bytes().all(harmless)).then(|| url.replace('&', "&amp;"))
+}
+
+fn join(parts: &[&str]) -> String {
+    let parts: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::tests::{at, nasty};
+    use super::*;
+
+    fn rendered(ping: Ping) -> Value {
+        render(&ChatMessage::Ping(ping), at("2026-11-22T17:00:00Z"))
+    }
+
+    fn pretty(value: &Value) -> String {
+        // Word joiners would be invisible here.
+        serde_json::to_string_pretty(value).unwrap().replace('\u{2060}', "\\u2060")
+    }
+
+    /// Every text that Slack measures, with its limit.
+    fn texts(value: &Value) -> Vec<(String, usize)> {
+        let mut found = vec![(value["text"].as_str().unwrap().to_owned(), 40_000)];
+        let blocks = value["blocks"].as_array().unwrap();
+        assert!(blocks.len() <= 50);
+        for block in blocks {
+            let limit = if block["type"] == "header" { 150 } else { 3000 };
+            found.extend(block["text"]["text"].as_str().map(|text| (text.to_owned(), limit)));
+            let fields = block["fields"].as_array().cloned().unwrap_or_default();
+            assert!(fields.len() <= 10);
+            found.extend(fields.iter().map(|field| (field["text"].as_str().unwrap().to_owned(), 2000)));
+        }
+        found
+    }
+
+    #[test]
+    fn a_step() {
+        insta::assert_snapshot!(pretty(&rendered(nasty())), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "Due soon (75%): acme/support#12",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "fields": [
+                {
+                  "text": "*Partner*\nAcme &amp; Sons",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Tier*\nGold",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Time*\n1h left",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Due*\n2026-11-22 18:00 UTC",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Opened by*\nmona",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Clock started*\n2026-11-22 14:00 UTC",
+                  "type": "mrkdwn"
+                }
+              ],
+              "text": {
+                "text": "*<https://github.com/acme/support/issues/12|acme/support#12>*  ＠channel &lt;!channel&gt; ＊bold＊ ˋrmˋ see https:\u2060//evil\u2060.example &lt;https:\u2060//evil\u2060.example¦here&gt;",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "Answer the partner on the issue.",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "style": "primary",
+                  "text": {
+                    "emoji": false,
+                    "text": "Open the issue",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://github.com/acme/support/issues/12"
+                }
+              ],
+              "type": "actions"
+            }
+          ],
+          "text": "due soon (75%): Acme &amp; Sons, Gold, acme/support#12 “＠channel &lt;!channel&gt; ＊bold＊ ˋrmˋ see https:\u2060//evil\u2060.example &lt;https:\u2060//evil\u2060.example¦here&gt;”, 1h left, due 2026-11-22 18:00 UTC. Answer the partner on the issue. https://github.com/acme/support/issues/12",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_late_repeat_with_mentions() {
+        let ping = Ping {
+            step: "breach".into(),
+            at: "due".into(),
+            occurrence: 3,
+            times: 12,
+            late: true,
+            unconfirmed: true,
+            title: "Login fails".into(),
+            mentions: ["@here", "U123", "S0614TZR7", "W9", "on-call team", "US", "<!channel>"].map(String::from).into(),
+            ..nasty()
+        };
+        let value = render(&ChatMessage::Ping(ping), at("2026-11-22T20:10:00Z"));
+        insta::assert_snapshot!(pretty(&value), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "Breach (due), repeat 3 of 12, late: acme/support#12",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "fields": [
+                {
+                  "text": "*Partner*\nAcme &amp; Sons",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Tier*\nGold",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Time*\noverdue by 2h 10m",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Due*\n2026-11-22 18:00 UTC",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Opened by*\nmona",
+                  "type": "mrkdwn"
+                },
+                {
+                  "text": "*Clock started*\n2026-11-22 14:00 UTC",
+                  "type": "mrkdwn"
+                }
+              ],
+              "text": {
+                "text": "*<https://github.com/acme/support/issues/12|acme/support#12>*  Login fails",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "<!here> <@U123> <!subteam^S0614TZR7> <@W9> on-call team US &lt;!channel&gt; Answer the partner on the issue.",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": "Sent late, and GitHub could not be read just before: the issue may have been answered already.",
+                  "type": "mrkdwn",
+                  "verbatim": true
+                }
+              ],
+              "type": "context"
+            },
+            {
+              "elements": [
+                {
+                  "style": "primary",
+                  "text": {
+                    "emoji": false,
+                    "text": "Open the issue",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://github.com/acme/support/issues/12"
+                }
+              ],
+              "type": "actions"
+            }
+          ],
+          "text": "<!here> <@U123> <!subteam^S0614TZR7> <@W9> on-call team US &lt;!channel&gt; breach (due), repeat 3 of 12, late (not confirmed with GitHub): Acme &amp; Sons, Gold, acme/support#12 “Login fails”, overdue by 2h 10m, due 2026-11-22 18:00 UTC. Answer the partner on the issue. https://github.com/acme/support/issues/12",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_notice() {
+        let notice = Notice { text: "Down 10:00–10:07 UTC.\nCaught up: 3 <tickets> & *1* breach".into() };
+        insta::assert_snapshot!(pretty(&render(&ChatMessage::Notice(notice), at("2026-11-22T17:00:00Z"))), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "text": "Down 10:00–10:07 UTC.\nCaught up: 3 &lt;tickets&gt; &amp; ＊1＊ breach",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            }
+          ],
+          "text": "Down 10:00–10:07 UTC.\nCaught up: 3 &lt;tickets&gt; &amp; ＊1＊ breach",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn nothing_untrusted_does_anything() {
+        for evil in
+            ["@channel", "<!channel>", "<!here>", "<@U123>", "<https://evil.example|pay>", "a\nb", "*bold*", "`code`", "[x](http://e.vil)"]
+        {
+            let ping = Ping {
+                title: evil.into(),
+                partner: evil.into(),
+                tier: evil.into(),
+                author: evil.into(),
+                repository: evil.into(),
+                step: evil.into(),
+                at: evil.into(),
+                advice: evil.into(),
+                url: format!("https://github.com/{evil}"),
+                ..nasty()
+            };
+            for (text, _) in texts(&rendered(ping)) {
+                let ours = ["Partner", "Tier", "Time", "Due", "Opened by", "Clock started"];
+                let text = ours.iter().fold(text, |text, name| text.replace(&format!("*{name}*\n"), ""));
+                for mark in ["@", "<", "`", "](", "\n", "*bold", "://"] {
+                    assert!(!text.contains(mark), "{evil:?} left {mark:?} in {text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everything_fits_into_slacks_limits() {
+        for filler in ["x", "&", "<", "ż ", "😀", "*"] {
+            let long = filler.repeat(5000);
+            let ping = Ping {
+                title: long.clone(),
+                partner: long.clone(),
+                tier: long.clone(),
+                author: long.clone(),
+                repository: long.clone(),
+                step: long.clone(),
+                at: long.clone(),
+                advice: long.clone(),
+                mentions: vec![long.clone(); 500],
+                ..nasty()
+            };
+            let notice = ChatMessage::Notice(Notice { text: long });
+            for (text, limit) in texts(&rendered(ping)).into_iter().chain(texts(&render(&notice, at("2026-11-22T17:00:00Z")))) {
+                assert!(!text.is_empty() && text.chars().count() <= limit, "{} > {limit}: {text}", text.chars().count());
+            }
+        }
+    }
+
+    #[test]
+    fn an_entity_is_never_cut() {
+        assert_eq!(escape("a&b", 7), "a&amp;b");
+        assert_eq!(escape("a&b", 6), "a…");
+        assert_eq!(escape("ab&", 7), "ab&amp;");
+        assert_eq!(escape("ab&", 6), "ab…");
+    }
+
+    #[test]
+    fn an_address_that_is_none_makes_no_link() {
+        for url in ["javascript:alert(1)", "https://e.x/a b", "https://e.x/>|<", ""] {
+            let value = rendered(Ping { url: url.into(), ..nasty() });
+            assert!(!pretty(&value).contains("\"actions\""), "{url}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The command line: one file a command.
+
+pub mod check;
+pub mod partner;
+pub mod receive;
+pub mod serve;
+
+use crate::app::{StartError, open_desk};
+use crate::clock::Clock;
+use crate::desk::Desk;
+use crate::programme::problem::Problems;
+use crate::settings::{LogFormat, Settings};
+use crate::store::StoreError;
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Keeps the promises of a tiered partner programme on GitHub issues.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = "Settings come from the environment and from partner-desk.toml; see docs/configuration.md.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the desk: take webhooks, show tickets at GitHub, watch the clocks.
+    Serve,
+    /// Check the configuration and the programme, and say what they come to.
+    Check,
+    /// Keep the list of partners.
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
+    /// Replay a saved webhook and show what the desk would decide.
+    Receive(receive::Receive),
+}
+
+/// Why a command did not do what it was for. Exit code 1 for what failed, 2 for what was asked wrongly.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// It failed, for this reason.
+    #[error("{0}")]
+    Failed(String),
+    /// It was asked for something that is not there to be had.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl CliError {
+    /// The process's exit code.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        Self::Failed(problems.to_string())
+    }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Runs a command; results go to `out`, logs to stderr.
+///
+/// # Errors
+/// The command's own, with what to do about it.
+pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+    let settings = Settings::from_process()?;
+    log(&settings);
+    match cli.command {
+        Command::Serve => serve::run(&settings).await,
+        Command::Check => check::run(&settings, out),
+        Command::Partner(command) => partner::run(command, &desk(&settings).await?, out).await,
+        Command::Receive(receive) => receive::run(&receive, &desk(&settings).await?, out).await,
+    }
+}
+
+async fn desk(settings: &Settings) -> Result<Desk, CliError> {
+    let desk = open_desk(settings, Clock::system()).await?;
+    desk.settle_agents().await?;
+    Ok(desk)
+}
+
+fn log(settings: &Settings) {
+    let filter = settings.log_filter.parse::<Targets>().unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "RUST_LOG: {error}; logging at `info`");
+        Targets::new().with_default(tracing::Level::INFO)
+    });
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let all = tracing_subscriber::registry().with(filter);
+    // A second initialisation, in tests, keeps the first.
+    let _ = match settings.log_format {
+        LogFormat::Text => all.with(logs).try_init(),
+        LogFormat::Json => all.with(logs.json().flatten_event(true)).try_init(),
+    };
+}

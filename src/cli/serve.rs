@@ -1,0 +1,81 @@
+//! `serve`: the desk, running.
+
+use super::CliError;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::settings::{AgentEntry, Settings};
+use crate::web;
+use tokio::net::TcpListener;
+
+/// Runs until it is told to stop; then ends what is in flight (`R6`).
+///
+/// # Errors
+/// The database cannot be opened, the address is taken, or the App's key does not work.
+pub async fn run(settings: &Settings) -> Result<(), CliError> {
+    let (app, mut workers) = App::build(settings, Clock::system()).await?;
+    tracing::info!(database = %app.desk.store.version().await?, programme = %settings.programme.name, mode = %settings.policy.mode, "partner-desk {}", env!("CARGO_PKG_VERSION"));
+    warn_of_gaps(settings);
+    let address =
+        format!("{}:{}", if settings.host.contains(':') { format!("[{}]", settings.host) } else { settings.host.clone() }, settings.port);
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| CliError::Failed(format!("cannot listen on {address}: {error}; set HOST and PORT to an address that is free")))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    app.start(&mut workers).await?;
+    tokio::spawn(first_look(app.clone()));
+    let serving = axum::serve(listener, web::router(app.clone())).with_graceful_shutdown(told_to_stop());
+    let served = serving.await;
+    tracing::info!("stopping after what is in flight");
+    let store = app.desk.store.clone();
+    drop(app);
+    workers.stop().await;
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(served?)
+}
+
+/// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
+async fn first_look(app: App) {
+    for result in [app.desk.look_up_agents().await, app.desk.look_up_members().await, app.desk.catch_up().await] {
+        if let Err(error) = result {
+            tracing::error!(%error, "the first look did not come to its end");
+        }
+    }
+}
+
+fn warn_of_gaps(settings: &Settings) {
+    if settings.app.is_none() {
+        tracing::warn!("no GitHub App is set up (APP_ID, PRIVATE_KEY, WEBHOOK_SECRET): webhooks are refused");
+    }
+    let teams: Vec<_> = settings.agents.iter().filter(|agent| matches!(agent, AgentEntry::Team { .. })).collect();
+    if settings.agents.is_empty() {
+        tracing::warn!("`agents` is empty: no answer stops a clock; list the support engineers' logins");
+    } else if !teams.is_empty() {
+        tracing::warn!(
+            teams = teams.len(),
+            "`agents` names teams, which this version does not ask GitHub about; list their members' logins too"
+        );
+    }
+    if settings.chat.is_empty() {
+        tracing::warn!("no `[[chat]]` is configured: steps change labels, and nobody is pinged");
+    }
+}
+
+async fn told_to_stop() {
+    let interrupt = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,101 @@
+//! Catching up: issues and comments that changed while nobody listened are listed and taken in, in the order of events (`R2`).
+
+use super::Desk;
+use super::intake::Incoming;
+use crate::domain::event::Repo;
+use crate::domain::{InstallationId, IssueId, RepoId};
+use crate::github::listing::Source;
+use crate::store::{RepoRow, Result};
+use futures_util::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Listed again from this long before the last listing: GitHub's lists lag behind its events.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(120);
+
+impl Desk {
+    /// Lists what changed in every watched repository since it was last listed, and takes it in. What GitHub will not tell now
+    /// stays for the next time.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn catch_up(&self) -> Result<()> {
+        let Some(github) = &self.github else { return Ok(()) };
+        let now = self.clock.now();
+        let installations = match github.installations().await {
+            Ok(installations) => installations,
+            Err(error) => {
+                tracing::warn!(%error, "cannot catch up: GitHub does not say where the App is installed");
+                return Ok(());
+            }
+        };
+        let mut known: BTreeMap<RepoId, RepoRow> = self.known_repos().await?;
+        for installation in installations.into_iter().filter(|installation| !installation.suspended) {
+            match github.repositories(installation.id).await {
+                Ok(repos) => {
+                    for repo in repos.into_iter().filter(|repo| self.covers(&repo.full_name)) {
+                        let row = known.remove(&repo.id);
+                        self.catch_up_with(repo, installation.id, row, now).await?;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, installation = %installation.id, "cannot catch up with this installation"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn known_repos(&self) -> Result<BTreeMap<RepoId, RepoRow>> {
+        let mut tx = self.store.read().await?;
+        let rows = tx.all_repos().await?;
+        tx.rollback().await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+
+    async fn catch_up_with(&self, repo: Repo, installation: InstallationId, row: Option<RepoRow>, now: Timestamp) -> Result<()> {
+        let Some(row) = row else {
+            // New here: what is older than this moment is no ticket.
+            let mut tx = self.store.write().await?;
+            tx.see_repo(&repo, installation, now).await?;
+            tx.repo_listed(repo.id, now).await?;
+            return tx.commit().await;
+        };
+        let Some(github) = &self.github else { return Ok(()) };
+        let mark = row.listed.unwrap_or(row.first_seen);
+        let since = mark.saturating_sub(OVERLAP).unwrap_or(mark).max(row.first_seen);
+        let source = Source { installation, repo };
+        let closed = |issues: Vec<IssueId>| async move { self.closed_among(&issues).await }.boxed();
+        let events = match github.changes_since(&source, since, &closed).await {
+            Ok(events) => events,
+            Err(error) => {
+                tracing::warn!(repository = %source.repo.full_name, %error, "cannot catch up with this repository yet");
+                return Ok(());
+            }
+        };
+        let mut batch: Vec<_> = events.into_iter().map(|event| Incoming { delivery: None, event }).collect();
+        batch.sort_by_key(|one| (one.event.at, one.event.issue.number));
+        let found = batch.len();
+        for part in batch.chunks(200) {
+            for outcome in self.intake(part).await {
+                outcome?;
+            }
+        }
+        if found > 0 {
+            tracing::debug!(repository = %source.repo.full_name, events = found, %since, "caught up");
+        }
+        let mut tx = self.store.write().await?;
+        tx.repo_listed(source.repo.id, now).await?;
+        tx.commit().await
+    }
+
+    /// Which of these issues the desk knows as closed. A database that fails here costs a request more an issue.
+    async fn closed_among(&self, issues: &[IssueId]) -> BTreeSet<IssueId> {
+        let tickets = async {
+            let mut tx = self.store.read().await?;
+            let tickets = tx.tickets(issues).await?;
+            tx.rollback().await?;
+            Result::Ok(tickets)
+        };
+        let tickets = tickets.await.unwrap_or_default();
+        tickets.iter().filter(|ticket| !ticket.is_open()).map(|ticket| ticket.issue).collect()
+    }
+}

@@ -1,0 +1,195 @@
+//! What time asks for: steps of running clocks, slots that opened, look-ups to try again. The scheduler only wakes this; what
+//! is due stands in the database (`E1` to `E4`).
+
+use super::Desk;
+use super::intake::{Incoming, tell};
+use crate::chat::{ChatMessage, Ping, PingKind};
+use crate::domain::IssueId;
+use crate::domain::book::Book;
+use crate::domain::escalation::Due;
+use crate::domain::ticket::{Standing, Ticket, Told};
+use crate::messages;
+use crate::programme::LadderStep;
+use crate::store::{Needs, Outgoing, Result};
+use futures_util::stream::{self, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// GitHub has this long to say whether a step is still true; then the ping goes out as not confirmed (`E2`, `E3`).
+const CONFIRM_WITHIN: Duration = Duration::from_millis(1200);
+/// Issues read at the same time.
+const CONFIRM_AT_ONCE: usize = 16;
+/// Tickets dealt with in one transaction.
+const MOST_AT_ONCE: i64 = 500;
+
+/// Whether GitHub said that a ticket still stands as the desk knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirmed {
+    /// It was read just now.
+    Yes,
+    /// It could not be read.
+    No,
+}
+
+impl Desk {
+    /// Does everything that is due. Says how many tickets there were.
+    ///
+    /// # Errors
+    /// The database fails; what is due stays due.
+    pub async fn escalate(&self) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            let batch = self.escalate_batch().await?;
+            done += batch;
+            if i64::try_from(batch).unwrap_or(i64::MAX) < MOST_AT_ONCE {
+                return Ok(done);
+            }
+        }
+    }
+
+    async fn escalate_batch(&self) -> Result<usize> {
+        let now = self.clock.now();
+        let mut tx = self.store.read().await?;
+        let due = tx.due_tickets(now, MOST_AT_ONCE).await?;
+        tx.rollback().await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        if due.iter().any(|ticket| matches!(ticket.standing, Standing::Checking { .. })) {
+            self.look_up_members().await?;
+        }
+        let stepping: Vec<_> = due.iter().filter(|ticket| ticket.has_step_due(now)).cloned().collect();
+        let unconfirmed = self.confirm(&stepping).await;
+
+        let mut tx = self.store.write().await?;
+        let ids: BTreeSet<_> = due.iter().map(|ticket| ticket.issue).collect();
+        let needs = Needs { issues: ids.clone(), instants: [now].into(), ..Needs::default() };
+        let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
+        let rules = self.rules();
+        let mut pings = Vec::new();
+        for id in &ids {
+            if let Some(step) = rules.wake(&mut loaded.book, *id, now) {
+                let confirmed = if unconfirmed.contains(id) { Confirmed::No } else { Confirmed::Yes };
+                pings.extend(self.pings(&loaded.book, *id, &step, confirmed, now));
+            }
+            // Its next instant has to be written even where nothing else changed.
+            loaded.book.changes.tickets.insert(*id);
+        }
+        for ticket in stepping {
+            note_if_untrue(&mut loaded.book, &ticket, now);
+        }
+        let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now).map(|at| at.max(after(now)));
+        tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+        tx.send_later(&pings).await?;
+        tx.commit().await?;
+        tell(&loaded.book);
+        self.wakes.all();
+        Ok(due.len())
+    }
+
+    /// Reads tickets again from GitHub and takes in what the desk had not heard of (`E3`). Gives back those that could not be read.
+    pub(super) async fn confirm(&self, tickets: &[Ticket]) -> BTreeSet<IssueId> {
+        let Some(github) = &self.github else { return BTreeSet::new() };
+        let reads = stream::iter(tickets.to_vec()).map(|ticket| {
+            let github = github.clone();
+            async move {
+                let read = tokio::time::timeout(CONFIRM_WITHIN, github.news_of(&ticket, last_heard_of(&ticket))).await;
+                (ticket, read)
+            }
+        });
+        let mut unread = BTreeSet::new();
+        let mut news = Vec::new();
+        for (ticket, read) in reads.buffer_unordered(CONFIRM_AT_ONCE).collect::<Vec<_>>().await {
+            let why = match read {
+                Ok(Ok(events)) => {
+                    news.extend(events.into_iter().map(|event| Incoming { delivery: None, event }));
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {} ms", CONFIRM_WITHIN.as_millis()),
+            };
+            tracing::warn!(ticket = %format!("{}#{}", ticket.repo_name, ticket.number), %why, "could not be read before its step");
+            unread.insert(ticket.issue);
+        }
+        news.sort_by_key(|one| one.event.at);
+        if !news.is_empty() {
+            for (one, outcome) in news.iter().zip(self.intake(&news).await) {
+                if let Err(error) = outcome {
+                    tracing::error!(%error, "what GitHub told before a step could not be saved");
+                    unread.insert(one.event.issue.id);
+                }
+            }
+        }
+        unread
+    }
+
+    /// One message a channel for a step (`E1`). The key is what makes it one (`E2`).
+    fn pings(&self, book: &Book, id: IssueId, due: &Due, confirmed: Confirmed, now: Timestamp) -> Vec<Outgoing> {
+        let Some(ticket) = book.tickets.get(&id) else { return Vec::new() };
+        let message = ChatMessage::Ping(self.ping(book, ticket, due, confirmed, now));
+        let Ok(body) = serde_json::to_string(&message) else { return Vec::new() };
+        let channels = due.step.chat.clone().unwrap_or_else(|| self.policy.channels.clone());
+        let outgoing = channels.into_iter().map(|channel| Outgoing {
+            key: format!("{id}:{}:{}:{}:{channel}", due.cycle, due.firing.step, due.firing.occurrence),
+            channel,
+            issue_id: Some(id.0),
+            cycle: i64::from(due.cycle),
+            body: body.clone(),
+            created_ms: now.as_millisecond(),
+            confirmed_ms: match confirmed {
+                Confirmed::Yes => now.as_millisecond(),
+                Confirmed::No => 0,
+            },
+        });
+        outgoing.collect()
+    }
+
+    fn ping(&self, book: &Book, ticket: &Ticket, due: &Due, confirmed: Confirmed, now: Timestamp) -> Ping {
+        let LadderStep { at, mention, repeat, times, .. } = &due.step;
+        let partner = ticket.partner().and_then(|id| book.partners.get(id)).map_or_else(String::new, |partner| partner.name.clone());
+        let tier = ticket.tier().map(|id| self.programme.tier(id).map_or_else(|| id.to_string(), |tier| tier.name.clone()));
+        Ping {
+            kind: PingKind::Step,
+            step: due.step.name().to_owned(),
+            at: at.to_string(),
+            occurrence: due.firing.occurrence,
+            times: if repeat.is_some() { *times } else { 0 },
+            late: due.late,
+            unconfirmed: confirmed == Confirmed::No,
+            partner,
+            tier: tier.unwrap_or_default(),
+            repository: ticket.repo_name.clone(),
+            number: ticket.number,
+            title: ticket.title.clone(),
+            url: ticket.url.clone(),
+            author: ticket.author.as_ref().map_or_else(|| "ghost".to_owned(), |author| author.login.clone()),
+            started_at: due.start,
+            due_at: due.due,
+            now,
+            // Nobody is on call without a rotation, so there is nobody to name; the step goes to every channel all the same (E1).
+            mentions: mention.iter().filter(|name| *name != "oncall").cloned().collect(),
+            advice: messages::advice(ticket, due.due <= now),
+        }
+    }
+}
+
+/// A step that was due until GitHub was asked: why it is not said (`E3`).
+fn note_if_untrue(book: &mut Book, before: &Ticket, now: Timestamp) {
+    let ran = |ticket: &Ticket| ticket.cycles().last().filter(|cycle| cycle.is_running()).map(|cycle| cycle.number);
+    let Some(after) = book.tickets.get(&before.issue) else { return };
+    if ran(before) != ran(after) {
+        book.note(before.issue, now, "E3", "a step fell due and is not said: GitHub, read just before, shows that it is no longer true");
+    }
+}
+
+/// The last thing that the desk knows of a ticket's conversation.
+fn last_heard_of(ticket: &Ticket) -> Timestamp {
+    let comments = ticket.facts.iter().filter(|fact| matches!(fact.what, Told::Comment { .. })).map(|fact| fact.at);
+    comments.max().unwrap_or(ticket.created_at)
+}
+
+/// A look that found nothing to do must not be repeated within the same instant.
+fn after(now: Timestamp) -> Timestamp {
+    now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(now)
+}

@@ -1,0 +1,138 @@
+//! Taking in what happened at GitHub: a batch of events in one transaction, all on disk before any is acknowledged (`R1`).
+
+use super::Desk;
+use crate::domain::book::{Book, LogLine};
+use crate::domain::decide::Taken;
+use crate::domain::event::{Event, What};
+use crate::domain::ticket::Ticket;
+use crate::domain::{DeliveryId, IssueId};
+use crate::store::{Loaded, Needs, Result, Tx};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One event, and the delivery that it came by; one that was found by asking has none.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// GitHub's name for the delivery.
+    pub delivery: Option<DeliveryId>,
+    /// What it says.
+    pub event: Event,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It concerns this ticket.
+    Ticket(IssueId),
+    /// It is not the desk's business, for this reason.
+    Ignored(&'static str),
+    /// This delivery was taken in before (`R1`).
+    Repeated,
+}
+
+/// A decision that was made but not saved: what `receive` shows.
+#[derive(Debug)]
+pub struct Preview {
+    /// What became of the event.
+    pub outcome: Outcome,
+    /// Partners, tickets and ledger as they would be.
+    pub book: Book,
+}
+
+impl Desk {
+    /// Takes in a batch. A delivery that fails is rolled back alone; its error stands in its place.
+    pub async fn intake(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
+        match self.take_together(batch).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) if batch.len() == 1 => vec![Err(error)],
+            Err(error) => {
+                tracing::warn!(%error, deliveries = batch.len(), "a batch failed and is taken in one by one");
+                let mut outcomes = Vec::with_capacity(batch.len());
+                for one in batch {
+                    let outcome = self.take_together(std::slice::from_ref(one)).await;
+                    outcomes.push(outcome.map(|mut outcomes| outcomes.pop().unwrap_or(Outcome::Repeated)));
+                }
+                outcomes
+            }
+        }
+    }
+
+    /// Decides about one event at its own time, and forgets it again.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn preview(&self, event: &Event) -> Result<Preview> {
+        let now = event.at;
+        let mut tx = self.store.write().await?;
+        let (mut outcomes, loaded) = self.decide(&mut tx, &[Incoming { delivery: None, event: event.clone() }], now).await?;
+        tx.rollback().await?;
+        Ok(Preview { outcome: outcomes.pop().unwrap_or(Outcome::Repeated), book: loaded.book })
+    }
+
+    async fn take_together(&self, batch: &[Incoming]) -> Result<Vec<Outcome>> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        let (outcomes, loaded) = self.decide(&mut tx, batch, now).await?;
+        let changed = !loaded.book.changes.tickets.is_empty();
+        let rules = self.rules();
+        let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
+        tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+        let repos: BTreeMap<_, _> = batch.iter().map(|one| (one.event.repo.id, (one.event.repo.clone(), one.event.installation))).collect();
+        tx.save_repos(&loaded, &repos).await?;
+        tx.commit().await?;
+        tell(&loaded.book);
+        if changed {
+            self.wakes.all();
+        }
+        Ok(outcomes)
+    }
+
+    async fn decide(&self, tx: &mut Tx, batch: &[Incoming], now: Timestamp) -> Result<(Vec<Outcome>, Loaded)> {
+        let ids: BTreeSet<_> = batch.iter().filter_map(|one| one.delivery.clone()).collect();
+        let mut fresh = if ids.is_empty() { ids } else { tx.note_deliveries(&ids, now).await? };
+        let mut needs = Needs::default();
+        for one in batch {
+            needs.of(&one.event);
+        }
+        let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
+        let rules = self.rules();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for one in batch {
+            if one.delivery.as_ref().is_some_and(|id| !fresh.remove(id)) {
+                outcomes.push(Outcome::Repeated);
+            } else if !self.covers(&one.event.repo.full_name) {
+                outcomes.push(Outcome::Ignored("the repository is not among `repositories`"));
+            } else {
+                outcomes.push(match rules.take(&mut loaded.book, &one.event, now) {
+                    Taken::Ticket(issue) => Outcome::Ticket(issue),
+                    Taken::Ignored(why) => Outcome::Ignored(why),
+                });
+            }
+        }
+        Ok((outcomes, loaded))
+    }
+}
+
+impl Needs {
+    fn of(&mut self, event: &Event) {
+        self.issues.insert(event.issue.id);
+        self.repos.insert(event.repo.id);
+        for person in event.actor.iter().chain(&event.issue.author) {
+            self.people.insert(person.id, person.login.clone());
+        }
+        self.claims.extend(event.issue.claim.clone());
+        if let What::Commented(comment) = &event.what {
+            self.claims.extend(comment.claim.clone());
+        }
+        self.instants.insert(event.issue.created_at.min(event.at));
+    }
+}
+
+/// Logs what was decided, a line a reason: a `grep` of an issue's number tells its story.
+pub(super) fn tell(book: &Book) {
+    for LogLine { issue, at, rule, text } in &book.changes.log {
+        let ticket = book.tickets.get(issue);
+        let place = ticket.map(|ticket| format!("{}#{}", ticket.repo_name, ticket.number)).unwrap_or_default();
+        tracing::info!(ticket = %place, %rule, %at, "{text}");
+    }
+}

@@ -1,0 +1,98 @@
+//! What the desk does: take in what happened, show it at GitHub, say what is due. Each part loads, lets the rules decide, and
+//! saves in one transaction; effects outside follow from what was saved.
+
+pub mod catch_up;
+pub mod escalate;
+pub mod intake;
+pub mod people;
+pub mod publish;
+pub mod speak;
+
+use crate::chat::Chat;
+use crate::clock::Clock;
+use crate::domain::decide::Rules;
+use crate::domain::projection::Projection;
+use crate::domain::ticket::Ticket;
+use crate::domain::window::Window;
+use crate::github::client::GitHub;
+use crate::programme::{Allowance, Mode, Policy, Programme, WindowKind};
+use crate::store::Store;
+use jiff::Timestamp;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Everything that the parts of the desk share.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// The database.
+    pub store: Store,
+    /// GitHub; `None` without an App.
+    pub github: Option<Arc<GitHub>>,
+    /// The chat channels.
+    pub chat: Arc<Chat>,
+    /// The tiers.
+    pub programme: Arc<Programme>,
+    /// What the operator chose.
+    pub policy: Arc<Policy>,
+    /// Repositories to watch, as `owner/name` in lower case; empty: all of the installation.
+    pub repositories: Arc<Vec<String>>,
+    /// Logins of the configured agents, in lower case.
+    pub agents: Arc<std::collections::BTreeSet<String>>,
+    /// The time.
+    pub clock: Clock,
+    /// Called when something was saved that GitHub or a chat has to be told.
+    pub wakes: Arc<Wakes>,
+}
+
+/// What wakes the senders. A wake that comes while they work is remembered.
+#[derive(Debug, Default)]
+pub struct Wakes {
+    /// For [`Desk::publish`].
+    pub publish: Notify,
+    /// For [`Desk::speak`].
+    pub speak: Notify,
+}
+
+impl Wakes {
+    /// Wakes both.
+    pub fn all(&self) {
+        self.publish.notify_one();
+        self.speak.notify_one();
+    }
+}
+
+impl Desk {
+    /// The rules over this programme and policy.
+    #[must_use]
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { programme: &self.programme, policy: &self.policy }
+    }
+
+    /// Whether the desk only watches (`O1`).
+    #[must_use]
+    pub fn observes(&self) -> bool {
+        self.policy.mode == Mode::Observe
+    }
+
+    /// Whether a repository is watched.
+    #[must_use]
+    pub fn covers(&self, full_name: &str) -> bool {
+        self.repositories.is_empty() || self.repositories.contains(&full_name.to_ascii_lowercase())
+    }
+
+    /// From when on a partner's ledger matters for an allowance at `at`: the earliest start of the programme's windows.
+    #[must_use]
+    pub fn ledger_since(&self, at: Timestamp) -> Timestamp {
+        let kinds = [WindowKind::Week, WindowKind::Month, WindowKind::Quarter];
+        let used = |kind: &WindowKind| {
+            self.programme.tiers.iter().any(|tier| matches!(tier.tickets, Some(Allowance::PerWindow { window, .. }) if window == *kind))
+        };
+        let starts = kinds.into_iter().filter(used).map(|kind| Window::at(&self.policy.time_zone, kind, at).start);
+        starts.min().unwrap_or(at)
+    }
+
+    /// Whether GitHub has to be told anything of a ticket that it was never told of.
+    fn shows(&self, ticket: &Ticket) -> bool {
+        ticket.projection(&self.programme, &self.policy) != Projection::default()
+    }
+}

@@ -1,0 +1,220 @@
+//! Showing tickets at GitHub: the whole projection is computed, compared with what was last applied, and only the difference
+//! is sent (`G1`, `G6`). Whatever goes wrong, the ticket stays to be published and this runs again.
+
+use super::Desk;
+use crate::domain::partner::Partner;
+use crate::domain::projection::{Label, Post};
+use crate::domain::ticket::Ticket;
+use crate::domain::{CommentId, InstallationId, RepoId};
+use crate::github::client::{ApiError, GitHub, Standing};
+use crate::messages::{self, View};
+use crate::store::{Applied, AppliedComment, Claim, Result};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+/// Nobody else publishes a ticket while its publisher holds it for this long.
+const LEASE: SignedDuration = SignedDuration::from_secs(120);
+const MOST_AT_ONCE: i64 = 100;
+/// A comment that GitHub takes is shorter than this; the rest is cut.
+const LONGEST_COMMENT: usize = 60_000;
+
+impl Desk {
+    /// Publishes every ticket that differs from what GitHub was last told. Says how many there were.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn publish(&self) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            let mut tx = self.store.write().await?;
+            let claims = tx.claim_dirty(self.clock.now(), LEASE, MOST_AT_ONCE).await?;
+            if claims.is_empty() {
+                tx.rollback().await?;
+                return Ok(done);
+            }
+            let mut partners = BTreeMap::new();
+            for id in claims.iter().filter_map(|claim| claim.ticket.partner()) {
+                if !partners.contains_key(id)
+                    && let Some(partner) = tx.partner(id).await?
+                {
+                    partners.insert(id.clone(), partner);
+                }
+            }
+            tx.commit().await?;
+            done += claims.len();
+            // Writes to one installation go one at a time; installations do not wait for each other (G7).
+            let mut by_installation: BTreeMap<InstallationId, Vec<Claim>> = BTreeMap::new();
+            for claim in claims {
+                by_installation.entry(claim.ticket.installation).or_default().push(claim);
+            }
+            let runs = by_installation.into_values().map(|claims| self.publish_in_order(claims, &partners));
+            for result in futures_util::future::join_all(runs).await {
+                result?;
+            }
+        }
+    }
+
+    async fn publish_in_order(&self, claims: Vec<Claim>, partners: &BTreeMap<crate::domain::PartnerId, Partner>) -> Result<()> {
+        for mut claim in claims {
+            let partner = claim.ticket.partner().and_then(|id| partners.get(id));
+            let view = View { ticket: &claim.ticket, partner, programme: &self.programme, policy: &self.policy };
+            let outcome = match &self.github {
+                _ if self.observes() => {
+                    self.show_only(&view);
+                    Ok(())
+                }
+                None => Err(ApiError::Credentials("there is no App to write with".to_owned())),
+                Some(github) => self.apply(github, &view, &mut claim.applied, claim.attempts > 1).await,
+            };
+            let ticket = format!("{}#{}", claim.ticket.repo_name, claim.ticket.number);
+            let mut tx = self.store.write().await?;
+            match outcome {
+                Ok(()) => tx.published(claim.ticket.issue, claim.version, &claim.applied).await?,
+                Err(error) if error.is_gone() => {
+                    tracing::warn!(%ticket, %error, "the issue is not there any more; nothing is shown on it");
+                    tx.published(claim.ticket.issue, claim.version, &claim.applied).await?;
+                }
+                Err(error) => {
+                    let at = retry_at(&error, claim.attempts, self.clock.now());
+                    tracing::warn!(%ticket, %error, retry_at = %at, attempts = claim.attempts, "could not be shown at GitHub yet");
+                    tx.publish_again(claim.ticket.issue, &claim.applied, at).await?;
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the difference. What was done is noted in `applied` as it is done, so that the next try goes on from there.
+    async fn apply(
+        &self,
+        github: &GitHub,
+        view: &View<'_>,
+        applied: &mut Applied,
+        tried_before: bool,
+    ) -> std::result::Result<(), ApiError> {
+        let ticket = view.ticket;
+        let wanted = ticket.projection(&self.programme, &self.policy);
+        let installation = match ticket.installation {
+            InstallationId(0) => github.installation_of(&ticket.repo_name).await?,
+            known => known,
+        };
+        let place = Place { installation, repo: ticket.repo, number: ticket.number };
+
+        let come: Vec<_> = wanted.labels.iter().filter(|label| !applied.labels.contains(&label.name)).collect();
+        let go: Vec<_> = applied.labels.iter().filter(|name| !wanted.labels.iter().any(|label| label.name == **name)).cloned().collect();
+        if !come.is_empty() {
+            self.create_missing(github, place, &come).await?;
+            let names: Vec<_> = come.iter().map(|label| label.name.clone()).collect();
+            github.add_labels(place.installation, place.repo, place.number, &names).await?;
+            tracing::info!(ticket = %place_name(ticket), labels = ?names, "labels put on");
+            applied.labels.extend(names);
+        }
+        for name in go {
+            github.remove_label(place.installation, place.repo, place.number, &name).await?;
+            tracing::info!(ticket = %place_name(ticket), label = %name, "label taken off");
+            applied.labels.retain(|other| *other != name);
+        }
+        let mut standing = None;
+        for post in wanted.posts {
+            self.apply_post(github, place, view, post, applied, (tried_before || ticket.found, &mut standing)).await?;
+        }
+        if wanted.close && !applied.closed {
+            github.close_issue(place.installation, place.repo, place.number).await?;
+            applied.closed = true;
+        }
+        Ok(())
+    }
+
+    async fn apply_post(
+        &self,
+        github: &GitHub,
+        place: Place,
+        view: &View<'_>,
+        post: Post,
+        applied: &mut Applied,
+        (may_stand, standing): (bool, &mut Option<Vec<Standing>>),
+    ) -> std::result::Result<(), ApiError> {
+        let marker = messages::marker(view.ticket.issue, post);
+        let body: String = messages::comment(view, post).chars().take(LONGEST_COMMENT).collect();
+        let digest = hex::encode(&Sha256::digest(body.as_bytes())[..12]);
+        let known = applied.comments.get(&marker).cloned();
+        let mut id = known.as_ref().and_then(|comment| comment.id).map(CommentId);
+        if id.is_none() && (may_stand || known.is_some()) {
+            // Whether an earlier try arrived is not known: look before saying it twice (G7).
+            if standing.is_none() {
+                *standing = Some(github.comments(place.installation, place.repo, place.number).await?);
+            }
+            let bot = github.bot_login().await?;
+            let found = standing.iter().flatten().find(|comment| comment.author == bot && comment.body.starts_with(&marker));
+            id = found.map(|comment| comment.id);
+        }
+        let shown = known.filter(|comment| comment.id.is_some()).map(|comment| comment.digest);
+        match id {
+            Some(_) if shown.as_ref() == Some(&digest) => return Ok(()),
+            Some(_) if shown.is_some() && post != Post::Status => return Ok(()),
+            Some(comment) => github.edit_comment(place.installation, place.repo, comment, &body).await?,
+            None => {
+                let unsure = AppliedComment { id: None, digest: digest.clone() };
+                applied.comments.insert(marker.clone(), unsure);
+                id = Some(github.post_comment(place.installation, place.repo, place.number, &body).await?);
+                tracing::info!(ticket = %place_name(view.ticket), "commented");
+            }
+        }
+        applied.comments.insert(marker, AppliedComment { id: id.map(|id| id.0), digest });
+        Ok(())
+    }
+
+    /// Creates the labels that a repository lacks, with their colours; asked once a label and repository (`G6`).
+    async fn create_missing(&self, github: &GitHub, place: Place, labels: &[&Label]) -> std::result::Result<(), ApiError> {
+        let names: Vec<_> = labels.iter().map(|label| label.name.to_lowercase()).collect();
+        // A database that fails here costs a request more, no more than that.
+        let known = match self.store.read().await {
+            Ok(mut tx) => tx.known_labels(place.repo, &names).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        for label in labels.iter().filter(|label| !known.contains(&label.name.to_lowercase())) {
+            let created = github.create_label(place.installation, place.repo, label).await?;
+            if let Ok(mut tx) = self.store.write().await {
+                let _ = tx.label_exists(place.repo, &label.name, created).await;
+                let _ = tx.commit().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// What would be shown, for an operator who tries the desk on a live repository (`O1`).
+    fn show_only(&self, view: &View<'_>) {
+        let wanted = view.ticket.projection(&self.programme, &self.policy);
+        let labels: Vec<_> = wanted.labels.iter().map(|label| &label.name).collect();
+        tracing::info!(ticket = %place_name(view.ticket), ?labels, "observes: would show");
+        for post in wanted.posts {
+            tracing::info!(ticket = %place_name(view.ticket), comment = %messages::comment(view, post), "observes: would comment");
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    installation: InstallationId,
+    repo: RepoId,
+    number: i64,
+}
+
+fn place_name(ticket: &Ticket) -> String {
+    format!("{}#{}", ticket.repo_name, ticket.number)
+}
+
+/// As GitHub asks, else 2 s, 4 s, 8 s … at most five minutes; within 5 s for a request whose fate is unknown (`G7`).
+fn retry_at(error: &ApiError, attempts: i64, now: Timestamp) -> Timestamp {
+    let back_off = 2_i64.saturating_pow(u32::try_from(attempts.clamp(1, 9)).unwrap_or(9)).min(300);
+    let wait = match error {
+        ApiError::Refused { retry_after: Some(after), .. } => {
+            SignedDuration::try_from(*after).unwrap_or(SignedDuration::from_secs(back_off))
+        }
+        ApiError::Refused { status: 403 | 429, .. } => SignedDuration::from_secs(60.max(back_off)),
+        _ => SignedDuration::from_secs(back_off),
+    };
+    now.saturating_add(wait).unwrap_or(now)
+}

@@ -1,0 +1,422 @@
+//! Calls to GitHub's API, through octocrab as transport and for its tokens.
+//!
+//! No retries and no redirects below this: a call that failed may have had its effect, and only the caller knows how to find
+//! that out. Repositories are named by id, so that a rename or a move changes nothing (`S12`).
+
+use crate::domain::projection::Label;
+use crate::domain::{CommentId, InstallationId, RepoId, UserId};
+use crate::settings::AppCredentials;
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use octocrab::Octocrab;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+
+/// A segment of a path: everything but unreserved characters is written as `%XX`.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Entries a page of a list.
+pub const PER_PAGE: usize = 100;
+
+/// Reads a list page by page, by number: an absolute `next` link would lose its authorisation on any host but github.com.
+/// A macro, since an async closure cannot promise to be `Send`.
+macro_rules! all_pages {
+    (|$page:ident| $fetch:expr) => {{
+        let mut all = Vec::new();
+        for $page in 1..=1000_usize {
+            let found: Vec<_> = $fetch;
+            let last = found.len() < $crate::github::client::PER_PAGE;
+            all.extend(found);
+            if last {
+                break;
+            }
+        }
+        all
+    }};
+}
+pub(super) use all_pages;
+
+/// Why a call did not do what it was for.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No answer: it may or may not have had its effect.
+    #[error("no answer from GitHub: {0}")]
+    NoAnswer(String),
+    /// GitHub said no.
+    #[error("GitHub answered {status} to {call}: {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The method and path.
+        call: String,
+        /// GitHub's reason.
+        message: String,
+        /// How long GitHub asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// GitHub's answer does not read as what it should be.
+    #[error("GitHub's answer to {call} does not fit: {why}")]
+    Unreadable {
+        /// The method and path.
+        call: String,
+        /// The reader's reason.
+        why: String,
+    },
+    /// The client could not be built from the App's credentials.
+    #[error("the App's credentials do not work: {0}")]
+    Credentials(String),
+}
+
+impl ApiError {
+    /// The HTTP status, if GitHub answered.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Whether the thing that was asked for is not there, or no longer: 404 and 410, and 301 for an issue that was moved.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.status(), Some(404 | 410 | 301))
+    }
+}
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+/// GitHub, as the App.
+#[derive(Debug)]
+pub struct GitHub {
+    app: Octocrab,
+    app_id: u64,
+    slug: OnceCell<String>,
+    installations: Mutex<HashMap<InstallationId, Arc<Installation>>>,
+    last_word: Mutex<String>,
+}
+
+/// One installation's own client. octocrab mints a token per clone and per concurrent call, hence one of each and a lock.
+#[derive(Debug)]
+struct Installation {
+    client: Octocrab,
+    minting: AsyncMutex<()>,
+}
+
+/// A comment as it stands at GitHub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Which.
+    pub id: CommentId,
+    /// Its text.
+    pub body: String,
+    /// The account that wrote it.
+    pub author: String,
+}
+
+/// An installation of the App.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallationInfo {
+    /// Which.
+    pub id: InstallationId,
+    /// Suspended by its owner.
+    pub suspended: bool,
+}
+
+impl GitHub {
+    /// Builds the client; makes no call.
+    ///
+    /// # Errors
+    /// A private key or URL that cannot be used.
+    pub fn new(credentials: &AppCredentials, api_url: &str) -> Result<Self> {
+        let wrong = |error: octocrab::Error| ApiError::Credentials(describe(&error));
+        let app_id = u64::try_from(credentials.app_id).map_err(|_| ApiError::Credentials("APP_ID is negative".to_owned()))?;
+        let app = Octocrab::builder()
+            .base_uri(api_url)
+            .map_err(wrong)?
+            .add_header(http::header::ACCEPT, "application/vnd.github+json".to_owned())
+            .set_connect_timeout(Some(Duration::from_secs(3)))
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .set_write_timeout(Some(Duration::from_secs(10)))
+            .app_from_rsa_pem(app_id.into(), credentials.private_key.expose_secret().as_bytes())
+            .map_err(wrong)?
+            .build()
+            .map_err(wrong)?;
+        Ok(Self { app, app_id, slug: OnceCell::new(), installations: Mutex::default(), last_word: Mutex::new("not asked yet".to_owned()) })
+    }
+
+    /// The account under which the App writes: `<slug>[bot]`.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn bot_login(&self) -> Result<String> {
+        #[derive(serde::Deserialize)]
+        struct App {
+            slug: String,
+        }
+        let slug = self.slug.get_or_try_init(|| async {
+            let app: App = send(&self.app, http::Method::GET, "/app", None).await?;
+            Ok::<_, ApiError>(app.slug)
+        });
+        Ok(format!("{}[bot]", slug.await?))
+    }
+
+    /// How the last call went, for the health page.
+    #[must_use]
+    pub fn last_word(&self) -> String {
+        self.last_word.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The App's id.
+    #[must_use]
+    pub const fn app_id(&self) -> u64 {
+        self.app_id
+    }
+
+    /// Where the App is installed.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn installations(&self) -> Result<Vec<InstallationInfo>> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            id: i64,
+            #[serde(default)]
+            suspended_at: Option<Timestamp>,
+        }
+        let found: Vec<Found> = all_pages!(|page| {
+            let path = format!("/app/installations?per_page={PER_PAGE}&page={page}");
+            send(&self.app, http::Method::GET, &path, None).await?
+        });
+        let info = |found: Found| InstallationInfo { id: InstallationId(found.id), suspended: found.suspended_at.is_some() };
+        Ok(found.into_iter().map(info).collect())
+    }
+
+    /// Through which installation a repository is reached.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked, or the App is not installed there.
+    pub async fn installation_of(&self, full_name: &str) -> Result<InstallationId> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            id: i64,
+        }
+        let found: Found = send(&self.app, http::Method::GET, &format!("/repos/{full_name}/installation"), None).await?;
+        Ok(InstallationId(found.id))
+    }
+
+    /// The id of an account, by its present login; `None`: there is no such account (`W1`).
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn user_id(&self, installation: InstallationId, login: &str) -> Result<Option<(UserId, String)>> {
+        #[derive(serde::Deserialize)]
+        struct User {
+            id: i64,
+            login: String,
+        }
+        let path = format!("/users/{}", segment(login));
+        match self.get::<User>(installation, &path).await {
+            Ok(user) => Ok(Some((UserId(user.id), user.login))),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a label in a repository. `false`: it is there already.
+    ///
+    /// # Errors
+    /// GitHub refuses otherwise, or does not answer.
+    pub async fn create_label(&self, installation: InstallationId, repo: RepoId, label: &Label) -> Result<bool> {
+        let body = json!({ "name": label.name, "color": label.color, "description": label.description });
+        let path = format!("/repositories/{repo}/labels");
+        match self.call::<Value>(installation, http::Method::POST, &path, Some(&body)).await {
+            Ok(_) => Ok(true),
+            Err(ApiError::Refused { status: 422, message, .. }) if message.contains("already_exists") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts labels on an issue, besides those that are on it.
+    ///
+    /// # Errors
+    /// GitHub refuses, or does not answer.
+    pub async fn add_labels(&self, installation: InstallationId, repo: RepoId, number: i64, names: &[String]) -> Result<()> {
+        let path = format!("/repositories/{repo}/issues/{number}/labels");
+        self.call::<Value>(installation, http::Method::POST, &path, Some(&json!({ "labels": names }))).await?;
+        Ok(())
+    }
+
+    /// Takes a label off an issue; one that is not on it is as good as taken off.
+    ///
+    /// # Errors
+    /// GitHub refuses otherwise, or does not answer.
+    pub async fn remove_label(&self, installation: InstallationId, repo: RepoId, number: i64, name: &str) -> Result<()> {
+        let path = format!("/repositories/{repo}/issues/{number}/labels/{}", segment(name));
+        match self.call::<Value>(installation, http::Method::DELETE, &path, None).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.status() == Some(404) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Posts a comment.
+    ///
+    /// # Errors
+    /// GitHub refuses; or does not answer, then the comment may stand there all the same.
+    pub async fn post_comment(&self, installation: InstallationId, repo: RepoId, number: i64, body: &str) -> Result<CommentId> {
+        #[derive(serde::Deserialize)]
+        struct Posted {
+            id: i64,
+        }
+        let path = format!("/repositories/{repo}/issues/{number}/comments");
+        let posted: Posted = self.call(installation, http::Method::POST, &path, Some(&json!({ "body": body }))).await?;
+        Ok(CommentId(posted.id))
+    }
+
+    /// Edits a comment.
+    ///
+    /// # Errors
+    /// GitHub refuses, or does not answer.
+    pub async fn edit_comment(&self, installation: InstallationId, repo: RepoId, comment: CommentId, body: &str) -> Result<()> {
+        let path = format!("/repositories/{repo}/issues/comments/{comment}");
+        self.call::<Value>(installation, http::Method::PATCH, &path, Some(&json!({ "body": body }))).await?;
+        Ok(())
+    }
+
+    /// Closes an issue as not planned.
+    ///
+    /// # Errors
+    /// GitHub refuses, or does not answer.
+    pub async fn close_issue(&self, installation: InstallationId, repo: RepoId, number: i64) -> Result<()> {
+        let body = json!({ "state": "closed", "state_reason": "not_planned" });
+        let path = format!("/repositories/{repo}/issues/{number}");
+        self.call::<Value>(installation, http::Method::PATCH, &path, Some(&body)).await?;
+        Ok(())
+    }
+
+    /// Every comment of an issue, as it stands.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn comments(&self, installation: InstallationId, repo: RepoId, number: i64) -> Result<Vec<Standing>> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            id: i64,
+            #[serde(default)]
+            body: Option<String>,
+            #[serde(default)]
+            user: Option<Author>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Author {
+            login: String,
+        }
+        let found: Vec<Found> = all_pages!(|page| {
+            let path = format!("/repositories/{repo}/issues/{number}/comments?per_page={PER_PAGE}&page={page}");
+            self.get(installation, &path).await?
+        });
+        let standing = |found: Found| Standing {
+            id: CommentId(found.id),
+            body: found.body.unwrap_or_default(),
+            author: found.user.map(|user| user.login).unwrap_or_default(),
+        };
+        Ok(found.into_iter().map(standing).collect())
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, installation: InstallationId, path: &str) -> Result<T> {
+        self.call(installation, http::Method::GET, path, None).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        installation: InstallationId,
+        method: http::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T> {
+        let held = self.installation(installation)?;
+        {
+            let _one_at_a_time = held.minting.lock().await;
+            held.client.installation_token().await.map_err(|error| failure(&error, "POST access token"))?;
+        }
+        let answer = send(&held.client, method, path, body).await;
+        let word = match &answer {
+            Err(error @ ApiError::NoAnswer(_)) => error.to_string(),
+            Err(error) if error.status().is_some_and(|status| status >= 500) => error.to_string(),
+            _ => "ok".to_owned(),
+        };
+        *self.last_word.lock().unwrap_or_else(PoisonError::into_inner) = word;
+        answer
+    }
+
+    fn installation(&self, id: InstallationId) -> Result<Arc<Installation>> {
+        let mut held = self.installations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = held.get(&id) {
+            return Ok(known.clone());
+        }
+        let number = u64::try_from(id.0).map_err(|_| ApiError::Credentials(format!("{id} is no installation id")))?;
+        let client = self.app.installation(number.into()).map_err(|error| ApiError::Credentials(describe(&error)))?;
+        let new = Arc::new(Installation { client, minting: AsyncMutex::new(()) });
+        held.insert(id, new.clone());
+        Ok(new)
+    }
+}
+
+async fn send<T: DeserializeOwned>(client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<T> {
+    let call = format!("{method} {path}");
+    let request = client.build_request(http::Request::builder().method(method).uri(path), body);
+    let request = request.map_err(|error| failure(&error, &call))?;
+    let response = client.execute(request).await.map_err(|error| failure(&error, &call))?;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.map_err(|error| ApiError::NoAnswer(describe(&error)))?.to_bytes();
+    if head.status.is_success() {
+        let text: &[u8] = if body.is_empty() { b"null" } else { &body };
+        return serde_json::from_slice(text).map_err(|error| ApiError::Unreadable { call, why: error.to_string() });
+    }
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    // The whole body, cut: GitHub names the field and the code of a refusal in `errors`.
+    let mut message: String = String::from_utf8_lossy(&body).chars().take(500).collect();
+    if let (403, Some(wanted)) = (head.status.as_u16(), header("x-accepted-github-permissions")) {
+        message.push_str(&format!(" (permission wanted: {wanted})"));
+    }
+    Err(ApiError::Refused { status: head.status.as_u16(), call, message, retry_after })
+}
+
+fn failure(error: &octocrab::Error, call: &str) -> ApiError {
+    match error {
+        octocrab::Error::GitHub { source, .. } => ApiError::Refused {
+            status: source.status_code.as_u16(),
+            call: call.to_owned(),
+            message: source.message.clone(),
+            retry_after: None,
+        },
+        other => ApiError::NoAnswer(describe(other)),
+    }
+}
+
+/// An error with its causes on one line. Requests carry their token in a header, which no error shows.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string().lines().next().unwrap_or_default().to_owned();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let line = inner.to_string().lines().next().unwrap_or_default().to_owned();
+        if !text.contains(&line) {
+            text.push_str(": ");
+            text.push_str(&line);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}

@@ -1,0 +1,160 @@
+//! What happened meanwhile, read from GitHub's API as events: after a restart for whole repositories (`R2`), and before a
+//! ping for one issue (`E3`).
+
+use super::client::{ApiError, GitHub, PER_PAGE, all_pages};
+use super::wire::{WireComment, WireHistory, WireIssue, WireRepo, WireUser};
+use crate::domain::event::{Event, Issue, Repo, What};
+use crate::domain::ticket::Ticket;
+use crate::domain::{InstallationId, IssueId};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where events come from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Through which installation.
+    pub installation: InstallationId,
+    /// In which repository.
+    pub repo: Repo,
+}
+
+impl GitHub {
+    /// The repositories of an installation.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn repositories(&self, installation: InstallationId) -> Result<Vec<Repo>, ApiError> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            #[serde(default)]
+            repositories: Vec<WireRepo>,
+        }
+        let found = all_pages!(|page| {
+            let path = format!("/installation/repositories?per_page={PER_PAGE}&page={page}");
+            self.get::<Page>(installation, &path).await?.repositories
+        });
+        Ok(found.iter().map(WireRepo::repo).collect())
+    }
+
+    /// Everything that changed in a repository since `since`, as events in no order. `closed` says which issues the desk knows
+    /// as closed: where that differs from what GitHub shows, the issue's history is read.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn changes_since<'a>(
+        &self,
+        source: &Source,
+        since: Timestamp,
+        closed: &(dyn Fn(Vec<IssueId>) -> BoxFuture<'a, BTreeSet<IssueId>> + Sync),
+    ) -> Result<Vec<Event>, ApiError> {
+        let (installation, repo) = (source.installation, source.repo.id);
+        let issues: Vec<WireIssue> = all_pages!(|page| {
+            let path =
+                format!("/repositories/{repo}/issues?state=all&sort=updated&direction=asc&since={since}&per_page={PER_PAGE}&page={page}");
+            self.get(installation, &path).await?
+        });
+        let comments: Vec<WireComment> = all_pages!(|page| {
+            let path =
+                format!("/repositories/{repo}/issues/comments?sort=updated&direction=asc&since={since}&per_page={PER_PAGE}&page={page}");
+            self.get(installation, &path).await?
+        });
+        let closed = closed(issues.iter().map(WireIssue::id).collect()).await;
+        let mut events = Vec::new();
+        let mut by_number = BTreeMap::new();
+        for found in &issues {
+            let issue = found.issue(&source.repo);
+            if issue.pull_request {
+                continue;
+            }
+            if issue.created_at >= since {
+                events.push(source.event(&issue, issue.created_at, issue.author.clone(), What::Opened));
+            }
+            if issue.open.is_some_and(|open| open == closed.contains(&issue.id)) {
+                events.extend(self.history(source, &issue).await?);
+            }
+            by_number.insert(issue.number, issue);
+        }
+        for comment in &comments {
+            let number = comment.issue_url.as_deref().and_then(|url| url.rsplit('/').next()).and_then(|number| number.parse::<i64>().ok());
+            let Some(issue) = number.and_then(|number| by_number.get(&number)) else { continue };
+            let (at, actor, what) = comment.commented();
+            events.push(source.event(issue, at, actor, what));
+        }
+        Ok(events)
+    }
+
+    /// What happened to one ticket that the desk has not heard of, up to now; `Gone` when the issue is no more.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn news_of(&self, ticket: &Ticket, since: Timestamp) -> Result<Vec<Event>, ApiError> {
+        let source = Source {
+            installation: ticket.installation,
+            repo: Repo { id: ticket.repo, full_name: ticket.repo_name.clone(), private: ticket.private },
+        };
+        let path = format!("/repositories/{}/issues/{}", ticket.repo, ticket.number);
+        let found: WireIssue = match self.get(ticket.installation, &path).await {
+            Ok(found) => found,
+            Err(error) if error.is_gone() => return Ok(vec![source.event(&known(ticket), since, None, What::Gone)]),
+            Err(error) => return Err(error),
+        };
+        let issue = found.issue(&source.repo);
+        if issue.id != ticket.issue {
+            return Ok(vec![source.event(&known(ticket), since, None, What::Gone)]);
+        }
+        let comments: Vec<WireComment> = all_pages!(|page| {
+            let path =
+                format!("/repositories/{}/issues/{}/comments?since={since}&per_page={PER_PAGE}&page={page}", ticket.repo, ticket.number);
+            self.get(ticket.installation, &path).await?
+        });
+        let mut events = Vec::new();
+        for comment in &comments {
+            let (at, actor, what) = comment.commented();
+            events.push(source.event(&issue, at, actor, what));
+        }
+        if issue.open.is_some_and(|open| open != ticket.is_open()) {
+            events.extend(self.history(&source, &issue).await?);
+        }
+        Ok(events)
+    }
+
+    /// Closes and reopenings of an issue, from its own history.
+    async fn history(&self, source: &Source, issue: &Issue) -> Result<Vec<Event>, ApiError> {
+        let history: Vec<WireHistory> = all_pages!(|page| {
+            let path = format!("/repositories/{}/issues/{}/events?per_page={PER_PAGE}&page={page}", source.repo.id, issue.number);
+            self.get(source.installation, &path).await?
+        });
+        let told = |entry: WireHistory| {
+            let what = match entry.event.as_str() {
+                "closed" => What::Closed,
+                "reopened" => What::Reopened,
+                _ => return None,
+            };
+            Some(source.event(issue, entry.created_at?, entry.actor.as_ref().map(WireUser::person), what))
+        };
+        Ok(history.into_iter().filter_map(told).collect())
+    }
+}
+
+impl Source {
+    fn event(&self, issue: &Issue, at: Timestamp, actor: Option<crate::domain::event::Person>, what: What) -> Event {
+        Event { installation: self.installation, repo: self.repo.clone(), issue: issue.clone(), at, actor, what }
+    }
+}
+
+/// The issue as the desk knows it, for when GitHub shows it no more.
+fn known(ticket: &Ticket) -> Issue {
+    Issue {
+        id: ticket.issue,
+        number: ticket.number,
+        title: ticket.title.clone(),
+        url: ticket.url.clone(),
+        author: ticket.author.clone(),
+        created_at: ticket.created_at,
+        updated_at: ticket.seen_at,
+        open: None,
+        pull_request: false,
+        claim: ticket.claim.clone(),
+    }
+}

@@ -1,0 +1,6 @@
+//! GitHub: its webhooks read tolerantly, its API called carefully.
+
+pub mod client;
+pub mod listing;
+pub mod signature;
+pub mod wire;

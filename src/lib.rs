@@ -1,0 +1,15 @@
+//! Partner Desk.
+pub mod app;
+pub mod chat;
+pub mod cli;
+pub mod clock;
+pub mod desk;
+pub mod domain;
+pub mod github;
+pub mod jobs;
+pub mod messages;
+pub mod programme;
+pub mod sandbox;
+pub mod settings;
+pub mod store;
+pub mod web;

@@ -1,0 +1,44 @@
+//! `/healthz`: the process is alive. `/readyz`: it can do its work: the database answers and the scheduler ticks. GitHub is
+//! reported, but its outages are not ours to be restarted for.
+
+use crate::app::App;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// The scheduler ticks every second; silent for longer than this, it is taken for dead.
+const SILENT_MS: i64 = 15_000;
+
+/// Alive.
+pub async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Ready, or what is missing.
+pub async fn ready(State(app): State<App>) -> Response {
+    let database = match tokio::time::timeout(std::time::Duration::from_secs(3), app.desk.store.ping()).await {
+        Ok(Ok(())) => "ok".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer within 3 s".to_owned(),
+    };
+    let silent = app.since_beat();
+    let scheduler = if silent <= SILENT_MS { "ok".to_owned() } else { format!("silent for {} s", silent / 1000) };
+    let github = app.desk.github.as_ref().map_or_else(|| "no App is set up".to_owned(), |github| github.last_word());
+    let ready = database == "ok" && scheduler == "ok";
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "database": database, "scheduler": scheduler, "github": github }))).into_response()
+}
+
+/// What this address is.
+pub async fn front(State(app): State<App>) -> String {
+    if app.webhook_secret.is_some() {
+        return "Partner Desk is running. Webhooks go to /api/github/webhooks; /readyz says how it is.\n".to_owned();
+    }
+    "Partner Desk is running without a GitHub App, so it takes no webhooks.\n\n\
+     1. Create a GitHub App with the permissions and events of app-manifest.yml and this address + /api/github/webhooks.\n\
+     2. Set APP_ID, PRIVATE_KEY (or PRIVATE_KEY_PATH) and WEBHOOK_SECRET.\n\
+     3. Start `partner-desk serve` again.\n"
+        .to_owned()
+}
