@@ -1,0 +1,9 @@
+//! Story tests: the real app behind its real doors, a sandbox GitHub and a chat sink around it, on both databases. Each reads as a
+//! conversation. The rules that a story holds are in its name.
+
+#[macro_use]
+mod desk;
+
+mod key;
+mod openapi;
+mod rules_admission;
