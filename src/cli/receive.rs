@@ -59,7 +59,8 @@ struct Span {
 #[derive(Debug, Serialize)]
 struct Step {
     name: String,
-    step: String,
+    #[serde(rename = "step")]
+    rung: String,
     at: Timestamp,
     #[serde(skip_serializing_if = "is_first")]
     repeat: u32,
@@ -170,7 +171,7 @@ fn steps(desk: &Desk, ticket: &Ticket) -> Vec<Step> {
         let rung = promise.ladder.steps.get(firing.step)?;
         Some(Step {
             name: rung.name().to_owned(),
-            step: rung.at.to_string(),
+            rung: rung.at.to_string(),
             at: firing.at,
             repeat: firing.occurrence,
             chat: rung.chat.clone().unwrap_or_else(|| desk.policy.channels.clone()),
@@ -212,13 +213,13 @@ impl Account {
         line("labels", (!labels.is_empty()).then(|| labels.join(" ")));
         for step in self.steps.iter().filter(|step| step.repeat == 0) {
             let channels = if step.chat.is_empty() { "nobody: no chat is configured".to_owned() } else { step.chat.join(", ") };
-            line("step", Some(format!("{} {} ({}) to {channels}", messages::utc(step.at), step.name, step.step)));
+            line("step", Some(format!("{} {} ({}) to {channels}", messages::utc(step.at), step.name, step.rung)));
         }
         for reason in &self.reasons {
             line("because", Some(reason.clone()));
         }
         if let Some(comment) = &self.comment {
-            let _ = write!(text, "comment\n");
+            text.push_str("comment\n");
             for said in comment.lines() {
                 let _ = writeln!(text, "  | {said}");
             }

@@ -138,7 +138,7 @@ impl Desk {
     ) -> std::result::Result<(), ApiError> {
         let marker = messages::marker(view.ticket.issue, post);
         let body: String = messages::comment(view, post).chars().take(LONGEST_COMMENT).collect();
-        let digest = hex::encode(&Sha256::digest(body.as_bytes())[..12]);
+        let digest: String = hex::encode(Sha256::digest(body.as_bytes())).chars().take(24).collect();
         let known = applied.comments.get(&marker).cloned();
         let mut id = known.as_ref().and_then(|comment| comment.id).map(CommentId);
         if id.is_none() && (may_stand || known.is_some()) {

@@ -167,7 +167,7 @@ impl Rules<'_> {
             ticket.author_sides = self.sides(book, ticket.author.clone().as_ref(), ticket.created_at);
         }
         let undecided = matches!(ticket.standing, Standing::Older);
-        match self.who(book, &ticket, opened || !undecided) {
+        match Self::who(book, &ticket, opened || !undecided) {
             Who::Partner(chosen) => self.count_for(book, ticket, &chosen, now),
             Who::Unknown => {
                 let retry_at = now.saturating_add(RETRY_LOOKUP).unwrap_or(now);
@@ -192,7 +192,7 @@ impl Rules<'_> {
     }
 
     /// For whom a ticket counts: an explicit choice, then the primary membership, then the highest tier (`W5`, `W7`).
-    fn who(&self, book: &Book, ticket: &Ticket, known_age: bool) -> Who {
+    fn who(book: &Book, ticket: &Ticket, known_age: bool) -> Who {
         let first_seen = book.first_seen.get(&ticket.repo);
         let recent = known_age || first_seen.is_none_or(|seen| ticket.created_at >= *seen);
         if let Some(chosen) = Self::named(book, ticket, recent) {
@@ -246,10 +246,10 @@ impl Rules<'_> {
     fn count_for(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) {
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
-        let reopened = self.back_in_line(&ticket);
+        let reopened = Self::back_in_line(&ticket);
         let fresh = ticket.partner().is_none();
         if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
-            Self::refund(book, &mut ticket, now, format!("counts for {} instead", chosen.partner));
+            Self::refund(book, &mut ticket, now, &format!("counts for {} instead", chosen.partner));
             book.put(Ticket { standing: Standing::Nobody, ..ticket.clone() });
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
@@ -266,14 +266,13 @@ impl Rules<'_> {
     }
 
     /// A waiting ticket that was closed and then reopened stands in line again, from then (`Q10`).
-    #[expect(clippy::unused_self, reason = "reads as a rule among rules")]
-    fn back_in_line(&self, ticket: &Ticket) -> Option<Timestamp> {
+    fn back_in_line(ticket: &Ticket) -> Option<Timestamp> {
         let Standing::Left { why: Departure::Closed, at, .. } = ticket.standing else { return None };
         let reopened = ticket.facts.iter().filter(|fact| fact.what == Told::Reopened && fact.at >= at).map(|fact| fact.at).max()?;
         ticket.is_open().then_some(reopened)
     }
 
-    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, reason: String) {
+    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, reason: &str) {
         let Standing::Admitted(Admission { partner, charge: Some(charge), at, .. }) = &ticket.standing else { return };
         let entry = Entry {
             key: charge.key.replacen("charge", "refund", 1),
@@ -283,7 +282,7 @@ impl Rules<'_> {
             at: *at,
             recorded_at: now,
             actor: "partner-desk".to_owned(),
-            reason: reason.clone(),
+            reason: reason.to_owned(),
         };
         book.note(ticket.issue, now, "W5", format!("refunded to {partner}: {reason}"));
         book.enter(entry);
@@ -301,7 +300,7 @@ impl Rules<'_> {
             Placement::Slot { tier, at, window, used } => {
                 let slot = Slot { tier, at, window, used, waited: at > from };
                 self.admit(book, &mut ticket, &partner_id, chosen.choice, slot, now);
-                if at > from && self.leave_if_settled(book, &mut ticket, from, Some(at)) {
+                if at > from && Self::leave_if_settled(book, &mut ticket, from, Some(at)) {
                     return book.put(ticket);
                 }
             }
@@ -314,7 +313,7 @@ impl Rules<'_> {
                     OverQuota::Wait => {
                         book.note(id, from, "Q5", "waits for a slot");
                         ticket.standing = Standing::Waiting(waiting);
-                        self.leave_if_settled(book, &mut ticket, from, None);
+                        Self::leave_if_settled(book, &mut ticket, from, None);
                     }
                     OverQuota::Close => {
                         book.note(id, from, "Q5", "over the allowance: closed, nothing queues");
@@ -389,7 +388,7 @@ impl Rules<'_> {
     }
 
     /// A ticket that was answered or closed while it waited leaves the queue uncharged (`Q10`).
-    fn leave_if_settled(&self, book: &mut Book, ticket: &mut Ticket, since: Timestamp, before: Option<Timestamp>) -> bool {
+    fn leave_if_settled(book: &mut Book, ticket: &mut Ticket, since: Timestamp, before: Option<Timestamp>) -> bool {
         let Some((at, why)) = ticket.settled_without_slot(since).filter(|(at, _)| before.is_none_or(|slot| *at < slot)) else {
             return false;
         };
@@ -422,10 +421,10 @@ impl Rules<'_> {
             let Standing::Waiting(waiting) = ticket.standing.clone() else { continue };
             let placement = self.allowances(book, &partner).place(waiting.since, now);
             let slot_at = if let Placement::Slot { at, .. } = &placement { Some(*at) } else { None };
-            if !self.leave_if_settled(book, &mut ticket, waiting.since, slot_at) {
+            if !Self::leave_if_settled(book, &mut ticket, waiting.since, slot_at) {
                 match placement {
                     Placement::Slot { tier, at, window, used } => {
-                        let choice = match self.who(book, &ticket, true) {
+                        let choice = match Self::who(book, &ticket, true) {
                             Who::Partner(chosen) => chosen.choice,
                             _ => Choice::Only,
                         };

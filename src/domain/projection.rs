@@ -117,7 +117,7 @@ impl Ticket {
         let style = &policy.labels;
         if !hide {
             let name = style.target_name(&promise.target);
-            labels.push(named(name, &style.target, format!("Answered within {}", promise.target)));
+            labels.push(named(name, &style.target, &format!("Answered within {}", promise.target)));
         }
         let breached_before = self.cycles().iter().any(|cycle| matches!(&cycle.state, State::Ended { outcome, .. } if outcome.is_breach()));
         let breached = || label(&style.breached, "Not answered within the promised time");
@@ -126,7 +126,7 @@ impl Ticket {
             Face::Running { cycle, soon, over } => {
                 if !hide {
                     let name = style.due_name(cycle.due);
-                    labels.push(named(name, &style.due, "The answer is due then, rounded down".to_owned()));
+                    labels.push(named(name, &style.due, "The answer is due then, rounded down"));
                 }
                 if over || breached_before {
                     labels.push(breached());
@@ -149,13 +149,13 @@ impl Ticket {
 fn tier_label(programme: &Programme, policy: &Policy, tier: &TierId) -> Option<Label> {
     let tier = programme.tier(tier)?;
     let description = format!("A ticket of a partner of the tier {}", tier.name);
-    Some(named(policy.labels.tier_name(tier), &policy.labels.tier, description))
+    Some(named(policy.labels.tier_name(tier), &policy.labels.tier, &description))
 }
 
 fn label(style: &LabelText, description: &str) -> Label {
-    named(style.name.clone(), style, description.to_owned())
+    named(style.name.clone(), style, description)
 }
 
-fn named(name: String, style: &LabelText, description: String) -> Label {
+fn named(name: String, style: &LabelText, description: &str) -> Label {
     Label { name, color: style.color.clone(), description: description.chars().take(100).collect() }
 }

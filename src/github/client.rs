@@ -385,7 +385,7 @@ async fn send<T: DeserializeOwned>(client: &Octocrab, method: http::Method, path
     // The whole body, cut: GitHub names the field and the code of a refusal in `errors`.
     let mut message: String = String::from_utf8_lossy(&body).chars().take(500).collect();
     if let (403, Some(wanted)) = (head.status.as_u16(), header("x-accepted-github-permissions")) {
-        message.push_str(&format!(" (permission wanted: {wanted})"));
+        message = format!("{message} (permission wanted: {wanted})");
     }
     Err(ApiError::Refused { status: head.status.as_u16(), call, message, retry_after })
 }

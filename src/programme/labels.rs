@@ -205,9 +205,8 @@ impl LabelStyle {
         named.extend(targets.into_iter().map(|name| ("target", name)));
         for (index, (key, name)) in named.iter().enumerate() {
             // GitHub tells no upper case from lower in a label's name.
-            if let Some((other, _)) =
-                named[..index].iter().find(|(other, earlier)| other != key && earlier.to_lowercase() == name.to_lowercase())
-            {
+            let same = |(other, earlier): &&(&str, String)| other != key && earlier.to_lowercase() == name.to_lowercase();
+            if let Some((other, _)) = named.iter().take(index).find(same) {
                 found.push((key, format!("\"{name}\" is also the name of the label \"{other}\"")));
             }
         }

@@ -106,6 +106,12 @@ pub struct ChatSink {
     _tasks: Arc<Tasks>,
 }
 
+impl std::fmt::Debug for ChatSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatSink").finish_non_exhaustive()
+    }
+}
+
 impl ChatSink {
     /// Listens on a free port of the loopback interface.
     ///

@@ -61,13 +61,13 @@ impl Sandbox {
     }
 
     /// Loses everything that is held: GitHub never attempts it and does not list it. Only the issues themselves tell.
-    #[allow(clippy::must_use_candidate, reason = "called for what it does")]
+    #[expect(clippy::must_use_candidate, reason = "called for what it does")]
     pub fn drop_held(&self) -> usize {
         self.let_go(&DeliveryState::Lost)
     }
 
     /// Everything that is held counts as attempted in vain: GitHub lists it as failed and redelivers it when asked (`R2`).
-    #[allow(clippy::must_use_candidate, reason = "called for what it does")]
+    #[expect(clippy::must_use_candidate, reason = "called for what it does")]
     pub fn fail_held(&self) -> usize {
         self.let_go(&DeliveryState::Failed("timed out".to_owned()))
     }

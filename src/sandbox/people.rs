@@ -99,7 +99,7 @@ impl Sandbox {
     }
 
     /// The id of a person, who gets an account if there is none by that login.
-    #[allow(clippy::must_use_candidate, reason = "called for the account as often as for the id")]
+    #[expect(clippy::must_use_candidate, reason = "called for the account as often as for the id")]
     pub fn person(&self, login: &str) -> UserId {
         lock(&self.inner.world).account_or_new(login, AccountKind::User)
     }
@@ -130,7 +130,7 @@ impl Sandbox {
     }
 
     /// The id of a public repository, which is made with its owner and installation if there is none by that name.
-    #[allow(clippy::must_use_candidate, reason = "called for the repository as often as for the id")]
+    #[expect(clippy::must_use_candidate, reason = "called for the repository as often as for the id")]
     pub fn repository(&self, full_name: &str) -> RepoId {
         lock(&self.inner.world).repo_or_new(full_name)
     }

@@ -41,10 +41,14 @@ pub(super) fn read(root: &Section<'_>, policy: &mut Policy, programme: &Programm
 fn refuse_early_steps(policy: &Policy, programme: &Programme, places: &[Vec<Field<'_>>]) {
     for tier in &programme.tiers {
         let Some(place) = policy.ladder_place(&tier.id) else { continue };
-        for step in policy.ladders[place].before_start(tier.response) {
+        let Some(ladder) = policy.ladders.get(place) else { continue };
+        for step in ladder.before_start(tier.response) {
             let expected = format!("a step after the start for the tier \"{}\", whose target is {}", tier.id, tier.response);
-            let after = show_duration(policy.ladders[place].steps[step].at.offset(tier.response));
-            places[place][step].refuse(Unfit::because(expected, format!("this one would be {after} after it")));
+            let (Some(rung), Some(field)) = (ladder.steps.get(step), places.get(place).and_then(|fields| fields.get(step))) else {
+                continue;
+            };
+            let after = show_duration(rung.at.offset(tier.response));
+            field.refuse(Unfit::because(expected, format!("this one would be {after} after it")));
         }
     }
 }

@@ -115,7 +115,8 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn put_member(&mut self, id: Option<i64>, member: &Membership) -> Result<()> {
-        let values: [Arg; 8] = [
+        let values: [Arg; 9] = [
+            id.unwrap_or_default().into(),
             member.partner.as_str().into(),
             member.user.map(|user| user.0).into(),
             member.login.as_str().into(),
@@ -125,17 +126,16 @@ impl Tx {
             i64::from(member.primary).into(),
             i64::from(member.lookup_failed).into(),
         ];
-        if let Some(id) = id {
+        if id.is_some() {
             let statement = sql!(
                 "UPDATE members SET partner_id = $2, user_id = $3, login = $4, login_key = $5, from_ms = $6, until_ms = $7,
                      is_primary = $8, lookup_failed = $9 WHERE id = $1"
             );
-            let [a, b, c, d, e, f, g, h] = values;
-            self.run(statement, [id.into(), a, b, c, d, e, f, g, h]).await?;
+            self.run(statement, values).await?;
         } else {
             let statement = sql!(
                 "INSERT INTO members (partner_id, user_id, login, login_key, from_ms, until_ms, is_primary, lookup_failed)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                 SELECT $2, $3, $4, $5, $6, $7, $8, $9 WHERE $1 = 0"
             );
             self.run(statement, values).await?;
         }

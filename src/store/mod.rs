@@ -259,7 +259,9 @@ impl Store {
         match self {
             // The write lock without a write: a database that became read-only, or whose disk is gone, says so here.
             Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?,
-            Self::Postgres(pool) => drop(sqlx::query("SELECT 1").execute(pool).await?),
+            Self::Postgres(pool) => {
+                sqlx::query("SELECT 1").execute(pool).await?;
+            }
         }
         Ok(())
     }

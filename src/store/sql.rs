@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 /// A statement in both dialects, expanded once.
 #[derive(Debug)]
-pub struct Statement {
+pub(crate) struct Statement {
     template: &'static str,
     sqlite: OnceLock<String>,
     postgres: OnceLock<String>,

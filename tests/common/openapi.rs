@@ -89,7 +89,7 @@ impl OpenApi {
         }
     }
 
-    #[allow(clippy::type_complexity, reason = "three parts of one look-up, taken apart at once")]
+    #[expect(clippy::type_complexity, reason = "three parts of one look-up, taken apart at once")]
     /// The operation, what its path shares, and the values of the path's parameters.
     fn operation(&self, method: &str, path: &str) -> Result<(&Value, &Value, Vec<(String, String)>), String> {
         let mut segments: Vec<String> = split(path);

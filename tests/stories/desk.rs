@@ -67,13 +67,12 @@ macro_rules! story {
     ($(#[$meta:meta])* $name:ident, $setup:expr, |$desk:ident| $body:block) => {
         $(#[$meta])*
         mod $name {
-            #[allow(unused_imports, reason = "not every story needs all of it")]
+            #[allow(unused_imports, reason = "not every story needs what its file imports")]
             use super::*;
 
             fn tell(engine: $crate::desk::Engine) {
                 $crate::desk::run(async {
-                    #[allow(unused_mut, reason = "not every story changes it")]
-                    let mut $desk = $crate::desk::Desk::start(engine, $setup).await;
+                    let $desk = $crate::desk::Desk::start(engine, $setup).await;
                     $body
                     $desk.end().await;
                 });
