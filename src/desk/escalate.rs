@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// GitHub has this long to say whether a step is still true; then the ping goes out as not confirmed (`E2`, `E3`).
-const CONFIRM_WITHIN: Duration = Duration::from_millis(1200);
+const CONFIRM_WITHIN: Duration = Duration::from_millis(1000);
 /// Issues read at the same time.
 const CONFIRM_AT_ONCE: usize = 16;
 /// Tickets dealt with in one transaction.
@@ -137,10 +137,8 @@ impl Desk {
             cycle: i64::from(due.cycle),
             body: body.clone(),
             created_ms: now.as_millisecond(),
-            confirmed_ms: match confirmed {
-                Confirmed::Yes => now.as_millisecond(),
-                Confirmed::No => 0,
-            },
+            // Asked just now, with or without an answer: to ask again at once would only make it late.
+            confirmed_ms: now.as_millisecond(),
         });
         outgoing.collect()
     }

@@ -49,14 +49,15 @@ impl GitHub {
         closed: &(dyn Fn(Vec<IssueId>) -> BoxFuture<'a, BTreeSet<IssueId>> + Sync),
     ) -> Result<Vec<Event>, ApiError> {
         let (installation, repo) = (source.installation, source.repo.id);
+        let from = second(since);
         let issues: Vec<WireIssue> = all_pages!(|page| {
             let path =
-                format!("/repositories/{repo}/issues?state=all&sort=updated&direction=asc&since={since}&per_page={PER_PAGE}&page={page}");
+                format!("/repositories/{repo}/issues?state=all&sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
             self.get(installation, &path).await?
         });
         let comments: Vec<WireComment> = all_pages!(|page| {
             let path =
-                format!("/repositories/{repo}/issues/comments?sort=updated&direction=asc&since={since}&per_page={PER_PAGE}&page={page}");
+                format!("/repositories/{repo}/issues/comments?sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
             self.get(installation, &path).await?
         });
         let closed = closed(issues.iter().map(WireIssue::id).collect()).await;
@@ -71,7 +72,7 @@ impl GitHub {
                 events.push(source.event(&issue, issue.created_at, issue.author.clone(), What::Opened));
             }
             if issue.open.is_some_and(|open| open == closed.contains(&issue.id)) {
-                events.extend(self.history(source, &issue).await?);
+                events.extend(self.history(source, found, &issue).await?);
             }
             by_number.insert(issue.number, issue);
         }
@@ -93,9 +94,15 @@ impl GitHub {
             installation: ticket.installation,
             repo: Repo { id: ticket.repo, full_name: ticket.repo_name.clone(), private: ticket.private },
         };
+        let from = second(since);
         let path = format!("/repositories/{}/issues/{}", ticket.repo, ticket.number);
         let found: WireIssue = match self.get(ticket.installation, &path).await {
             Ok(found) => found,
+            // 404 says that it cannot be read: gone where its repository can be, else no longer ours to read (S12).
+            Err(error) if error.status() == Some(404) => {
+                self.get::<serde::de::IgnoredAny>(ticket.installation, &format!("/repositories/{}", ticket.repo)).await?;
+                return Ok(vec![source.event(&known(ticket), since, None, What::Gone)]);
+            }
             Err(error) if error.is_gone() => return Ok(vec![source.event(&known(ticket), since, None, What::Gone)]),
             Err(error) => return Err(error),
         };
@@ -105,7 +112,7 @@ impl GitHub {
         }
         let comments: Vec<WireComment> = all_pages!(|page| {
             let path =
-                format!("/repositories/{}/issues/{}/comments?since={since}&per_page={PER_PAGE}&page={page}", ticket.repo, ticket.number);
+                format!("/repositories/{}/issues/{}/comments?since={from}&per_page={PER_PAGE}&page={page}", ticket.repo, ticket.number);
             self.get(ticket.installation, &path).await?
         });
         let mut events = Vec::new();
@@ -114,13 +121,17 @@ impl GitHub {
             events.push(source.event(&issue, at, actor, what));
         }
         if issue.open.is_some_and(|open| open != ticket.is_open()) {
-            events.extend(self.history(&source, &issue).await?);
+            events.extend(self.history(&source, &found, &issue).await?);
         }
         Ok(events)
     }
 
-    /// Closes and reopenings of an issue, from its own history.
-    async fn history(&self, source: &Source, issue: &Issue) -> Result<Vec<Event>, ApiError> {
+    /// Closes and reopenings of an issue that the desk knows otherwise than GitHub shows it. What the issue itself tells of its
+    /// last close needs no further request.
+    async fn history(&self, source: &Source, found: &WireIssue, issue: &Issue) -> Result<Vec<Event>, ApiError> {
+        if let (Some(false), Some(at), Some(by)) = (issue.open, found.closed_at, &found.closed_by) {
+            return Ok(vec![source.event(issue, at, Some(by.person()), What::Closed)]);
+        }
         let history: Vec<WireHistory> = all_pages!(|page| {
             let path = format!("/repositories/{}/issues/{}/events?per_page={PER_PAGE}&page={page}", source.repo.id, issue.number);
             self.get(source.installation, &path).await?
@@ -141,6 +152,11 @@ impl Source {
     fn event(&self, issue: &Issue, at: Timestamp, actor: Option<crate::domain::event::Person>, what: What) -> Event {
         Event { installation: self.installation, repo: self.repo.clone(), issue: issue.clone(), at, actor, what }
     }
+}
+
+/// An instant as GitHub writes it: to the second, earlier rather than later.
+fn second(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
 /// The issue as the desk knows it, for when GitHub shows it no more.

@@ -91,6 +91,8 @@ pub(super) struct WireIssue {
     #[serde(default)]
     pub(super) closed_at: Option<Timestamp>,
     #[serde(default)]
+    pub(super) closed_by: Option<WireUser>,
+    #[serde(default)]
     state: Option<String>,
     #[serde(default)]
     body: Option<String>,
