@@ -7,6 +7,9 @@ use crate::settings::{AgentEntry, Settings};
 use crate::web;
 use tokio::net::TcpListener;
 
+/// Connections that are still open this long after the desk was told to stop are cut.
+const LONGEST_GOODBYE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Runs until it is told to stop; then ends what is in flight (`R6`).
 ///
 /// # Errors
@@ -23,9 +26,20 @@ pub async fn run(settings: &Settings) -> Result<(), CliError> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     app.start(&mut workers).await?;
     tokio::spawn(first_look(app.clone()));
-    let serving = axum::serve(listener, web::router(app.clone())).with_graceful_shutdown(told_to_stop());
-    let served = serving.await;
-    tracing::info!("stopping after what is in flight");
+    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let serving = axum::serve(listener, web::router(app.clone())).with_graceful_shutdown(async move {
+        told_to_stop().await;
+        tracing::info!("stopping after what is in flight");
+        let _ = stopping.send(true);
+    });
+    let served = tokio::select! {
+        served = serving => served,
+        // A connection that never ends must not keep the desk from ending.
+        () = async {
+            let _ = stopped.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(LONGEST_GOODBYE).await;
+        } => Ok(()),
+    };
     let store = app.desk.store.clone();
     drop(app);
     workers.stop().await;

@@ -77,7 +77,10 @@ impl Rules<'_> {
         };
         if let Some(what) = told {
             let sides = self.sides(book, event.actor.as_ref(), event.at);
-            ticket.learn(Fact { at: event.at, by: event.actor.clone(), sides, what });
+            let fact = Fact { at: event.at, by: event.actor.clone(), sides, what };
+            if ticket.wants(&fact) {
+                ticket.learn(fact);
+            }
         }
         let opened = event.what == What::Opened;
         book.put(ticket);
@@ -89,7 +92,10 @@ impl Rules<'_> {
     pub fn wake(&self, book: &mut Book, id: IssueId, now: Timestamp) -> Option<Due> {
         let ticket = book.tickets.get(&id)?;
         if !matches!(ticket.standing, Standing::Admitted(_)) {
-            self.judge(book, id, false, now);
+            // Only open issues are looked at again: nobody is charged for what is long done.
+            if ticket.is_open() {
+                self.judge(book, id, false, now);
+            }
             return None;
         }
         let mut ticket = ticket.clone();
@@ -247,7 +253,7 @@ impl Rules<'_> {
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
         let reopened = Self::back_in_line(&ticket);
-        let fresh = ticket.partner().is_none();
+        let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
         if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
             Self::refund(book, &mut ticket, now, &format!("counts for {} instead", chosen.partner));
             book.put(Ticket { standing: Standing::Nobody, ..ticket.clone() });
@@ -263,6 +269,14 @@ impl Rules<'_> {
         if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
             self.move_queue(book, &partner, now);
         }
+    }
+
+    /// A ticket that was refused finds a subscription or a tier with tickets after all: the records of its time were put right (`W2`).
+    fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen) -> bool {
+        let refused = matches!(ticket.standing, Standing::NotIncluded { .. } | Standing::NoSubscription { .. });
+        let Some(partner) = book.partners.get(&chosen.partner).filter(|_| refused && ticket.is_open()) else { return false };
+        let found = self.allowances(book, partner).place(chosen.from, chosen.from);
+        matches!(found, Placement::Slot { .. } | Placement::Full { .. })
     }
 
     /// A waiting ticket that was closed and then reopened stands in line again, from then (`Q10`).

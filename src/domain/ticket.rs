@@ -303,7 +303,9 @@ impl Ticket {
             return;
         }
         self.seen_at = event.issue.updated_at;
-        self.installation = event.installation;
+        if event.installation != InstallationId(0) {
+            self.installation = event.installation;
+        }
         self.repo_name.clone_from(&event.repo.full_name);
         self.private = event.repo.private;
         self.title.clone_from(&event.issue.title);
@@ -367,6 +369,14 @@ impl Ticket {
     #[must_use]
     pub fn is_author(&self, user: UserId) -> bool {
         self.author.as_ref().is_some_and(|author| author.id == user)
+    }
+
+    /// Whether a comment can matter to a ticket that counts for nobody: an agent's may, and one that names a partner. Without this, a
+    /// busy public issue would fill the database with what strangers say.
+    #[must_use]
+    pub fn wants(&self, fact: &Fact) -> bool {
+        let counts = !matches!(self.standing, Standing::Older | Standing::Nobody);
+        counts || fact.sides.agent || !matches!(fact.what, Told::Comment { claim: None, .. })
     }
 
     /// Whether the issue is open, as far as the facts tell.

@@ -1,0 +1,157 @@
+//! The binary itself, as an operator runs it: `serve` against a sandbox GitHub and a chat, by the machine's own clock.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+#[path = "stories/key.rs"]
+mod key;
+
+use partner_desk::clock::Clock;
+use partner_desk::sandbox::{ChatSink, Deliver, Options, Sandbox};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const REPO: &str = "7x/support";
+
+/// A desk as a process of its own, in a folder of its own.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+struct Stage {
+    folder: PathBuf,
+    sandbox: Sandbox,
+    chat: ChatSink,
+}
+
+impl Stage {
+    async fn set(name: &str, target: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("pd_serve_{}_{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let clock = Clock::system();
+        let sandbox = Sandbox::start(clock.clone(), Options::default()).await.unwrap();
+        sandbox.repository(REPO);
+        sandbox.deliveries_go(Deliver::AtOnce);
+        let chat = ChatSink::start(clock).await.unwrap();
+        let config = format!(
+            "programme = \"programme.toml\"\nagents = [\"ann\"]\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{}\"\n",
+            chat.url("/hook")
+        );
+        std::fs::write(folder.join("partner-desk.toml"), config).unwrap();
+        let programme = format!("[[tier]]\nid = \"quick\"\nname = \"Quick\"\ntickets = \"5/week\"\nresponse = \"{target}\"\n");
+        std::fs::write(folder.join("programme.toml"), programme).unwrap();
+        let alice = sandbox.person("alice");
+        sandbox.person("ann");
+        let partners = format!("partner,name,tier,logins,github_ids\nacme,Acme,quick,alice,{alice}\n");
+        std::fs::write(folder.join("partners.csv"), partners).unwrap();
+        Self { folder, sandbox, chat }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+        command.current_dir(&self.folder).env_clear();
+        command
+            .env("APP_ID", "1234")
+            .env("PRIVATE_KEY", &*key::PRIVATE)
+            .env("WEBHOOK_SECRET", "sandbox-webhook-secret")
+            .env("GITHUB_API_URL", self.sandbox.url())
+            .env("PORT", "0");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> String {
+        let output = self.command().args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts `serve` and waits for the address in its log.
+    fn serve(&self) -> Served {
+        let mut child = self.command().arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let listening = lines.by_ref().map(Result::unwrap).find(|line| line.contains("listening"));
+        let address = listening.unwrap_or_else(|| panic!("serve ended before it listened"));
+        let address = address.rsplit_once("address=").unwrap().1.trim().to_owned();
+        std::thread::spawn(move || lines.for_each(drop));
+        self.sandbox.connect(&format!("http://{address}/api/github/webhooks"));
+        Served { child, address }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Served {
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn ends(mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+/// Waits for something to be seen, however long the machine takes, within reason.
+async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..600 {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("did not see {what} within 30 s");
+}
+
+fn labels(stage: &Stage, number: u64) -> Vec<String> {
+    stage.sandbox.issue(REPO, number).unwrap().labels
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e1_e2_a_target_of_seconds_goes_through_its_steps_and_a_sigterm_ends_it_cleanly() {
+    let stage = Stage::set("steps", "4s").await;
+    stage.run(&["partner", "import", "partners.csv"]);
+    let served = stage.serve();
+    let opened = stage.sandbox.open_issue(REPO, "alice", "Down", "All of it.").await.unwrap();
+    assert_eq!(opened.status(), Some(202));
+    let created = stage.sandbox.issue(REPO, 1).unwrap().created_at;
+
+    let pings = until("three pings", || Some(stage.chat.messages()).filter(|messages| messages.len() >= 3)).await;
+    for (ping, (step, after)) in pings.iter().zip([("75%", 3000), ("90%", 3600), ("due", 4000)]) {
+        assert!(ping.text().contains(step), "{step} in {}", ping.text());
+        let late = ping.at.as_millisecond() - created.as_millisecond() - after;
+        assert!(late >= 0, "{step} came {} ms early", -late);
+        println!("{step} was said {late} ms after its instant");
+    }
+    until("the breach as a label", || labels(&stage, 1).contains(&"sla: breached".to_owned()).then_some(())).await;
+
+    served.signal("TERM");
+    assert!(served.ends().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_r2_r6_a_sigkill_loses_neither_what_was_acknowledged_nor_what_came_meanwhile() {
+    let stage = Stage::set("kill", "4h").await;
+    stage.run(&["partner", "import", "partners.csv"]);
+    let served = stage.serve();
+    assert_eq!(stage.sandbox.open_issue(REPO, "alice", "Before", "…").await.unwrap().status(), Some(202));
+    served.signal("KILL");
+    assert!(!served.ends().success());
+    stage.sandbox.open_issue(REPO, "alice", "While it was down", "…").await.unwrap();
+
+    let served = stage.serve();
+    for number in [1, 2] {
+        until("both tickets with a comment", || Some(stage.sandbox.issue(REPO, number)?.comments).filter(|comments| comments.len() == 1))
+            .await;
+        assert!(labels(&stage, number).contains(&"tier: Quick".to_owned()));
+    }
+    let ready = reqwest::get(format!("http://{}/readyz", served.address)).await.unwrap();
+    assert_eq!(ready.status(), 200);
+    served.signal("TERM");
+    assert!(served.ends().success());
+}
