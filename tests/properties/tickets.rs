@@ -152,3 +152,14 @@ proptest! {
         prop_assert_eq!(late, seen(&book, &programme, &policy));
     }
 }
+
+#[test]
+fn q10_s1_a_ticket_that_went_back_in_line_has_a_running_clock_once_it_is_admitted() {
+    let act = |by, turns| Act { after: 600, by, turns };
+    let story = Story { acts: vec![act(MEMBER, true), act(MEMBER, true)], full: true, arrival: Vec::new() };
+    let seen = play(&story, &events(&story), monday() + minutes(24 * 60));
+    assert!(matches!(seen.standing, Standing::Admitted(_)), "{:?}", seen.standing);
+    assert_eq!(seen.cycles.len(), 1);
+    assert_eq!(seen.cycles[0].start, monday() + minutes(7 * 24 * 60));
+    assert!(seen.cycles[0].is_running(), "{:?}", seen.cycles[0]);
+}
