@@ -249,14 +249,14 @@ impl Rules<'_> {
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
         let fresh = ticket.partner().is_none();
         if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
-            Self::refund(book, &mut ticket, now, format!("counts for {} instead", chosen.partner));
+            Self::refund(book, &mut ticket, now, &format!("counts for {} instead", chosen.partner));
             book.put(Ticket { standing: Standing::Nobody, ..ticket.clone() });
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
             self.place(book, ticket, chosen, chosen.from, now);
         } else if let Some(since) = Self::stood_otherwise(&ticket, chosen) {
-            Self::refund(book, &mut ticket, now, "answered or closed while it waited, as came to light later".to_owned());
+            Self::refund(book, &mut ticket, now, "answered or closed while it waited, as came to light later");
             self.place(book, ticket, chosen, since, now);
         } else {
             book.put(ticket);
@@ -284,7 +284,7 @@ impl Rules<'_> {
         }
     }
 
-    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, reason: String) {
+    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, reason: &str) {
         let Standing::Admitted(Admission { partner, charge: Some(charge), at, .. }) = &ticket.standing else { return };
         let entry = Entry {
             key: charge.key.replacen("charge", "refund", 1),
@@ -294,7 +294,7 @@ impl Rules<'_> {
             at: *at,
             recorded_at: now,
             actor: "partner-desk".to_owned(),
-            reason: reason.clone(),
+            reason: reason.to_owned(),
         };
         book.note(ticket.issue, now, "W5", format!("refunded to {partner}: {reason}"));
         book.enter(entry);
@@ -400,7 +400,13 @@ impl Rules<'_> {
     /// What a ticket that stood in line from `from` on finds, and in which stay: the first slot that came free while it stood there,
     /// or how its last stay ended (`Q5`, `Q10`).
     fn find(&self, book: &Book, partner: &Partner, ticket: &Ticket, from: Timestamp, now: Timestamp) -> (Placement, Stay) {
-        let allowances = self.allowances(book, partner);
+        // What it was charged and given back before must not stand in its own way.
+        let others: Vec<_>;
+        let mut allowances = self.allowances(book, partner);
+        if ticket.charges > 0 {
+            others = allowances.entries.iter().filter(|entry| entry.issue != ticket.issue).cloned().collect();
+            allowances.entries = &others;
+        }
         let first = Stay { since: from, left: None };
         if self.policy.over_quota != OverQuota::Wait {
             return (allowances.place(from, from), first);

@@ -179,7 +179,7 @@ fn migrations(files: &[(i64, &'static str, &'static str)]) -> Migrator {
 }
 
 /// The one lock of writers on PostgreSQL; any number, as long as it stays the same.
-const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(7_302_026)";
+const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(7302026)";
 
 impl Store {
     /// Opens the database that a URL names, creating and migrating it.

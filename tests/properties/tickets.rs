@@ -3,14 +3,14 @@
 
 use crate::book::{AGENT, COLLEAGUE, MEMBER, PASSERBY, ROBOT, acme, book, comment, event, minutes, monday, policy, programme, wake};
 use jiff::Timestamp;
-use partner_desk::domain::IssueId;
 use partner_desk::domain::book::Book;
 use partner_desk::domain::decide::Rules;
 use partner_desk::domain::event::{Event, What};
-use partner_desk::domain::projection::{Post, Projection};
+use partner_desk::domain::projection::{Label, Post, Projection};
 use partner_desk::domain::quota::{Entry, EntryKind};
 use partner_desk::domain::response::Cycle;
-use partner_desk::domain::ticket::Standing;
+use partner_desk::domain::ticket::{Departure, Standing};
+use partner_desk::domain::{IssueId, PartnerId};
 use partner_desk::programme::{OverQuota, Policy, Programme};
 use proptest::prelude::*;
 
@@ -33,6 +33,17 @@ struct Story {
     full: bool,
     /// Ways to arrive: places in the story, each at least once.
     arrival: Vec<usize>,
+}
+
+impl Story {
+    fn book(&self, rules: &Rules<'_>) -> Book {
+        let mut book = book();
+        if self.full {
+            let earlier = monday() + minutes(60);
+            rules.take(&mut book, &event(ANOTHER, earlier, earlier, COLLEAGUE, What::Opened), earlier);
+        }
+        book
+    }
 }
 
 fn story(full: impl Strategy<Value = bool> + 'static) -> impl Strategy<Value = Story> {
@@ -95,11 +106,7 @@ fn seen(book: &Book, programme: &Programme, policy: &Policy) -> Seen {
 fn play(story: &Story, arrivals: &[Event], now: Timestamp) -> Seen {
     let (programme, policy) = (programme("1/week"), policy("UTC", OverQuota::Wait));
     let rules = Rules { programme: &programme, policy: &policy };
-    let mut book = book();
-    if story.full {
-        let earlier = monday() + minutes(60);
-        rules.take(&mut book, &event(ANOTHER, earlier, earlier, COLLEAGUE, What::Opened), earlier);
-    }
+    let mut book = story.book(&rules);
     for event in arrivals {
         rules.take(&mut book, event, now);
         let ticket = &book.tickets[&IssueId(ISSUE)];
@@ -108,7 +115,7 @@ fn play(story: &Story, arrivals: &[Event], now: Timestamp) -> Seen {
         let charges = book.entries(&acme()).iter().filter(|entry| entry.issue == ticket.issue && entry.kind == EntryKind::Charge);
         assert!(charges.count() <= 1, "charged twice");
     }
-    wake(&rules, &mut book, now, monday() + minutes(14 * 24 * 60));
+    wake(&rules, &mut book, now, monday() + minutes(60 * 24 * 60));
     seen(&book, &programme, &policy)
 }
 
@@ -136,20 +143,61 @@ proptest! {
         let (programme, policy) = (programme("1/week"), policy("UTC", OverQuota::Wait));
         let rules = Rules { programme: &programme, policy: &policy };
         let events = events(&story);
-        let mut book = book();
-        if story.full {
-            let earlier = monday() + minutes(60);
-            rules.take(&mut book, &event(ANOTHER, earlier, earlier, COLLEAGUE, What::Opened), earlier);
-        }
+        let mut book = story.book(&rules);
         let mut clock = monday();
         for event in &events {
             wake(&rules, &mut book, clock, event.at);
             rules.take(&mut book, event, event.at);
             clock = event.at;
         }
-        wake(&rules, &mut book, clock, monday() + minutes(14 * 24 * 60));
+        wake(&rules, &mut book, clock, monday() + minutes(60 * 24 * 60));
         let late = play(&story, &events, monday() + minutes(6 * 24 * 60));
         prop_assert_eq!(late, seen(&book, &programme, &policy));
+    }
+}
+
+/// What is the same however often it was charged and refunded on the way there.
+#[derive(Debug, PartialEq)]
+struct Settled {
+    word: &'static str,
+    admitted: Option<(PartnerId, Timestamp)>,
+    cycles: Vec<Cycle>,
+    labels: Vec<Label>,
+    /// Charges less refunds.
+    units: i64,
+}
+
+fn settled(seen: &Seen) -> Settled {
+    let (word, admitted) = match &seen.standing {
+        Standing::Admitted(admission) => ("admitted", Some((admission.partner.clone(), admission.at))),
+        Standing::Left { why: Departure::Answered, .. } => ("answered", None),
+        Standing::Left { why: Departure::Closed, .. } => ("closed", None),
+        Standing::Waiting(_) => ("waiting", None),
+        _ => ("something else", None),
+    };
+    let units = seen.charges.iter().map(|entry| if entry.kind == EntryKind::Charge { 1 } else { -1 });
+    Settled { word, admitted, cycles: seen.cycles.clone(), labels: seen.projection.labels.clone(), units: units.sum() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn r3_any_order_at_any_time_settles_the_same(story in story(any::<bool>()), gaps in prop::collection::vec(0..3_000_i64, 11)) {
+        let (programme, policy) = (programme("1/week"), policy("UTC", OverQuota::Wait));
+        let rules = Rules { programme: &programme, policy: &policy };
+        let events = events(&story);
+        let mut book = story.book(&rules);
+        let mut clock = events.iter().map(|event| event.at).max().unwrap();
+        for (place, gap) in story.arrival.iter().zip(gaps) {
+            let now = clock + minutes(gap);
+            wake(&rules, &mut book, clock, now);
+            rules.take(&mut book, &events[*place], now);
+            clock = now;
+        }
+        wake(&rules, &mut book, clock, monday() + minutes(60 * 24 * 60));
+        let in_order = play(&story, &events, monday() + minutes(6 * 24 * 60));
+        prop_assert_eq!(settled(&seen(&book, &programme, &policy)), settled(&in_order));
     }
 }
 
