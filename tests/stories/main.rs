@@ -4,6 +4,8 @@
 #[macro_use]
 mod desk;
 
+mod door;
 mod key;
 mod openapi;
+mod races;
 mod rules_admission;
