@@ -8,7 +8,7 @@ mod key;
 use partner_desk::clock::Clock;
 use partner_desk::sandbox::{ChatSink, Deliver, Options, Sandbox};
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use super::event::{Event, Person, What};
 use super::ids::{IssueId, PartnerId};
 use super::partner::Partner;
 use super::quota::{Allowances, Entry, EntryKind, Placement, expected};
+use super::response::Stay;
 use super::ticket::{Admission, Charge, Choice, Departure, Fact, Promise, Sides, Standing, Ticket, Told, Waiting};
 use super::window::Window;
 use crate::programme::{OverQuota, Policy, Programme, TierId};
@@ -252,7 +253,6 @@ impl Rules<'_> {
     fn count_for(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) {
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
-        let reopened = Self::back_in_line(&ticket);
         let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
         if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
             Self::refund(book, &mut ticket, now, &format!("counts for {} instead", chosen.partner));
@@ -261,7 +261,8 @@ impl Rules<'_> {
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
             self.place(book, ticket, chosen, chosen.from, now);
-        } else if let Some(since) = reopened {
+        } else if let Some(since) = Self::stood_otherwise(&ticket, chosen) {
+            Self::refund(book, &mut ticket, now, "answered or closed while it waited, as came to light later");
             self.place(book, ticket, chosen, since, now);
         } else {
             book.put(ticket);
@@ -279,11 +280,22 @@ impl Rules<'_> {
         matches!(found, Placement::Slot { .. } | Placement::Full { .. })
     }
 
-    /// A waiting ticket that was closed and then reopened stands in line again, from then (`Q10`).
-    fn back_in_line(ticket: &Ticket) -> Option<Timestamp> {
-        let Standing::Left { why: Departure::Closed, at, .. } = ticket.standing else { return None };
-        let reopened = ticket.facts.iter().filter(|fact| fact.what == Told::Reopened && fact.at >= at).map(|fact| fact.at).max()?;
-        ticket.is_open().then_some(reopened)
+    /// Whether the facts, as they are known now, tell another story of the queue than the one that the standing was decided on:
+    /// it was opened again, or answered before the slot that it was given (`Q10`, `R3`). Says from when it has to be told again.
+    fn stood_otherwise(ticket: &Ticket, chosen: &Chosen) -> Option<Timestamp> {
+        match &ticket.standing {
+            Standing::Left { why, at, .. } => {
+                let from = chosen.from.min(*at);
+                let last = ticket.stays(&chosen.partner, from).pop();
+                last.is_some_and(|stay| stay.left != Some((*at, *why))).then_some(from)
+            }
+            Standing::Admitted(Admission { at, charge: Some(_), .. }) => {
+                let from = chosen.from.min(*at);
+                let stood = ticket.stays(&chosen.partner, from).iter().any(|stay| stay.covers(*at));
+                (!stood).then_some(from)
+            }
+            _ => None,
+        }
     }
 
     fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, reason: &str) {
@@ -307,18 +319,17 @@ impl Rules<'_> {
         self.move_queue(book, &chosen.partner, now);
         let Some(partner) = book.partners.get(&chosen.partner).cloned() else { return };
         let id = ticket.issue;
-        let wait = self.policy.over_quota == OverQuota::Wait;
-        let placement = self.allowances(book, &partner).place(from, if wait { now } else { from });
         let partner_id = partner.id.clone();
-        match placement {
-            Placement::Slot { tier, at, window, used } => {
+        let (placement, Stay { since: from, left }) = self.find(book, &partner, &ticket, from, now);
+        match (placement, left) {
+            (Placement::Slot { tier, .. } | Placement::Full { tier, .. }, Some((at, why))) => {
+                Self::leave(book, &mut ticket, partner_id, tier, (at, why));
+            }
+            (Placement::Slot { tier, at, window, used }, None) => {
                 let slot = Slot { tier, at, window, used, waited: at > from };
                 self.admit(book, &mut ticket, &partner_id, chosen.choice, slot, now);
-                if at > from && Self::leave_if_settled(book, &mut ticket, from, Some(at)) {
-                    return book.put(ticket);
-                }
             }
-            Placement::Full { tier, window, limit, used } => {
+            (Placement::Full { tier, window, limit, used }, None) => {
                 let ahead = u32::try_from(book.queue(&partner_id).len()).unwrap_or(u32::MAX);
                 let opens = expected(&self.policy.time_zone, window, limit, ahead);
                 let waiting = Waiting { partner: partner_id.clone(), tier: tier.clone(), window, used, limit, ahead, opens, since: from };
@@ -327,7 +338,6 @@ impl Rules<'_> {
                     OverQuota::Wait => {
                         book.note(id, from, "Q5", "waits for a slot");
                         ticket.standing = Standing::Waiting(waiting);
-                        Self::leave_if_settled(book, &mut ticket, from, None);
                     }
                     OverQuota::Close => {
                         book.note(id, from, "Q5", "over the allowance: closed, nothing queues");
@@ -347,11 +357,11 @@ impl Rules<'_> {
                     }
                 }
             }
-            Placement::NotIncluded(tier) => {
+            (Placement::NotIncluded(tier), _) => {
                 book.note(id, from, "Q3", format!("tier {tier} has no tickets"));
                 ticket.standing = Standing::NotIncluded { partner: partner_id, tier };
             }
-            Placement::NoSubscription(why) => {
+            (Placement::NoSubscription(why), _) => {
                 book.note(id, from, "Q9", format!("{partner_id} had no subscription: {}", gap_words(why)));
                 ticket.standing = Standing::NoSubscription { partner: partner_id, why };
             }
@@ -401,21 +411,34 @@ impl Rules<'_> {
         });
     }
 
-    /// A ticket that was answered or closed while it waited leaves the queue uncharged (`Q10`).
-    fn leave_if_settled(book: &mut Book, ticket: &mut Ticket, since: Timestamp, before: Option<Timestamp>) -> bool {
-        let Some((at, why)) = ticket.settled_without_slot(since).filter(|(at, _)| before.is_none_or(|slot| *at < slot)) else {
-            return false;
-        };
-        // It was admitted in this very step, on the way here: take the charge back before anybody saw it.
-        if let Standing::Admitted(Admission { charge: Some(charge), .. }) = &ticket.standing {
-            let key = charge.key.clone();
-            book.changes.entries.retain(|entry| entry.key != key);
-            for entries in book.ledger.values_mut() {
-                entries.retain(|entry| entry.key != key);
-            }
-            ticket.charges -= 1;
+    /// What a ticket that stood in line from `from` on finds, and in which stay: the first slot that came free while it stood there,
+    /// or how its last stay ended (`Q5`, `Q10`).
+    fn find(&self, book: &Book, partner: &Partner, ticket: &Ticket, from: Timestamp, now: Timestamp) -> (Placement, Stay) {
+        // What it was charged and given back before must not stand in its own way.
+        let others: Vec<_>;
+        let mut allowances = self.allowances(book, partner);
+        if ticket.charges > 0 {
+            others = allowances.entries.iter().filter(|entry| entry.issue != ticket.issue).cloned().collect();
+            allowances.entries = &others;
         }
-        let (Some(partner), Some(tier)) = (ticket.partner().cloned(), ticket.tier().cloned()) else { return false };
+        let first = Stay { since: from, left: None };
+        if self.policy.over_quota != OverQuota::Wait {
+            return (allowances.place(from, from), first);
+        }
+        let mut found = None;
+        for stay in ticket.stays(&partner.id, from) {
+            match allowances.place(stay.since, now) {
+                Placement::Slot { tier, at, window, used } if stay.covers(at) => {
+                    return (Placement::Slot { tier, at, window, used }, Stay { left: None, ..stay });
+                }
+                placement => found = Some((placement, stay)),
+            }
+        }
+        found.unwrap_or_else(|| (allowances.place(from, now), first))
+    }
+
+    /// Leaves the queue uncharged (`Q10`).
+    fn leave(book: &mut Book, ticket: &mut Ticket, partner: PartnerId, tier: TierId, (at, why): (Timestamp, Departure)) {
         let word = match why {
             Departure::Answered => "answered by an agent",
             Departure::Closed => "closed",
@@ -423,7 +446,6 @@ impl Rules<'_> {
         };
         book.note(ticket.issue, at, "Q10", format!("{word} while it waited: leaves the queue uncharged"));
         ticket.standing = Standing::Left { partner, tier, why, at };
-        true
     }
 
     /// Admits waiting tickets to slots that came free, the oldest first, and tells the others where they stand (`Q5`, `Q8`).
@@ -433,26 +455,24 @@ impl Rules<'_> {
         for id in book.queue(&partner.id) {
             let Some(mut ticket) = book.tickets.get(&id).cloned() else { continue };
             let Standing::Waiting(waiting) = ticket.standing.clone() else { continue };
-            let placement = self.allowances(book, &partner).place(waiting.since, now);
-            let slot_at = if let Placement::Slot { at, .. } = &placement { Some(*at) } else { None };
-            if !Self::leave_if_settled(book, &mut ticket, waiting.since, slot_at) {
-                match placement {
-                    Placement::Slot { tier, at, window, used } => {
-                        let choice = match Self::who(book, &ticket, true) {
-                            Who::Partner(chosen) => chosen.choice,
-                            _ => Choice::Only,
-                        };
-                        self.admit(book, &mut ticket, &partner.id, choice, Slot { tier, at, window, used, waited: true }, now);
-                    }
-                    Placement::Full { tier, window, limit, used } => {
-                        let opens = expected(&self.policy.time_zone, window, limit, ahead);
-                        ticket.standing = Standing::Waiting(Waiting { tier, window, used, limit, ahead, opens, ..waiting });
-                        ahead += 1;
-                    }
-                    Placement::NotIncluded(_) | Placement::NoSubscription(_) => {
-                        ticket.standing = Standing::Waiting(Waiting { ahead, opens: None, ..waiting });
-                        ahead += 1;
-                    }
+            let chosen = match Self::who(book, &ticket, true) {
+                Who::Partner(chosen) if chosen.partner == partner.id => chosen,
+                _ => Chosen { partner: partner.id.clone(), choice: Choice::Only, from: waiting.since },
+            };
+            let (placement, stay) = self.find(book, &partner, &ticket, chosen.from.min(waiting.since), now);
+            match (placement, stay.left) {
+                (_, Some(left)) => Self::leave(book, &mut ticket, partner.id.clone(), waiting.tier, left),
+                (Placement::Slot { tier, at, window, used }, None) => {
+                    self.admit(book, &mut ticket, &partner.id, chosen.choice, Slot { tier, at, window, used, waited: true }, now);
+                }
+                (Placement::Full { tier, window, limit, used }, None) => {
+                    let opens = expected(&self.policy.time_zone, window, limit, ahead);
+                    ticket.standing = Standing::Waiting(Waiting { tier, window, used, limit, ahead, opens, since: stay.since, ..waiting });
+                    ahead += 1;
+                }
+                (Placement::NotIncluded(_) | Placement::NoSubscription(_), None) => {
+                    ticket.standing = Standing::Waiting(Waiting { ahead, opens: None, ..waiting });
+                    ahead += 1;
                 }
             }
             book.put(ticket);

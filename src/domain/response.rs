@@ -1,7 +1,8 @@
 //! Response clocks, read from a ticket's facts (`S1` to `S10`).
 
 use super::event::Person;
-use super::ticket::{Admission, Fact, Promise, Role, Standing, Ticket, Told};
+use super::ids::PartnerId;
+use super::ticket::{Admission, Departure, Fact, Promise, Role, Standing, Ticket, Told};
 use jiff::{SignedDuration, Timestamp};
 
 /// A comment by the closer up to this long after the close counts as before it: GitHub's "close with comment" sends two
@@ -62,6 +63,23 @@ impl Outcome {
     }
 }
 
+/// One stay in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stay {
+    /// From when: its opening, or when it was opened again.
+    pub since: Timestamp,
+    /// When and how it left without a slot (`Q10`).
+    pub left: Option<(Timestamp, Departure)>,
+}
+
+impl Stay {
+    /// Whether it stood in line at `at`, or left just then.
+    #[must_use]
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.since <= at && self.left.is_none_or(|(left, _)| at <= left)
+    }
+}
+
 impl Cycle {
     /// Runs at present.
     #[must_use]
@@ -107,22 +125,34 @@ impl Ticket {
                     let number = current.number + 1;
                     cycles.push(begin(number, fact.at, promise));
                 }
+                // Closed and opened again before there was a promise: it stood in line again, and the clock starts as promised.
+                (State::Ended { outcome: Outcome::Cancelled | Outcome::ClosedUnanswered, .. }, Told::Reopened) => {
+                    current.state = State::Running;
+                }
                 _ => {}
             }
         }
         cycles
     }
 
-    /// The first agent's answer or close after `since`: what takes a waiting ticket out of the queue (`Q10`).
+    /// Its stays in the queue of a partner, if it stood in line from `from` on and no slot came free. An answer ends its wait for
+    /// good; a close until it is reopened (`Q10`). Read from the facts, so that the order of their arrival does not matter (`R3`).
     #[must_use]
-    pub fn settled_without_slot(&self, since: Timestamp) -> Option<(Timestamp, super::ticket::Departure)> {
-        use super::ticket::Departure;
-        self.in_order().into_iter().filter(|(_, fact)| fact.at >= since).find_map(|(_, fact)| match &fact.what {
-            Told::Comment { substance: true, .. } if self.role(fact) == Role::Agent => Some((fact.at, Departure::Answered)),
-            Told::Closed => Some((fact.at, Departure::Closed)),
-            Told::Gone => Some((fact.at, Departure::Gone)),
-            _ => None,
-        })
+    pub fn stays(&self, partner: &PartnerId, from: Timestamp) -> Vec<Stay> {
+        let mut stays = vec![Stay { since: from, left: None }];
+        for (_, fact) in self.in_order().into_iter().filter(|(_, fact)| fact.at >= from) {
+            let Some(stay) = stays.last_mut() else { break };
+            match (stay.left, &fact.what) {
+                (None, Told::Comment { substance: true, .. }) if self.role_for(Some(partner), fact) == Role::Agent => {
+                    stay.left = Some((fact.at, Departure::Answered));
+                }
+                (None, Told::Closed) => stay.left = Some((fact.at, Departure::Closed)),
+                (None, Told::Gone) => stay.left = Some((fact.at, Departure::Gone)),
+                (Some((_, Departure::Closed)), Told::Reopened) => stays.push(Stay { since: fact.at, left: None }),
+                _ => {}
+            }
+        }
+        stays
     }
 
     /// The facts in the order in which they count: by their own times; at one instant an answer, then a close, then a

@@ -352,11 +352,16 @@ impl Ticket {
     /// Who somebody is on this ticket (`W4`).
     #[must_use]
     pub fn role(&self, fact: &Fact) -> Role {
+        self.role_for(self.partner(), fact)
+    }
+
+    /// Who somebody would be on this ticket if it counted for `partner`.
+    pub(super) fn role_for(&self, partner: Option<&PartnerId>, fact: &Fact) -> Role {
         let Some(person) = &fact.by else { return Role::Passerby };
         if person.bot {
             return Role::Bot;
         }
-        if self.partner().is_some_and(|partner| fact.sides.partners.contains(partner)) {
+        if partner.is_some_and(|partner| fact.sides.partners.contains(partner)) {
             return Role::Partner;
         }
         if fact.sides.agent {

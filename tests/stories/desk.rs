@@ -59,6 +59,24 @@ pub struct Desk {
     folder: PathBuf,
 }
 
+/// Another instance of the desk.
+pub struct Instance {
+    pub app: App,
+    pub url: String,
+    workers: Workers,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Instance {
+    /// It goes away without a word.
+    pub async fn stop(self) {
+        self.server.abort();
+        let _ = self.server.await;
+        drop(self.workers);
+        self.app.desk.store.close().await;
+    }
+}
+
 /// A story, on SQLite and on PostgreSQL.
 macro_rules! story {
     ($(#[$meta:meta])* $name:ident, |$desk:ident| $body:block) => {
@@ -155,6 +173,13 @@ impl Desk {
         (self.app, self.workers, self.server, self.url) = (app, Some(workers), server, url);
         self.app.desk.catch_up().await.unwrap();
         self.settle().await;
+    }
+
+    /// Another instance over the same database, as users of PostgreSQL run several.
+    pub async fn another_instance(&self) -> Instance {
+        let (app, workers) = App::build(&self.settings, self.clock.clone()).await.unwrap();
+        let (url, server) = serve(&app).await;
+        Instance { app, url, workers, server }
     }
 
     /// Ends the story: nothing that was sent to GitHub may be against its description.
@@ -307,7 +332,15 @@ impl Desk {
 
     /// A word for where the ticket stands.
     pub async fn standing(&self, issue: &Opened) -> &'static str {
-        self.ticket(issue).await.map_or("unknown", |ticket| ticket.standing_word())
+        self.standing_of(issue.id).await
+    }
+
+    /// The same, by the issue's id.
+    pub async fn standing_of(&self, issue: IssueId) -> &'static str {
+        let mut tx = self.app.desk.store.read().await.unwrap();
+        let ticket = tx.ticket(issue).await.unwrap();
+        tx.rollback().await.unwrap();
+        ticket.map_or("unknown", |ticket| ticket.standing_word())
     }
 
     /// The partner's ledger.

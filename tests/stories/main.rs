@@ -13,6 +13,8 @@
 #[macro_use]
 mod desk;
 
+mod door;
 mod key;
 mod openapi;
+mod races;
 mod rules_admission;
