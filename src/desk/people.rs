@@ -78,15 +78,15 @@ impl Desk {
         tx.commit().await
     }
 
-    /// Tries again what failed for members (`W6`); 404 is an answer.
+    /// Asks for the ids of members that have none yet (`W1`), and tries again what failed (`W6`); 404 is an answer.
     ///
     /// # Errors
     /// The database fails.
     pub async fn look_up_members(&self) -> Result<()> {
         let mut tx = self.store.read().await?;
-        let failed = tx.failed_lookups().await?;
+        let failed = tx.unbound_members().await?;
         tx.rollback().await?;
-        if failed.is_empty() {
+        if failed.is_empty() || self.github.is_none() {
             return Ok(());
         }
         let logins: Vec<_> = failed.iter().map(|row| row.member.login.clone()).collect();

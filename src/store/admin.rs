@@ -97,14 +97,14 @@ impl Tx {
         rows.iter().map(|row| Ok(MemberRow { id: row.int("id")?, member: membership(row)? })).collect()
     }
 
-    /// Memberships whose id could not be looked up when they were given (`W6`).
+    /// Memberships that wait for their id: none was asked for, or asking failed (`W1`, `W6`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn failed_lookups(&mut self) -> Result<Vec<MemberRow>> {
+    pub async fn unbound_members(&mut self) -> Result<Vec<MemberRow>> {
         let statement = sql!(
             "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
-             WHERE user_id IS NULL AND lookup_failed = 1 ORDER BY id"
+             WHERE user_id IS NULL AND login <> '' ORDER BY id"
         );
         let rows = self.rows(statement, []).await?;
         rows.iter().map(|row| Ok(MemberRow { id: row.int("id")?, member: membership(row)? })).collect()
