@@ -3,6 +3,7 @@ pub mod app;
 pub mod chat;
 pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod desk;
 pub mod domain;
 pub mod github;

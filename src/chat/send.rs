@@ -3,10 +3,11 @@
 use super::{ChatMessage, slack, webhook};
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -75,16 +76,16 @@ pub enum SendError {
     },
 }
 
-/// Every configured channel, over one HTTP client.
+/// Every configured channel.
 #[derive(Clone)]
 pub struct Chat {
-    http: Client,
     channels: BTreeMap<String, Target>,
 }
 
 /// A channel, checked.
 #[derive(Clone)]
 struct Target {
+    http: Client,
     url: Url,
     format: Format,
 }
@@ -108,24 +109,22 @@ impl Chat {
     /// # Errors
     /// The first channel that can't work, by name, without its address.
     pub fn new(channels: impl IntoIterator<Item = Channel>) -> Result<Self, ChatError> {
-        let mut checked = BTreeMap::new();
-        for Channel { name, kind, url } in channels {
-            let target = Target { url: address(&name, &url)?, format: format(&name, kind)? };
-            if checked.insert(name.clone(), target).is_some() {
+        let checked: Vec<_> = channels
+            .into_iter()
+            .map(|Channel { name, kind, url }| Ok((address(&name, &url)?, format(&name, kind)?, name)))
+            .collect::<Result<_, ChatError>>()?;
+        let client = |builder: ClientBuilder| builder.build().map_err(|e| ChatError::Client(without_address(e)));
+        let http = client(builder())?;
+        // This machine is never reached by way of another, whatever proxy the environment names for the rest of the world.
+        let direct = if checked.iter().any(|(url, ..)| is_here(url)) { client(builder().no_proxy())? } else { http.clone() };
+        let mut channels = BTreeMap::new();
+        for (url, format, name) in checked {
+            let http = if is_here(&url) { direct.clone() } else { http.clone() };
+            if channels.insert(name.clone(), Target { http, url, format }).is_some() {
                 return Err(ChatError::Twice(name));
             }
         }
-        let http = Client::builder()
-            .user_agent(concat!("partner-desk/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            // An address was configured, no other is meant; and a redirect would carry the message to it.
-            .redirect(redirect::Policy::none())
-            // `Referer` would tell an address.
-            .referer(false)
-            .build()
-            .map_err(|e| ChatError::Client(without_address(e)))?;
-        Ok(Self { http, channels: checked })
+        Ok(Self { channels })
     }
 
     /// The channels' names, in order.
@@ -142,7 +141,7 @@ impl Chat {
             return Err(SendError::Refused { status: None, why: format!("no channel is named `{channel}`") });
         };
         let (headers, body) = target.request(key, message, now)?;
-        let sent = self.http.post(target.url.clone()).headers(headers).body(body).send().await;
+        let sent = target.http.post(target.url.clone()).headers(headers).body(body).send().await;
         let response = sent.map_err(|e| SendError::Retry { after: None, why: without_address(e) })?;
         let status = response.status();
         tracing::debug!(channel, key, status = status.as_u16(), "chat answered");
@@ -185,6 +184,23 @@ impl Target {
         }
         Ok((map, body))
     }
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("partner-desk/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        // An address was configured, no other is meant; and a redirect would carry the message to it.
+        .redirect(redirect::Policy::none())
+        // `Referer` would tell an address.
+        .referer(false)
+}
+
+/// Whether the address is of the loopback interface.
+fn is_here(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn address(name: &str, url: &SecretString) -> Result<Url, ChatError> {

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 pub mod check;
+pub mod demo;
 pub mod partner;
 pub mod receive;
 pub mod serve;
@@ -30,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Run the desk: take webhooks, show tickets at GitHub, watch the clocks.
     Serve,
+    /// Play a story against a GitHub and a chat of its own: no account, no configuration, nothing leaves this machine.
+    Demo(demo::Demo),
     /// Check the configuration and the programme, and say what they come to.
     Check,
     /// Keep the list of partners.
@@ -90,14 +93,24 @@ impl From<std::io::Error> for CliError {
 /// # Errors
 /// The command's own, with what to do about it.
 pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
-    let settings = Settings::from_process()?;
-    log(&settings);
     match cli.command {
-        Command::Serve => serve::run(&settings).await,
-        Command::Check => check::run(&settings, out),
-        Command::Partner(command) => partner::run(command, &desk(&settings).await?, out).await,
-        Command::Receive(receive) => receive::run(&receive, &desk(&settings).await?, out).await,
+        // It has settings of its own, and works whatever the environment and partner-desk.toml say.
+        Command::Demo(demo) => {
+            log(&demo::log_filter(), LogFormat::Text);
+            demo::run(&demo, out).await
+        }
+        Command::Serve => serve::run(&settings()?).await,
+        Command::Check => check::run(&settings()?, out),
+        Command::Partner(command) => partner::run(command, &desk(&settings()?).await?, out).await,
+        Command::Receive(receive) => receive::run(&receive, &desk(&settings()?).await?, out).await,
     }
+}
+
+/// The settings of this process; from here on it logs as they say.
+fn settings() -> Result<Settings, CliError> {
+    let settings = Settings::from_process()?;
+    log(&settings.log_filter, settings.log_format);
+    Ok(settings)
 }
 
 async fn desk(settings: &Settings) -> Result<Desk, CliError> {
@@ -106,15 +119,15 @@ async fn desk(settings: &Settings) -> Result<Desk, CliError> {
     Ok(desk)
 }
 
-fn log(settings: &Settings) {
-    let filter = settings.log_filter.parse::<Targets>().unwrap_or_else(|error| {
+fn log(filter: &str, format: LogFormat) {
+    let filter = filter.parse::<Targets>().unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "RUST_LOG: {error}; logging at `info`");
         Targets::new().with_default(tracing::Level::INFO)
     });
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     let all = tracing_subscriber::registry().with(filter);
     // A second initialisation, in tests, keeps the first.
-    let _ = match settings.log_format {
+    let _ = match format {
         LogFormat::Text => all.with(logs).try_init(),
         LogFormat::Json => all.with(logs.json().flatten_event(true)).try_init(),
     };

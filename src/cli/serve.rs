@@ -75,7 +75,8 @@ fn warn_of_gaps(settings: &Settings) {
     }
 }
 
-async fn told_to_stop() {
+/// Comes back when the process is told to end, by Ctrl-C or as service managers do it.
+pub(super) async fn told_to_stop() {
     let interrupt = async {
         let _ = tokio::signal::ctrl_c().await;
     };

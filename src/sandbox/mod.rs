@@ -2,7 +2,7 @@
 //! webhooks, and things that go wrong on order.
 //!
 //! People act through methods of [`Sandbox`] (in `people`), the desk through HTTP (in `api`). Both change the same
-//! [`state`], and both leave the webhooks that GitHub would send. Time is the [`Clock`] that the sandbox is started with and
+//! state, and both leave the webhooks that GitHub would send. Time is the [`Clock`] that the sandbox is started with and
 //! is shown as GitHub shows it, cut to the second. What GitHub would refuse is refused in its own words; what this sandbox
 //! cannot do is listed by [`Sandbox::violations`], so that a test never passes on an answer that was made up.
 

@@ -127,6 +127,13 @@ impl Settings {
         Self::load(&|name| std::env::var(name).ok(), &|path| std::fs::read_to_string(path))
     }
 
+    /// One variable of this process, for what is asked before there are settings, or without any. An empty one is none.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn process_variable(name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
     /// The settings of an environment and of files. An empty variable is none.
     ///
     /// # Errors

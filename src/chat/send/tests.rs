@@ -149,3 +149,17 @@ fn channels_that_cannot_work_are_refused_without_their_address() {
     let shown = format!("{:?}", chat(Kind::Slack, "https://hooks.example/xyzzy"));
     assert_eq!(shown, r#"{"ops"}"#);
 }
+
+#[test]
+fn this_machine_is_told_from_others() {
+    for (url, here) in [
+        ("http://127.0.0.1:8080/hook", true),
+        ("http://[::1]/hook", true),
+        ("http://LOCALHOST/hook", true),
+        ("https://hooks.slack.com/services/x", false),
+        ("http://localhost.example/hook", false),
+        ("http://10.0.0.1/hook", false),
+    ] {
+        assert_eq!(is_here(&url.parse().unwrap()), here, "{url}");
+    }
+}
