@@ -112,7 +112,9 @@ macro_rules! story {
 }
 
 pub fn run(story: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(story);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // Each snapshot is compared twice, once a database.
+    insta::allow_duplicates! { runtime.block_on(story) }
 }
 
 pub fn instant(text: &str) -> Timestamp {
