@@ -6,6 +6,8 @@ mod desk;
 
 mod door;
 mod key;
+mod once;
 mod openapi;
+mod projection;
 mod races;
 mod rules_admission;
