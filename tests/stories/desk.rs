@@ -31,7 +31,7 @@ pub enum Engine {
 /// What differs from the default: configuration and programme.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
-    /// `partner-desk.toml` without `agents` and `[[chat]]`.
+    /// `partner-desk.toml` without `agents` and the `[[chat]]` named `support`; `{chat}` is the sink's address.
     pub config: &'static str,
     /// `programme.toml`, if not the built-in one.
     pub programme: Option<&'static str>,
@@ -142,7 +142,7 @@ impl Desk {
         let chat_url = chat.url("/support");
         let config = format!(
             "agents = [\"ann\", \"ben\"]\n{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{chat_url}\"\n",
-            setup.config
+            setup.config.replace("{chat}", chat.url("").trim_end_matches('/'))
         );
         let settings = load(&database, sandbox.url(), &config, setup.programme);
         let (app, workers) = App::build(&settings, clock.clone()).await.unwrap();

@@ -5,6 +5,7 @@
 mod desk;
 
 mod door;
+mod escalation;
 mod key;
 mod once;
 mod openapi;
