@@ -5,6 +5,7 @@
 mod desk;
 
 mod door;
+mod doors;
 mod escalation;
 mod key;
 mod once;
