@@ -122,8 +122,8 @@ impl App {
         let webhook_secret = settings.app.as_ref().map(|app| Arc::new(app.webhook_secret.clone()));
         let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(take_in(desk.clone(), waiting));
-        let (stop, _) = watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
+        tasks.spawn(take_in(desk.clone(), waiting, stopped));
         Ok((Self { desk, webhook_secret, queue, heartbeat }, Workers { tasks, stop }))
     }
 
@@ -186,8 +186,7 @@ impl App {
 }
 
 impl Workers {
-    /// Ends the background after what is in flight (`R6`). The app must have been dropped everywhere else, or its intake goes on
-    /// waiting for deliveries; it is then ended as it waits.
+    /// Ends the background after what is in flight (`R6`). What comes from now on is refused, and GitHub keeps it as failed.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         let patience = std::time::Duration::from_secs(15);
@@ -198,10 +197,21 @@ impl Workers {
     }
 }
 
-async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>) {
+async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, mut stop: watch::Receiver<bool>) {
     let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
-    // Whatever waits is taken together, but nothing ever waits for company.
-    while waiting.recv_many(&mut batch, MOST_IN_A_BATCH).await > 0 {
+    loop {
+        // Whatever waits is taken together, but nothing ever waits for company.
+        let taken = tokio::select! {
+            taken = waiting.recv_many(&mut batch, MOST_IN_A_BATCH) => taken,
+            // The scheduler's jobs hold the app until they are gone, so the queue does not close by itself.
+            _ = stop.wait_for(|stop| *stop), if !waiting.is_closed() => {
+                waiting.close();
+                continue;
+            }
+        };
+        if taken == 0 {
+            return;
+        }
         let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         for (outcome, answer) in desk.intake(&incoming).await.into_iter().zip(answers) {
             // A sender that has gone away asks again by itself; what it sent is on disk.
