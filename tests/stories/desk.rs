@@ -65,9 +65,25 @@ pub struct Instance {
     pub url: String,
     workers: Workers,
     server: tokio::task::JoinHandle<()>,
+    stop: tokio::sync::oneshot::Sender<()>,
 }
 
 impl Instance {
+    /// Starts its scheduler and its senders, as `serve` does.
+    pub async fn start(&mut self) {
+        self.app.start(&mut self.workers).await.unwrap();
+    }
+
+    /// It ends as `serve` does when it is told to.
+    pub async fn stop_gracefully(self) {
+        drop(self.stop);
+        self.server.await.unwrap();
+        let store = self.app.desk.store.clone();
+        drop(self.app);
+        self.workers.stop().await;
+        store.close().await;
+    }
+
     /// It goes away without a word.
     pub async fn stop(self) {
         self.server.abort();
@@ -181,8 +197,9 @@ impl Desk {
     /// Another instance over the same database, as users of PostgreSQL run several.
     pub async fn another_instance(&self) -> Instance {
         let (app, workers) = App::build(&self.settings, self.clock.clone()).await.unwrap();
-        let (url, server) = serve(&app).await;
-        Instance { app, url, workers, server }
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (url, server) = serve_until(&app, async move { drop(stopped.await) }).await;
+        Instance { app, url, workers, server, stop }
     }
 
     /// Ends the story: nothing that was sent to GitHub may be against its description.
@@ -370,10 +387,14 @@ fn readable(body: &str) -> String {
 }
 
 async fn serve(app: &App) -> (String, tokio::task::JoinHandle<()>) {
+    serve_until(app, std::future::pending()).await
+}
+
+async fn serve_until(app: &App, stop: impl Future<Output = ()> + Send + 'static) -> (String, tokio::task::JoinHandle<()>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = web::router(app.clone());
-    (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+    (url, tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop).await.unwrap() }))
 }
 
 fn load(database: &str, github: &str, config: &str, programme: Option<&str>) -> Settings {

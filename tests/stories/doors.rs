@@ -99,10 +99,10 @@ story!(r1_three_mebibytes_are_taken_and_twenty_six_are_not, |desk| {
     assert_eq!(answered(&desk, "issues", &payload).await.0, 202);
     assert_eq!(desk.standing(&issue).await, "admitted");
 
-    let most = json!({ "padding": "x".repeat(25 * 1024 * 1024 - 14) }).to_string();
-    assert_eq!(most.len(), 25 * 1024 * 1024);
-    assert_eq!(answered(&desk, "ping", &most).await.0, 200);
-    assert_eq!(answered(&desk, "ping", &format!("{most} ")).await.0, 413);
+    // Too large is refused before the signature is looked at, which would take longer than the rest of this story.
+    let most = "x".repeat(25 * 1024 * 1024);
+    assert_eq!(door::unsigned(&desk.url, "ping", "2", &most).send().await.unwrap().status(), 401);
+    assert_eq!(door::unsigned(&desk.url, "ping", "3", &format!("{most}x")).send().await.unwrap().status(), 413);
 });
 
 story!(r1_nothing_is_acknowledged_before_it_is_on_disk, |desk| {

@@ -12,4 +12,5 @@ mod once;
 mod openapi;
 mod projection;
 mod races;
+mod recovery;
 mod rules_admission;
