@@ -9,6 +9,7 @@ mod doors;
 mod escalation;
 mod examples;
 mod key;
+mod migrations;
 mod once;
 mod openapi;
 mod openapi_check;
