@@ -9,7 +9,7 @@ use partner_desk::domain::quota::Entry;
 use partner_desk::domain::ticket::Ticket;
 use partner_desk::domain::{IssueId, PartnerId};
 use partner_desk::programme::TierId;
-use partner_desk::sandbox::{ChatSink, Deliver, Happened, IssueView, Options, Sandbox};
+use partner_desk::sandbox::{ChatMessage, ChatSink, Deliver, Happened, IssueView, Options, Sandbox};
 use partner_desk::settings::Settings;
 use partner_desk::web;
 use std::collections::HashMap;
@@ -339,7 +339,7 @@ impl Desk {
 
     /// Chat messages since the last time, a line each.
     pub fn pings(&self) -> Vec<String> {
-        self.chat.take().iter().map(|message| message.text().to_owned()).collect()
+        self.chat.take().iter().map(ChatMessage::text).collect()
     }
 
     /// The desk's own view of the ticket.

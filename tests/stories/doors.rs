@@ -1,7 +1,5 @@
 //! The doors by HTTP: what each knock is answered with, and that a good answer is never early (`R1`, `W8`).
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there is a failed test")]
-
 use crate::desk::{Desk, Opened, REPO, Setup};
 use crate::door;
 use partner_desk::desk::intake::Incoming;

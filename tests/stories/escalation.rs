@@ -1,7 +1,5 @@
 //! The escalation ladder: when it speaks, what it says, and when it keeps silent.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there is a failed test")]
-
 use crate::desk::{Desk, Opened, REPO, Setup, instant};
 use partner_desk::domain::ticket::Ticket;
 use partner_desk::sandbox::{ChatAnswer, ChatMessage, Deliver};

@@ -1,7 +1,5 @@
 //! GitHub's own published payloads, whole and mutilated: each is understood or passed over, and none is refused (`R4`, `W8`).
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there is a failed test")]
-
 use crate::desk::{Desk, Engine, Setup, run};
 use crate::door;
 use futures_util::{StreamExt as _, stream};
@@ -20,8 +18,10 @@ fn published() -> Vec<(String, Value)> {
     examples.collect()
 }
 
+type Mutation = fn(&mut Value);
+
 /// Ways in which a payload can differ from those that were published.
-const MUTATIONS: [(&str, fn(&mut Value)); 12] = [
+const MUTATIONS: [(&str, Mutation); 12] = [
     ("an unknown action", |payload| payload["action"] = "entangled".into()),
     ("no action", |payload| without(payload, "", "action")),
     ("unknown fields", |payload| {

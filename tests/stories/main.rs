@@ -1,6 +1,16 @@
 //! Story tests: the real app behind its real doors, a sandbox GitHub and a chat sink around it, on both databases. Each reads as a
 //! conversation. The rules that a story holds are in its name.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    unreachable_pub,
+    reason = "in a test what is not there is a failure, and nobody reaches into it"
+)]
+
 #[macro_use]
 mod desk;
 

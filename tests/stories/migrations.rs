@@ -1,7 +1,5 @@
 //! Both databases have the same schema.
 
-#![expect(clippy::unwrap_used, reason = "what is not there is a failed test")]
-
 use crate::desk::{Desk, Engine, Setup, run};
 use partner_desk::store::Store;
 use sqlx::{AssertSqlSafe, Row as _};

@@ -1,7 +1,5 @@
 //! One status comment a ticket, whatever happens between the desk and GitHub (`G4`, `G7`).
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there is a failed test")]
-
 use crate::desk::{Desk, Opened, REPO, Setup};
 use partner_desk::domain::projection::Post;
 use partner_desk::messages::marker;
@@ -103,7 +101,7 @@ story!(g4_the_answer_to_an_edit_is_lost, |desk| {
 story!(g4_killed_between_the_post_and_its_record, |desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     // The comment stands, the answer is on its way for ever, and the desk is killed.
-    desk.sandbox.faults().next("POST", "/comments", Fault::Delay(Duration::from_secs(600)));
+    desk.sandbox.faults().next("POST", "/comments", Fault::Delay(Duration::from_mins(10)));
     let opened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
     let issue = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
     let publisher = tokio::spawn({

@@ -1,7 +1,5 @@
 //! What GitHub shows of a ticket, and what it costs to show it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there is a failed test")]
-
 use crate::desk::{Desk, Opened, REPO, Setup};
 use partner_desk::domain::PartnerId;
 use partner_desk::domain::partner::Partner;

@@ -1,7 +1,5 @@
 //! What GitHub told while nobody listened is found, and nothing is said twice for it (`R2`, `R3`, `R6`).
 
-#![expect(clippy::unwrap_used, reason = "what is not there is a failed test")]
-
 use crate::desk::{Desk, Opened, REPO, instant};
 use crate::door;
 use partner_desk::sandbox::{Deliver, DeliveryState, Happened};
