@@ -186,7 +186,7 @@ impl App {
 }
 
 impl Workers {
-    /// Ends the background after what is in flight (`R6`). The doors must be closed before.
+    /// Ends the background after what is in flight (`R6`). What comes from now on is refused, and GitHub keeps it as failed.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         let patience = std::time::Duration::from_secs(15);
@@ -200,11 +200,17 @@ impl Workers {
 async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, mut stop: watch::Receiver<bool>) {
     let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
     loop {
-        // Whatever waits is taken together, but nothing ever waits for company. What waits at the end is still taken.
-        tokio::select! {
-            biased;
-            taken = waiting.recv_many(&mut batch, MOST_IN_A_BATCH) => if taken == 0 { return },
-            _ = stop.changed() => return,
+        // Whatever waits is taken together, but nothing ever waits for company.
+        let taken = tokio::select! {
+            taken = waiting.recv_many(&mut batch, MOST_IN_A_BATCH) => taken,
+            // The scheduler's jobs hold the app until they are gone, so the queue does not close by itself.
+            _ = stop.wait_for(|stop| *stop), if !waiting.is_closed() => {
+                waiting.close();
+                continue;
+            }
+        };
+        if taken == 0 {
+            return;
         }
         let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         for (outcome, answer) in desk.intake(&incoming).await.into_iter().zip(answers) {

@@ -4,11 +4,11 @@ use super::Desk;
 use super::intake::Incoming;
 use crate::domain::event::Repo;
 use crate::domain::{InstallationId, IssueId, RepoId};
-use crate::github::listing::Source;
+use crate::github::listing::{Known, Source};
 use crate::store::{RepoRow, Result};
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Listed again from this long before the last listing: GitHub's lists lag behind its events.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(120);
@@ -63,8 +63,8 @@ impl Desk {
         let mark = row.listed.unwrap_or(row.first_seen);
         let since = mark.saturating_sub(OVERLAP).unwrap_or(mark).max(row.first_seen);
         let source = Source { installation, repo };
-        let closed = |issues: Vec<IssueId>| async move { self.closed_among(&issues).await }.boxed();
-        let events = match github.changes_since(&source, since, &closed).await {
+        let known = |issues: Vec<IssueId>| async move { self.known_among(&issues).await }.boxed();
+        let events = match github.changes_since(&source, since, &known).await {
             Ok(events) => events,
             Err(error) => {
                 tracing::warn!(repository = %source.repo.full_name, %error, "cannot catch up with this repository yet");
@@ -87,8 +87,8 @@ impl Desk {
         tx.commit().await
     }
 
-    /// Which of these issues the desk knows as closed. A database that fails here costs a request more an issue.
-    async fn closed_among(&self, issues: &[IssueId]) -> BTreeSet<IssueId> {
+    /// How these issues stood when the desk last heard of them. A database that fails here costs a request more an issue.
+    async fn known_among(&self, issues: &[IssueId]) -> BTreeMap<IssueId, Known> {
         let tickets = async {
             let mut tx = self.store.read().await?;
             let tickets = tx.tickets(issues).await?;
@@ -96,6 +96,6 @@ impl Desk {
             Result::Ok(tickets)
         };
         let tickets = tickets.await.unwrap_or_default();
-        tickets.iter().filter(|ticket| !ticket.is_open()).map(|ticket| ticket.issue).collect()
+        tickets.iter().map(|ticket| (ticket.issue, Known::of(ticket))).collect()
     }
 }

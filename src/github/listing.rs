@@ -4,11 +4,13 @@
 use super::client::{ApiError, GitHub, PER_PAGE, all_pages};
 use super::wire::{WireComment, WireHistory, WireIssue, WireRepo, WireUser};
 use crate::domain::event::{Event, Issue, Repo, What};
-use crate::domain::ticket::Ticket;
+use crate::domain::ticket::{Ticket, Told};
 use crate::domain::{InstallationId, IssueId};
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+const SAME_CLOSE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Where events come from.
 #[derive(Debug, Clone)]
@@ -17,6 +19,40 @@ pub struct Source {
     pub installation: InstallationId,
     /// In which repository.
     pub repo: Repo,
+}
+
+/// How an issue stood when the desk last heard of it. The default is one that it never heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Known {
+    /// When it was closed last, if ever.
+    closed: Option<Timestamp>,
+    /// When it was opened again last, if ever.
+    reopened: Option<Timestamp>,
+}
+
+impl Known {
+    /// As a ticket's facts tell it.
+    #[must_use]
+    pub fn of(ticket: &Ticket) -> Self {
+        let last = |told: &Told| ticket.facts.iter().filter(|fact| fact.what == *told).map(|fact| fact.at).max();
+        Self { closed: last(&Told::Closed), reopened: last(&Told::Reopened) }
+    }
+
+    /// Whether GitHub shows an issue that was closed or opened again since. One that was both, and stands as it stood before,
+    /// shows it by its `closed_at`, or by its `state_reason` where it is open.
+    fn is_outdated_by(self, found: &WireIssue) -> bool {
+        let open = self.closed.is_none_or(|closed| self.reopened.is_some_and(|reopened| reopened >= closed));
+        match found.open() {
+            Some(now_open) if now_open != open => true,
+            Some(true) => found.state_reason.as_deref() == Some("reopened"),
+            // Webhook and history may differ by a second about the same close.
+            Some(false) => {
+                let newer = |at: Timestamp| self.closed.is_none_or(|known| at.duration_since(known) > SAME_CLOSE);
+                found.closed_at.is_some_and(newer)
+            }
+            None => false,
+        }
+    }
 }
 
 impl GitHub {
@@ -37,8 +73,8 @@ impl GitHub {
         Ok(found.iter().map(WireRepo::repo).collect())
     }
 
-    /// Everything that changed in a repository since `since`, as events in no order. `closed` says which issues the desk knows
-    /// as closed: where that differs from what GitHub shows, the issue's history is read.
+    /// Everything that changed in a repository since `since`, as events in no order. `known` says how issues stood when the desk
+    /// last heard of them: where GitHub shows that more has happened since, the issue's history is read.
     ///
     /// # Errors
     /// GitHub cannot be asked.
@@ -46,7 +82,7 @@ impl GitHub {
         &self,
         source: &Source,
         since: Timestamp,
-        closed: &(dyn Fn(Vec<IssueId>) -> BoxFuture<'a, BTreeSet<IssueId>> + Sync),
+        known: &(dyn Fn(Vec<IssueId>) -> BoxFuture<'a, BTreeMap<IssueId, Known>> + Sync),
     ) -> Result<Vec<Event>, ApiError> {
         let (installation, repo) = (source.installation, source.repo.id);
         let from = second(since);
@@ -60,7 +96,7 @@ impl GitHub {
                 format!("/repositories/{repo}/issues/comments?sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
             self.get(installation, &path).await?
         });
-        let closed = closed(issues.iter().map(WireIssue::id).collect()).await;
+        let known = known(issues.iter().map(WireIssue::id).collect()).await;
         let mut events = Vec::new();
         let mut by_number = BTreeMap::new();
         for found in &issues {
@@ -71,7 +107,7 @@ impl GitHub {
             if issue.created_at >= since {
                 events.push(source.event(&issue, issue.created_at, issue.author.clone(), What::Opened));
             }
-            if issue.open.is_some_and(|open| open == closed.contains(&issue.id)) {
+            if known.get(&issue.id).copied().unwrap_or_default().is_outdated_by(found) {
                 events.extend(self.history(source, found, &issue).await?);
             }
             by_number.insert(issue.number, issue);
@@ -120,18 +156,22 @@ impl GitHub {
             let (at, actor, what) = comment.commented();
             events.push(source.event(&issue, at, actor, what));
         }
-        if issue.open.is_some_and(|open| open != ticket.is_open()) {
+        if Known::of(ticket).is_outdated_by(&found) {
             events.extend(self.history(&source, &found, &issue).await?);
         }
         Ok(events)
     }
 
-    /// Closes and reopenings of an issue that the desk knows otherwise than GitHub shows it. What the issue itself tells of its
-    /// last close needs no further request.
+    /// Closes and reopenings of an issue that the desk knows otherwise than GitHub shows it. Where its history cannot be read, the
+    /// issue itself tells at least of its last close.
     async fn history(&self, source: &Source, found: &WireIssue, issue: &Issue) -> Result<Vec<Event>, ApiError> {
-        if let (Some(false), Some(at), Some(by)) = (issue.open, found.closed_at, &found.closed_by) {
-            return Ok(vec![source.event(issue, at, Some(by.person()), What::Closed)]);
+        match (self.whole_history(source, issue).await, found.closed_at, &found.closed_by) {
+            (Err(_), Some(at), Some(by)) if issue.open == Some(false) => Ok(vec![source.event(issue, at, Some(by.person()), What::Closed)]),
+            (history, ..) => history,
         }
+    }
+
+    async fn whole_history(&self, source: &Source, issue: &Issue) -> Result<Vec<Event>, ApiError> {
         let history: Vec<WireHistory> = all_pages!(|page| {
             let path = format!("/repositories/{}/issues/{}/events?per_page={PER_PAGE}&page={page}", source.repo.id, issue.number);
             self.get(source.installation, &path).await?

@@ -95,6 +95,8 @@ pub(super) struct WireIssue {
     #[serde(default)]
     state: Option<String>,
     #[serde(default)]
+    pub(super) state_reason: Option<String>,
+    #[serde(default)]
     body: Option<String>,
     #[serde(default)]
     pull_request: Option<serde::de::IgnoredAny>,
@@ -148,6 +150,11 @@ impl WireIssue {
         IssueId(self.id)
     }
 
+    /// Whether it is open; `None` where that is not said.
+    pub(super) fn open(&self) -> Option<bool> {
+        self.state.as_deref().map(|state| state == "open")
+    }
+
     pub(super) fn issue(&self, repo: &Repo) -> Issue {
         let updated_at = self.updated_at.unwrap_or(self.created_at);
         Issue {
@@ -158,7 +165,7 @@ impl WireIssue {
             author: self.user.as_ref().map(WireUser::person),
             created_at: self.created_at,
             updated_at,
-            open: self.state.as_deref().map(|state| state == "open"),
+            open: self.open(),
             pull_request: self.pull_request.is_some(),
             claim: self.body.as_deref().and_then(command::claim_of_opening),
         }

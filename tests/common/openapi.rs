@@ -219,7 +219,7 @@ impl OpenApi {
             match described.and_then(|d| d.get(name)) {
                 Some(property) => self.value(property, value, &inside, objects)?,
                 None if schema["additionalProperties"].is_object() => {
-                    self.value(&schema["additionalProperties"], value, &inside, objects)?
+                    self.value(&schema["additionalProperties"], value, &inside, objects)?;
                 }
                 None if objects == Objects::Closed && !self.mentioned(schema, name) => return Err(format!("{inside} is unknown")),
                 None => {}

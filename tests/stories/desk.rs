@@ -9,7 +9,7 @@ use partner_desk::domain::quota::Entry;
 use partner_desk::domain::ticket::Ticket;
 use partner_desk::domain::{IssueId, PartnerId};
 use partner_desk::programme::TierId;
-use partner_desk::sandbox::{ChatSink, Deliver, Happened, IssueView, Options, Sandbox};
+use partner_desk::sandbox::{ChatMessage, ChatSink, Deliver, Happened, IssueView, Options, Sandbox};
 use partner_desk::settings::Settings;
 use partner_desk::web;
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ pub enum Engine {
 /// What differs from the default: configuration and programme.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
-    /// `partner-desk.toml` without `agents` and `[[chat]]`.
+    /// `partner-desk.toml` without `agents` and the `[[chat]]` named `support`; `{chat}` is the sink's address.
     pub config: &'static str,
     /// `programme.toml`, if not the built-in one.
     pub programme: Option<&'static str>,
@@ -65,9 +65,25 @@ pub struct Instance {
     pub url: String,
     workers: Workers,
     server: tokio::task::JoinHandle<()>,
+    stop: tokio::sync::oneshot::Sender<()>,
 }
 
 impl Instance {
+    /// Starts its scheduler and its senders, as `serve` does.
+    pub async fn start(&mut self) {
+        self.app.start(&mut self.workers).await.unwrap();
+    }
+
+    /// It ends as `serve` does when it is told to.
+    pub async fn stop_gracefully(self) {
+        drop(self.stop);
+        self.server.await.unwrap();
+        let store = self.app.desk.store.clone();
+        drop(self.app);
+        self.workers.stop().await;
+        store.close().await;
+    }
+
     /// It goes away without a word.
     pub async fn stop(self) {
         self.server.abort();
@@ -111,7 +127,9 @@ macro_rules! story {
 }
 
 pub fn run(story: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(story);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // Each snapshot is compared twice, once a database.
+    insta::allow_duplicates! { runtime.block_on(story) }
 }
 
 pub fn instant(text: &str) -> Timestamp {
@@ -139,7 +157,7 @@ impl Desk {
         let chat_url = chat.url("/support");
         let config = format!(
             "agents = [\"ann\", \"ben\"]\n{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{chat_url}\"\n",
-            setup.config
+            setup.config.replace("{chat}", chat.url("").trim_end_matches('/'))
         );
         let settings = load(&database, sandbox.url(), &config, setup.programme);
         let (app, workers) = App::build(&settings, clock.clone()).await.unwrap();
@@ -178,8 +196,9 @@ impl Desk {
     /// Another instance over the same database, as users of PostgreSQL run several.
     pub async fn another_instance(&self) -> Instance {
         let (app, workers) = App::build(&self.settings, self.clock.clone()).await.unwrap();
-        let (url, server) = serve(&app).await;
-        Instance { app, url, workers, server }
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (url, server) = serve_until(&app, async move { drop(stopped.await) }).await;
+        Instance { app, url, workers, server, stop }
     }
 
     /// Ends the story: nothing that was sent to GitHub may be against its description.
@@ -319,7 +338,7 @@ impl Desk {
 
     /// Chat messages since the last time, a line each.
     pub fn pings(&self) -> Vec<String> {
-        self.chat.take().iter().map(|message| message.text().to_owned()).collect()
+        self.chat.take().iter().map(ChatMessage::text).collect()
     }
 
     /// The desk's own view of the ticket.
@@ -367,10 +386,14 @@ fn readable(body: &str) -> String {
 }
 
 async fn serve(app: &App) -> (String, tokio::task::JoinHandle<()>) {
+    serve_until(app, std::future::pending()).await
+}
+
+async fn serve_until(app: &App, stop: impl Future<Output = ()> + Send + 'static) -> (String, tokio::task::JoinHandle<()>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = web::router(app.clone());
-    (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+    (url, tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop).await.unwrap() }))
 }
 
 fn load(database: &str, github: &str, config: &str, programme: Option<&str>) -> Settings {

@@ -9,12 +9,29 @@
     clippy::panic,
     reason = "a test may fail, and nobody else uses it"
 )]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    unreachable_pub,
+    reason = "in a test what is not there is a failure, and nobody reaches into it"
+)]
 
 #[macro_use]
 mod desk;
 
 mod door;
+mod doors;
+mod escalation;
+mod examples;
 mod key;
+mod migrations;
+mod once;
 mod openapi;
+mod openapi_check;
+mod projection;
 mod races;
+mod recovery;
 mod rules_admission;
