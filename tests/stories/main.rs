@@ -18,6 +18,7 @@ mod door;
 mod doors;
 mod escalation;
 mod examples;
+mod instance;
 mod key;
 mod migrations;
 mod once;
