@@ -154,13 +154,18 @@ impl Desk {
         match id {
             Some(_) if shown.as_ref() == Some(&digest) => return Ok(()),
             Some(_) if shown.is_some() && post != Post::Status => return Ok(()),
-            Some(comment) => github.edit_comment(place.installation, place.repo, comment, &body).await?,
-            None => {
-                let unsure = AppliedComment { id: None, digest: digest.clone() };
-                applied.comments.insert(marker.clone(), unsure);
-                id = Some(github.post_comment(place.installation, place.repo, place.number, &body).await?);
-                tracing::info!(ticket = %place_name(view.ticket), "commented");
-            }
+            Some(comment) => match github.edit_comment(place.installation, place.repo, comment, &body).await {
+                // Somebody deleted it; where the issue is gone too, posting says so.
+                Err(error) if error.is_gone() => id = None,
+                edited => edited?,
+            },
+            None => {}
+        }
+        if id.is_none() {
+            let unsure = AppliedComment { id: None, digest: digest.clone() };
+            applied.comments.insert(marker.clone(), unsure);
+            id = Some(github.post_comment(place.installation, place.repo, place.number, &body).await?);
+            tracing::info!(ticket = %place_name(view.ticket), "commented");
         }
         applied.comments.insert(marker, AppliedComment { id: id.map(|id| id.0), digest });
         Ok(())

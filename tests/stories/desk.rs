@@ -1,5 +1,6 @@
 //! The stage of the stories: the composition root that `serve` uses, with a clock that is moved by hand.
 
+use crate::instance::{Instance, serve};
 use crate::key;
 use jiff::Timestamp;
 use partner_desk::app::{App, Workers};
@@ -11,7 +12,6 @@ use partner_desk::domain::{IssueId, PartnerId};
 use partner_desk::programme::TierId;
 use partner_desk::sandbox::{ChatMessage, ChatSink, Deliver, Happened, IssueView, Options, Sandbox};
 use partner_desk::settings::Settings;
-use partner_desk::web;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -57,40 +57,6 @@ pub struct Desk {
     workers: Option<Workers>,
     server: tokio::task::JoinHandle<()>,
     folder: PathBuf,
-}
-
-/// Another instance of the desk.
-pub struct Instance {
-    pub app: App,
-    pub url: String,
-    workers: Workers,
-    server: tokio::task::JoinHandle<()>,
-    stop: tokio::sync::oneshot::Sender<()>,
-}
-
-impl Instance {
-    /// Starts its scheduler and its senders, as `serve` does.
-    pub async fn start(&mut self) {
-        self.app.start(&mut self.workers).await.unwrap();
-    }
-
-    /// It ends as `serve` does when it is told to.
-    pub async fn stop_gracefully(self) {
-        drop(self.stop);
-        self.server.await.unwrap();
-        let store = self.app.desk.store.clone();
-        drop(self.app);
-        self.workers.stop().await;
-        store.close().await;
-    }
-
-    /// It goes away without a word.
-    pub async fn stop(self) {
-        self.server.abort();
-        let _ = self.server.await;
-        drop(self.workers);
-        self.app.desk.store.close().await;
-    }
 }
 
 /// A story, on SQLite and on PostgreSQL.
@@ -195,10 +161,7 @@ impl Desk {
 
     /// Another instance over the same database, as users of PostgreSQL run several.
     pub async fn another_instance(&self) -> Instance {
-        let (app, workers) = App::build(&self.settings, self.clock.clone()).await.unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (url, server) = serve_until(&app, async move { drop(stopped.await) }).await;
-        Instance { app, url, workers, server, stop }
+        Instance::build(&self.settings, self.clock.clone()).await
     }
 
     /// Ends the story: nothing that was sent to GitHub may be against its description.
@@ -383,17 +346,6 @@ impl Desk {
 fn readable(body: &str) -> String {
     let visible = body.split("<details>").next().unwrap_or_default().split("<sub>").next().unwrap_or_default();
     visible.lines().filter(|line| !line.starts_with("<!--")).collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-async fn serve(app: &App) -> (String, tokio::task::JoinHandle<()>) {
-    serve_until(app, std::future::pending()).await
-}
-
-async fn serve_until(app: &App, stop: impl Future<Output = ()> + Send + 'static) -> (String, tokio::task::JoinHandle<()>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let router = web::router(app.clone());
-    (url, tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop).await.unwrap() }))
 }
 
 fn load(database: &str, github: &str, config: &str, programme: Option<&str>) -> Settings {

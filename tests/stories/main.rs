@@ -26,6 +26,7 @@ mod door;
 mod doors;
 mod escalation;
 mod examples;
+mod instance;
 mod key;
 mod migrations;
 mod once;

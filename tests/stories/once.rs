@@ -158,8 +158,21 @@ story!(g4_somebody_deletes_the_status_comment, |desk| {
     desk.says("ann", &issue, "On it.").await;
     desk.at("2026-11-18T09:10:00Z").await;
     assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
-    assert!(desk.comments(&issue).len() <= 1);
+    assert_eq!(desk.comments(&issue).len(), 1, "a new one, when there is something new to say");
+    assert!(desk.status(&issue).contains("Answered by `ann`"), "{}", desk.status(&issue));
     assert_eq!(desk.app.desk.publish().await.unwrap(), 0, "it is not tried for ever");
+});
+
+story!(q5_g4_an_admission_is_told_though_the_status_comment_was_deleted, ONE_A_WEEK, |desk| {
+    desk.partner("acme", "team", &["anna"]).await;
+    desk.opens("anna", "One").await;
+    let second = desk.opens("anna", "Two").await;
+    let comment = desk.view(&second).comments[0].id;
+    desk.sandbox.delete_comment(REPO, comment, "anna").await.unwrap();
+    desk.at("2026-11-23T00:10:00Z").await;
+    let comments = desk.comments(&second);
+    assert_eq!(comments.len(), 2, "{comments:?}");
+    assert!(comments[1].starts_with("@anna a slot came free"), "{comments:?}");
 });
 
 story!(q5_g4_the_word_about_an_admission_is_said_once, ONE_A_WEEK, |desk| {
