@@ -4,11 +4,9 @@ use crate::key;
 use jiff::Timestamp;
 use partner_desk::app::{App, Workers};
 use partner_desk::clock::Clock;
-use partner_desk::domain::partner::{Membership, Partner};
 use partner_desk::domain::quota::Entry;
 use partner_desk::domain::ticket::Ticket;
 use partner_desk::domain::{IssueId, PartnerId};
-use partner_desk::programme::TierId;
 use partner_desk::sandbox::{ChatSink, Deliver, Happened, IssueView, Options, Sandbox};
 use partner_desk::settings::Settings;
 use partner_desk::web;
@@ -54,6 +52,7 @@ pub struct Desk {
     pub app: App,
     pub url: String,
     settings: Settings,
+    database: String,
     workers: Option<Workers>,
     server: tokio::task::JoinHandle<()>,
     folder: PathBuf,
@@ -77,20 +76,29 @@ impl Instance {
     }
 }
 
-/// A story, on SQLite and on PostgreSQL.
+/// A story, on SQLite and on PostgreSQL: `story!(name, |desk| { … })`, with a [`Setup`] before the desk if need be, and `mut` where
+/// the desk is restarted.
 macro_rules! story {
-    ($(#[$meta:meta])* $name:ident, |$desk:ident| $body:block) => {
-        story!($(#[$meta])* $name, $crate::desk::Setup::default(), |$desk| $body);
+    ($name:ident, |mut $desk:ident| $body:block) => {
+        story!(@tell $name, $crate::desk::Setup::default(), $desk, [mut $desk], $body);
     };
-    ($(#[$meta:meta])* $name:ident, $setup:expr, |$desk:ident| $body:block) => {
-        $(#[$meta])*
+    ($name:ident, |$desk:ident| $body:block) => {
+        story!(@tell $name, $crate::desk::Setup::default(), $desk, [$desk], $body);
+    };
+    ($name:ident, $setup:expr, |mut $desk:ident| $body:block) => {
+        story!(@tell $name, $setup, $desk, [mut $desk], $body);
+    };
+    ($name:ident, $setup:expr, |$desk:ident| $body:block) => {
+        story!(@tell $name, $setup, $desk, [$desk], $body);
+    };
+    (@tell $name:ident, $setup:expr, $desk:ident, [$($binding:tt)+], $body:block) => {
         mod $name {
             #[allow(unused_imports, reason = "not every story needs what its file imports")]
             use super::*;
 
             fn tell(engine: $crate::desk::Engine) {
                 $crate::desk::run(async {
-                    let $desk = $crate::desk::Desk::start(engine, $setup).await;
+                    let $($binding)+ = $crate::desk::Desk::start(engine, $setup).await;
                     $body
                     $desk.end().await;
                 });
@@ -136,23 +144,25 @@ impl Desk {
             sandbox.person(agent);
         }
         sandbox.repository(REPO);
-        let chat_url = chat.url("/support");
-        let config = format!(
-            "agents = [\"ann\", \"ben\"]\n{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{chat_url}\"\n",
-            setup.config
-        );
-        let settings = load(&database, sandbox.url(), &config, setup.programme);
+        let settings = load(&database, sandbox.url(), &chat, &setup);
         let (app, workers) = App::build(&settings, clock.clone()).await.unwrap();
         let (url, server) = serve(&app).await;
         sandbox.connect(&format!("{url}/api/github/webhooks"));
         sandbox.deliveries_go(Deliver::AtOnce);
         app.desk.catch_up().await.unwrap();
-        Self { clock, sandbox, chat, app, url, settings, workers: Some(workers), server, folder }
+        Self { clock, sandbox, chat, app, url, settings, database, workers: Some(workers), server, folder }
     }
 
     /// Stops the desk as a crash would, without a word, and starts it again on the same database.
     pub async fn restart(&mut self) {
         self.stop().await;
+        self.go_on().await;
+    }
+
+    /// The same with another configuration or programme.
+    pub async fn restart_with(&mut self, setup: Setup) {
+        self.stop().await;
+        self.settings = load(&self.database, self.sandbox.url(), &self.chat, &setup);
         self.go_on().await;
     }
 
@@ -222,48 +232,6 @@ impl Desk {
         self.settle().await;
     }
 
-    /// A partner with a tier since ever, and its members.
-    pub async fn partner(&self, id: &str, tier: &str, members: &[&str]) {
-        self.partner_between(id, tier, members, None, None).await;
-    }
-
-    /// A partner with a tier over a time.
-    pub async fn partner_between(&self, id: &str, tier: &str, members: &[&str], from: Option<&str>, until: Option<&str>) {
-        let id = PartnerId::new(id).unwrap();
-        let name = format!("{}{}", id.as_str()[..1].to_uppercase(), &id.as_str()[1..]);
-        let mut partner = Partner { id: id.clone(), name, time_zone: None, tiers: Vec::new() };
-        partner.put_tier(TierId(tier.to_owned()), from.map(instant), until.map(instant));
-        let mut tx = self.app.desk.store.write().await.unwrap();
-        tx.put_partner(&partner).await.unwrap();
-        for login in members {
-            let user = Some(self.sandbox.person(login));
-            let member = Membership {
-                partner: id.clone(),
-                user,
-                login: (*login).to_owned(),
-                from: None,
-                until: None,
-                primary: false,
-                lookup_failed: false,
-            };
-            tx.put_member(None, &member).await.unwrap();
-        }
-        tx.look_again(self.clock.now()).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    /// Another tier from now on.
-    pub async fn set_tier(&self, id: &str, tier: &str) {
-        let now = self.clock.now();
-        let mut tx = self.app.desk.store.write().await.unwrap();
-        let mut partner = tx.partner(&PartnerId::new(id).unwrap()).await.unwrap().unwrap();
-        partner.put_tier(TierId(tier.to_owned()), Some(now), None);
-        tx.put_partner(&partner).await.unwrap();
-        tx.look_again(now).await.unwrap();
-        tx.commit().await.unwrap();
-        self.settle().await;
-    }
-
     /// Somebody opens an issue.
     pub async fn opens(&self, author: &str, title: &str) -> Opened {
         self.opens_with(author, title, "It does not work.").await
@@ -296,6 +264,24 @@ impl Desk {
         self.settle().await;
     }
 
+    /// GitHub keeps its webhooks from now on.
+    pub fn holds_webhooks(&self) {
+        self.sandbox.deliveries_go(Deliver::Held);
+    }
+
+    /// GitHub delivers what it kept at these places, in this order, and goes on keeping.
+    pub async fn delivers(&self, places: &[usize]) {
+        self.sandbox.deliver_in_order(places).await;
+        self.settle().await;
+    }
+
+    /// GitHub delivers what it still keeps, in the order of the events, and keeps no more.
+    pub async fn delivers_the_rest(&self) {
+        self.sandbox.deliver_all().await;
+        self.sandbox.deliveries_go(Deliver::AtOnce);
+        self.settle().await;
+    }
+
     /// The issue as GitHub shows it.
     pub fn view(&self, issue: &Opened) -> IssueView {
         self.sandbox.issue(REPO, issue.number).unwrap()
@@ -319,7 +305,8 @@ impl Desk {
 
     /// Chat messages since the last time, a line each.
     pub fn pings(&self) -> Vec<String> {
-        self.chat.take().iter().map(|message| message.text().to_owned()).collect()
+        let texts = self.chat.take().into_iter().map(|message| message.body["text"].as_str().unwrap_or_default().to_owned());
+        texts.map(|text| text.replace(self.sandbox.url(), "https://github.com")).collect()
     }
 
     /// The desk's own view of the ticket.
@@ -351,6 +338,18 @@ impl Desk {
         ledger
     }
 
+    /// The same, a line an entry: `2026-11-18T09:00:00Z charge #1 by alice: …`.
+    pub async fn ledger_lines(&self, partner: &str) -> String {
+        let mut lines = Vec::new();
+        for Entry { at, issue, kind, actor, reason, .. } in self.ledger(partner).await {
+            let mut tx = self.app.desk.store.read().await.unwrap();
+            let number = tx.ticket(issue).await.unwrap().map_or(0, |ticket| ticket.number);
+            tx.rollback().await.unwrap();
+            lines.push(format!("{at} {} #{number} by {actor}: {reason}", format!("{kind:?}").to_lowercase()));
+        }
+        lines.join("\n")
+    }
+
     /// The ticket's log: `Q3 admitted for …`.
     pub async fn log(&self, issue: &Opened) -> Vec<String> {
         let mut tx = self.app.desk.store.read().await.unwrap();
@@ -373,11 +372,14 @@ async fn serve(app: &App) -> (String, tokio::task::JoinHandle<()>) {
     (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
 }
 
-fn load(database: &str, github: &str, config: &str, programme: Option<&str>) -> Settings {
-    let config = match programme {
-        Some(_) => format!("programme = \"programme.toml\"\n{config}"),
-        None => config.to_owned(),
-    };
+fn load(database: &str, github: &str, chat: &ChatSink, setup: &Setup) -> Settings {
+    let programme = setup.programme;
+    let config = format!(
+        "{}agents = [\"ann\", \"ben\"]\n{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{}\"\n",
+        if programme.is_some() { "programme = \"programme.toml\"\n" } else { "" },
+        setup.config,
+        chat.url("/support"),
+    );
     let env: HashMap<&str, String> = [
         ("DATABASE_URL", database.to_owned()),
         ("APP_ID", "1234".to_owned()),

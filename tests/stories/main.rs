@@ -4,17 +4,19 @@
     clippy::allow_attributes,
     clippy::disallowed_methods,
     unreachable_pub,
-    missing_debug_implementations,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test may fail, and nobody else uses it"
 )]
 
 #[macro_use]
 mod desk;
 
+mod allowance;
+mod books;
+mod clock;
 mod door;
 mod key;
 mod openapi;
 mod races;
-mod rules_admission;
