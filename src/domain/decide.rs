@@ -93,8 +93,9 @@ impl Rules<'_> {
     pub fn wake(&self, book: &mut Book, id: IssueId, now: Timestamp) -> Option<Due> {
         let ticket = book.tickets.get(&id)?;
         if !matches!(ticket.standing, Standing::Admitted(_)) {
-            // Only open issues are looked at again: nobody is charged for what is long done.
-            if ticket.is_open() {
+            // Only open issues are looked at again: nobody is charged for what is long done. One whose look-up failed was never
+            // looked at in the first place.
+            if ticket.is_open() || matches!(ticket.standing, Standing::Checking { .. }) {
                 self.judge(book, id, false, now);
             }
             return None;
@@ -178,7 +179,9 @@ impl Rules<'_> {
             Who::Partner(chosen) => self.count_for(book, ticket, &chosen, now),
             Who::Unknown => {
                 let retry_at = now.saturating_add(RETRY_LOOKUP).unwrap_or(now);
-                book.note(id, now, "W6", "the look-up of a member's id failed, so the author cannot be told from a stranger yet");
+                if !matches!(ticket.standing, Standing::Checking { .. }) {
+                    book.note(id, now, "W6", "the look-up of a member's id failed, so the author cannot be told from a stranger yet");
+                }
                 ticket.standing = Standing::Checking { retry_at };
                 book.put(ticket);
             }

@@ -20,3 +20,4 @@ mod door;
 mod key;
 mod openapi;
 mod races;
+mod who;
