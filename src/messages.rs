@@ -113,6 +113,7 @@ fn ended(cycle: &Cycle, admission: &Admission, hide: bool) -> String {
     let promised = admission.promise.as_ref().map(|promise| promise.target.to_string()).unwrap_or_default();
     match outcome {
         Outcome::Met if hide => format!("Answered by {who} within the agreed time."),
+        Outcome::Met if *at < cycle.start => format!("Answered by {who} on {}, before the clock began.", utc(*at)),
         Outcome::Met => format!("Answered by {who} on {}, after {took} of the promised {promised}.", utc(*at)),
         Outcome::Late if hide => format!("Answered by {who}, later than agreed."),
         Outcome::Late => {
@@ -128,6 +129,12 @@ fn ended(cycle: &Cycle, admission: &Admission, hide: bool) -> String {
 
 fn reasons(view: &View<'_>, admission: &Admission) -> String {
     let hide = view.ticket.is_hidden(view.policy);
+    let start = match admission.chosen {
+        _ if admission.waited => "its admission",
+        _ if admission.at == view.ticket.created_at => "its opening",
+        Choice::ByAgent => "its assignment to the partner",
+        _ => "its reopening",
+    };
     let mut lines = Vec::new();
     lines.push(
         match admission.chosen {
@@ -148,14 +155,13 @@ fn reasons(view: &View<'_>, admission: &Admission) -> String {
                 resets_at(view, window.start)
             ),
             (false, Some(window)) => {
-                format!("`Q1` Charged to the {} of its opening, which began {}.", window.kind, resets_at(view, window.start))
+                format!("`Q1` Charged to the {} of {start}, which began {}.", window.kind, resets_at(view, window.start))
             }
             (_, None) => "`Q3` The tier has unlimited tickets.".to_owned(),
         });
     }
     if let Some(promise) = admission.promise.as_ref().filter(|_| !hide) {
-        let from = if admission.waited { "its admission" } else { "its opening" };
-        lines.push(format!("`S1` The promise is an answer within {} of {from}, {}.", promise.target, utc(admission.at)));
+        lines.push(format!("`S1` The promise is an answer within {} of {start}, {}.", promise.target, utc(admission.at)));
     }
     if admission.promise.is_none() {
         lines.push("`Q5` The allowance of the window was used up; over it, tickets are admitted without a promise.".to_owned());
@@ -191,7 +197,10 @@ fn waits(view: &View<'_>, waiting: &Waiting) -> String {
             resets_at(view, opens),
             local(view, opens)
         ),
-        None => write!(text, "\n\n{place}. No slot is promised: it is accepted when extra tickets are granted or the tier rises."),
+        None if waiting.limit == 0 => {
+            write!(text, "\n\n{place}. No slot is promised: it is accepted when extra tickets are granted or the tier rises.")
+        }
+        None => write!(text, "\n\n{place}, and keeps its place until a subscription with tickets is in force again (`Q9`)."),
     };
     let _ = write!(
         text,

@@ -69,6 +69,11 @@ impl Desk {
         self.change(id, |partner| partner.put_tier(TierId(tier.to_owned()), Some(now), None)).await;
     }
 
+    /// A tier over a time, as it is recorded now.
+    pub async fn tier_between(&self, id: &str, tier: &str, from: Option<&str>, until: Option<&str>) {
+        self.change(id, |partner| partner.put_tier(TierId(tier.to_owned()), from.map(instant), until.map(instant))).await;
+    }
+
     /// The subscription ends now.
     pub async fn subscription_ends(&self, id: &str) {
         let now = self.clock.now();

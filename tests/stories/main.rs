@@ -19,5 +19,7 @@ mod clock;
 mod door;
 mod key;
 mod openapi;
+mod queue;
 mod races;
+mod seen;
 mod who;

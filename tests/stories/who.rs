@@ -230,6 +230,128 @@ story!(w6_a_look_up_that_failed_costs_nobody_the_charge_of_a_ticket_closed_meanw
     assert_eq!(desk.labels(&issue), "[sla: 4h] [tier: Gold]");
 });
 
+story!(w5_a_member_of_two_partners_counts_for_the_one_with_the_highest_tier, |desk| {
+    desk.partner("acme", "silver", &["alice"]).await;
+    desk.partner("beta", "platinum", &["alice"]).await;
+    let issue = desk.opens("alice", "Which one am I?").await;
+    assert!(desk.status(&issue).starts_with("**Accepted** for **Beta** (Platinum)"), "{}", desk.status(&issue));
+    assert!(desk.reasons(&issue).contains("this one has the highest tier"));
+});
+
+story!(w5_the_primary_membership_goes_before_the_highest_tier_and_its_quota_is_no_reason_to_leave_it, |desk| {
+    desk.partner("uni", "student", &[]).await;
+    desk.joins("uni", "alice", |member| member.primary = true).await;
+    desk.partner("acme", "platinum", &["alice"]).await;
+    for title in ["One", "Two"] {
+        let issue = desk.opens("alice", title).await;
+        assert!(desk.reasons(&issue).contains("this membership is the primary one"));
+    }
+    let third = desk.opens("alice", "Three").await;
+    assert_eq!(desk.labels(&third), "[quota: waiting] [tier: Student]");
+    assert_eq!(desk.ledger("acme").await, []);
+});
+
+story!(w5_the_form_field_goes_before_all_and_may_give_the_name, |desk| {
+    desk.partner("acme", "silver", &[]).await;
+    desk.joins("acme", "alice", |member| member.primary = true).await;
+    desk.partner("beta", "gold", &["alice"]).await;
+    let form = desk.opens_with("alice", "By form", "### Partner\n\nBETA\n\n### What happened\n\nIt broke.").await;
+    assert!(desk.status(&form).starts_with("**Accepted** for **Beta** (Gold)"), "{}", desk.status(&form));
+    assert!(desk.reasons(&form).contains("The issue names this partner, and its author belongs to it."));
+    let line = desk.opens_with("alice", "By line", "It broke.\n\n/for beta").await;
+    assert!(desk.status(&line).starts_with("**Accepted** for **Beta** (Gold)"), "{}", desk.status(&line));
+    let none = desk.opens_with("alice", "By neither", "### Partner\n\n_No response_").await;
+    assert!(desk.status(&none).starts_with("**Accepted** for **Acme** (Silver)"), "{}", desk.status(&none));
+});
+
+story!(w5_a_partner_that_the_author_does_not_belong_to_cannot_be_named, |desk| {
+    desk.partner("acme", "silver", &["alice"]).await;
+    desk.partner("beta", "platinum", &["bob"]).await;
+    let issue = desk.opens_with("alice", "Faster, please", "/for beta").await;
+    desk.says("alice", &issue, "/for beta").await;
+    desk.says("bob", &issue, "/for beta").await;
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 21:00 UTC] [sla: 12h] [tier: Silver]");
+    assert_eq!(desk.ledger("beta").await, []);
+});
+
+story!(w5_q7_the_author_counts_a_ticket_for_another_partner_and_the_slot_goes_to_the_next_in_line, |desk| {
+    desk.partner("uni", "student", &["stu"]).await;
+    desk.joins("uni", "alice", |member| member.primary = true).await;
+    desk.partner("acme", "gold", &["alice"]).await;
+    let first = desk.opens("alice", "One").await;
+    desk.opens("stu", "Two").await;
+    let third = desk.opens("stu", "Three").await;
+    assert_eq!(desk.standing(&third).await, "waiting");
+
+    desk.at("2026-11-18T09:20:00Z").await;
+    desk.says("alice", &first, "This one is for my other employer.\n/for acme").await;
+    assert_eq!(desk.labels(&first), "[due: 2026-11-18 13:00 UTC] [sla: 4h] [tier: Gold]");
+    assert_eq!(desk.labels(&third), "[due: 2026-11-19 21:00 UTC] [sla: 36h] [tier: Student]");
+    insta::assert_snapshot!(desk.ledger_lines("uni").await, @r"
+    2026-11-18T09:00:00Z charge #1 by alice: ticket 1 of 2 in the week from 2026-11-16T00:00:00Z
+    2026-11-18T09:00:00Z charge #2 by stu: ticket 2 of 2 in the week from 2026-11-16T00:00:00Z
+    2026-11-18T09:00:00Z refund #1 by partner-desk: counts for acme instead
+    2026-11-18T09:20:00Z charge #3 by stu: ticket 2 of 2 in the week from 2026-11-16T00:00:00Z
+    ");
+    insta::assert_snapshot!(desk.ledger_lines("acme").await, @r"2026-11-18T09:00:00Z charge #1 by alice: ticket 1 of 10 in the week from 2026-11-16T00:00:00Z");
+});
+
+story!(w7_an_agent_opens_a_ticket_for_a_partner_and_the_opening_text_is_no_answer, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens_with("ann", "Alice called", "She cannot log in.\n\n/for acme").await;
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 13:00 UTC] [sla: 4h] [tier: Gold]");
+    insta::assert_snapshot!(desk.ledger_lines("acme").await, @r"2026-11-18T09:00:00Z charge #1 by ann: ticket 1 of 10 in the week from 2026-11-16T00:00:00Z");
+    desk.says("ben", &issue, "Her password has expired.").await;
+    assert!(desk.view(&issue).has_label("sla: met"));
+});
+
+story!(w7_s2_a_bare_for_in_a_comment_makes_a_ticket_and_is_no_answer, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens("ann", "Alice called").await;
+    desk.at("2026-11-18T09:30:00Z").await;
+    desk.says("passerby", &issue, "/for acme").await;
+    assert_eq!(desk.standing(&issue).await, "nobody");
+    desk.says("ann", &issue, "> She cannot log in.\n\n/for acme").await;
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 13:00 UTC] [sla: 4h] [tier: Gold]");
+    assert_eq!(desk.ledger("acme").await[0].at, instant("2026-11-18T09:00:00Z"));
+});
+
+story!(w7_an_agent_adopts_a_strangers_issue_and_the_promise_is_made_then, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens("temp-at-acme", "Nobody told you of me").await;
+    desk.at("2026-11-20T10:00:00Z").await;
+    desk.says("ann", &issue, "/for Acme").await;
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-20 14:00 UTC] [sla: 4h] [tier: Gold]");
+    insta::assert_snapshot!(desk.reasons(&issue), @r"
+    - `W7` A support engineer opened or assigned this ticket for the partner.
+    - `Q1` Charged to the week of its assignment to the partner, which began Monday 2026-11-16 00:00 UTC.
+    - `S1` The promise is an answer within 4h of its assignment to the partner, Friday 2026-11-20 10:00 UTC.
+    ");
+});
+
+story!(w7_what_an_agent_answered_before_adopting_it_needs_no_second_answer, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens("temp-at-acme", "Nobody told you of me").await;
+    desk.at("2026-11-18T09:20:00Z").await;
+    desk.says("ann", &issue, "Try the new version.").await;
+    desk.at("2026-11-18T09:21:00Z").await;
+    desk.says("ann", &issue, "/for acme").await;
+    assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
+    insta::assert_snapshot!(desk.status(&issue), @r"
+    **Accepted** for **Acme** (Gold). Ticket **1 of 10**, week until Monday 2026-11-23 00:00 UTC.
+
+    Answered by `ann` on Wednesday 2026-11-18 09:20 UTC, before the clock began.
+    ");
+});
+
+story!(w7_a_partner_that_does_not_exist_makes_no_ticket, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens_with("ann", "Typing fast", "/for amce").await;
+    assert_eq!(desk.standing(&issue).await, "nobody");
+    desk.says("ann", &issue, "/for acme").await;
+    assert_eq!(desk.standing(&issue).await, "admitted");
+});
+
 story!(w8_a_pull_request_is_no_ticket_whoever_comments_on_it, |desk| {
     desk.partner("acme", "gold", &["alice"]).await;
     let mark = desk.sandbox.mark();
