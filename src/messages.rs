@@ -118,7 +118,7 @@ fn ended(cycle: &Cycle, admission: &Admission, hide: bool) -> String {
         Outcome::Late if hide => format!("Answered by {who}, later than agreed."),
         Outcome::Late => {
             let late = length(at.duration_since(cycle.due));
-            format!("Answered by {who} on {}, {late} later than the promised {promised}.", utc(*at))
+            format!("Answered by {who} on {}, {late} after the promised {promised}.", utc(*at))
         }
         Outcome::ClosedUnanswered => format!("Closed by {who} on {} without an answer; the clock has stopped.", utc(*at)),
         Outcome::Gone => String::new(),

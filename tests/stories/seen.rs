@@ -1,9 +1,9 @@
 //! What one sees in the stories: GitHub, the chat, the desk's own books.
 
 use crate::desk::{Desk, Opened, REPO};
-use partner_desk::domain::{IssueId, PartnerId};
 use partner_desk::domain::quota::Entry;
 use partner_desk::domain::ticket::Ticket;
+use partner_desk::domain::{IssueId, PartnerId};
 use partner_desk::sandbox::IssueView;
 
 impl Desk {
