@@ -317,7 +317,8 @@ fn load(database: &str, github: &str, chat: &ChatSink, setup: &Setup) -> Setting
 }
 
 async fn fresh_postgres(name: &str) -> String {
-    let base = std::env::var("PARTNER_DESK_TEST_POSTGRES").expect("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run");
+    let base =
+        std::env::var("PARTNER_DESK_TEST_POSTGRES").unwrap_or_else(|_| panic!("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run"));
     let pool = sqlx::PgPool::connect(&base).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
     pool.close().await;

@@ -1,6 +1,6 @@
 //! The queue: who leaves it, who comes back to it, and where those who are told of late find themselves.
 
-use crate::desk::{Desk, Opened};
+use crate::desk::{Desk, Opened, instant};
 
 /// A partner with two tickets a week, both used on Wednesday.
 async fn two_used(desk: &Desk) {
@@ -157,4 +157,27 @@ story!(q10_what_was_answered_before_its_slot_is_uncharged_though_all_is_told_aft
     2026-11-23T00:00:00Z refund #3 by partner-desk: answered or closed while it waited, as came to light later
     ");
     assert_eq!(desk.comments(&third).len(), 1);
+});
+
+story!(q5_s1_a_desk_that_sleeps_over_the_opening_of_the_window_admits_as_of_then, |mut desk| {
+    two_used(&desk).await;
+    let third = desk.opens("stu", "Three").await;
+    desk.clock.advance_to(instant("2026-11-23T09:00:00Z"));
+    desk.restart().await;
+    assert_eq!(desk.labels(&third), "[due: 2026-11-24 12:00 UTC] [sla: 36h] [tier: Student]");
+    assert_eq!(desk.ledger("uni").await.last().unwrap().at, instant("2026-11-23T00:00:00Z"));
+    assert_eq!(desk.comments(&third).len(), 2);
+});
+
+story!(q10_r3_a_close_told_after_the_reopening_leaves_it_in_line, |desk| {
+    two_used(&desk).await;
+    desk.holds_webhooks();
+    let third = desk.opens("stu", "Three").await;
+    desk.at("2026-11-18T09:30:00Z").await;
+    desk.closes("stu", &third).await;
+    desk.at("2026-11-18T09:31:00Z").await;
+    desk.reopens("stu", &third).await;
+    desk.delivers(&[0, 2, 1]).await;
+    desk.delivers_the_rest().await;
+    assert_eq!(desk.labels(&third), "[quota: waiting] [tier: Student]");
 });
