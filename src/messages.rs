@@ -7,7 +7,7 @@ use crate::domain::projection::{Face, Post};
 use crate::domain::response::{Cycle, Outcome, State};
 use crate::domain::ticket::{Admission, Choice, Departure, Gap, Role, Standing, Ticket, Waiting};
 use crate::domain::window::Window;
-use crate::programme::{Policy, Programme, TierId};
+use crate::programme::{Policy, Programme, TierId, UnknownAuthor};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
@@ -84,9 +84,7 @@ fn admitted(view: &View<'_>, admission: &Admission) -> String {
 fn clock(view: &View<'_>, admission: &Admission) -> String {
     let hide = view.ticket.is_hidden(view.policy);
     match view.ticket.face() {
-        Face::None => {
-            "This ticket is over the allowance, so it carries no promise of a time. It will be answered as time allows.".to_owned()
-        }
+        Face::None => "The allowance is used up, so this ticket carries no promise of a time; it is answered as time allows.".to_owned(),
         Face::Running { cycle, over: false, .. } if hide => format!("An engineer answers within the agreed time.{}", again(&cycle)),
         Face::Running { cycle, over: false, .. } => {
             format!("An engineer answers by **{}**{}.{}", utc(cycle.due), local(view, cycle.due), again(&cycle))
@@ -115,11 +113,12 @@ fn ended(cycle: &Cycle, admission: &Admission, hide: bool) -> String {
     let promised = admission.promise.as_ref().map(|promise| promise.target.to_string()).unwrap_or_default();
     match outcome {
         Outcome::Met if hide => format!("Answered by {who} within the agreed time."),
+        Outcome::Met if *at < cycle.start => format!("Answered by {who} on {}, before the clock began.", utc(*at)),
         Outcome::Met => format!("Answered by {who} on {}, after {took} of the promised {promised}.", utc(*at)),
         Outcome::Late if hide => format!("Answered by {who}, later than agreed."),
         Outcome::Late => {
             let late = length(at.duration_since(cycle.due));
-            format!("Answered by {who} on {}, {late} later than the promised {promised}.", utc(*at))
+            format!("Answered by {who} on {}, {late} after the promised {promised}.", utc(*at))
         }
         Outcome::ClosedUnanswered => format!("Closed by {who} on {} without an answer; the clock has stopped.", utc(*at)),
         Outcome::Gone => String::new(),
@@ -130,6 +129,12 @@ fn ended(cycle: &Cycle, admission: &Admission, hide: bool) -> String {
 
 fn reasons(view: &View<'_>, admission: &Admission) -> String {
     let hide = view.ticket.is_hidden(view.policy);
+    let start = match admission.chosen {
+        _ if admission.waited => "its admission",
+        _ if admission.at == view.ticket.created_at => "its opening",
+        Choice::ByAgent => "its assignment to the partner",
+        _ => "its reopening",
+    };
     let mut lines = Vec::new();
     lines.push(
         match admission.chosen {
@@ -150,14 +155,13 @@ fn reasons(view: &View<'_>, admission: &Admission) -> String {
                 resets_at(view, window.start)
             ),
             (false, Some(window)) => {
-                format!("`Q1` Charged to the {} of its opening, which began {}.", window.kind, resets_at(view, window.start))
+                format!("`Q1` Charged to the {} of {start}, which began {}.", window.kind, resets_at(view, window.start))
             }
             (_, None) => "`Q3` The tier has unlimited tickets.".to_owned(),
         });
     }
     if let Some(promise) = admission.promise.as_ref().filter(|_| !hide) {
-        let from = if admission.waited { "its admission" } else { "its opening" };
-        lines.push(format!("`S1` The promise is an answer within {} of {from}, {}.", promise.target, utc(admission.at)));
+        lines.push(format!("`S1` The promise is an answer within {} of {start}, {}.", promise.target, utc(admission.at)));
     }
     if admission.promise.is_none() {
         lines.push("`Q5` The allowance of the window was used up; over it, tickets are admitted without a promise.".to_owned());
@@ -169,55 +173,59 @@ fn reasons(view: &View<'_>, admission: &Admission) -> String {
 }
 
 fn waits(view: &View<'_>, waiting: &Waiting) -> String {
-    let mut text = headline(view, "Waiting", &waiting.tier);
+    let mut text = headline(view, "Waiting for a slot", &waiting.tier);
     if view.ticket.is_hidden(view.policy) {
         text.push_str(
-            "\n\nThe allowance is used up for now. This ticket keeps its place and is admitted, in order, when a slot comes free.",
+            "\n\nThe allowance is used up for now. This ticket keeps its place and is accepted, in order, when a slot comes free.",
         );
         return text;
     }
     let window = waiting.window;
     let _ = match waiting.limit {
         0 => write!(text, " The tier's allowance is **0 per {}**.", window.kind),
-        limit => write!(text, " All **{limit} of {limit}** tickets of the {} until {} are used.", window.kind, resets(view, window)),
+        _ => write!(text, " {}", all_used(view, waiting)),
     };
-    text.push_str("\n\n");
-    let ahead = match waiting.ahead {
-        0 => "It is the next in line".to_owned(),
+    let place = match waiting.ahead {
+        0 => "It is next in line".to_owned(),
         1 => "One ticket is ahead of it".to_owned(),
         ahead => format!("{ahead} tickets are ahead of it"),
     };
-    match waiting.opens {
-        Some(opens) => {
-            let _ = write!(
-                text,
-                "{ahead}. Its slot opens **{}**{}; it is admitted then, by itself, and the clock starts. It stays open until then.",
-                resets_at(view, opens),
-                local(view, opens)
-            );
+    let _ = match waiting.opens {
+        Some(opens) => write!(
+            text,
+            "\n\n{place}. Its slot opens **{}**{}: it is accepted then, by itself, and the clock starts. The issue stays open meanwhile.",
+            resets_at(view, opens),
+            local(view, opens)
+        ),
+        None if waiting.limit == 0 => {
+            write!(text, "\n\n{place}. No slot is promised: it is accepted when extra tickets are granted or the tier rises.")
         }
-        None => {
-            let _ = write!(text, "{ahead}. No slot is promised: it is admitted when extra tickets are granted or the tier rises.");
-        }
-    }
+        None => write!(text, "\n\n{place}, and keeps its place until a subscription with tickets is in force again (`Q9`)."),
+    };
     let _ = write!(
         text,
-        "\n\n<details><summary>Why</summary>\n\n- `Q3` A ticket is admitted while fewer than {} are used in its {}.\n- `Q5` Over the allowance it waits, in the order in which tickets were opened.\n</details>",
-        waiting.limit, window.kind
+        "\n\n<details><summary>Why</summary>\n\n- `Q3` The allowance is {} per {}, and {} were used when this was last looked at.\n- `Q5` Over the allowance a ticket waits, in the order in which tickets were opened.\n</details>",
+        waiting.limit, window.kind, waiting.used
     );
     text
 }
 
+/// `**2 of 2** tickets of the week until Monday 2026-11-23 00:00 UTC are used.`
+fn all_used(view: &View<'_>, Waiting { window, used, limit, .. }: &Waiting) -> String {
+    format!("**{used} of {limit}** tickets of the {} until {} are used.", window.kind, resets(view, *window))
+}
+
 fn turned_away(view: &View<'_>, waiting: &Waiting) -> String {
     let mut text = headline(view, "Not accepted", &waiting.tier);
-    if !view.ticket.is_hidden(view.policy) {
-        let window = waiting.window;
-        let _ =
-            write!(text, " All **{0} of {0}** tickets of the {1} until {2} are used.", waiting.limit, window.kind, resets(view, window));
+    let hide = view.ticket.is_hidden(view.policy);
+    if !hide {
+        let _ = write!(text, " {}", all_used(view, waiting));
     }
-    text.push_str(
-        "\n\n`Q5` Over the allowance, issues are closed here and nothing queues. Please open it again as a new issue when a slot is free.",
-    );
+    text.push_str("\n\nOver the allowance, issues are closed here, and none is kept in line (`Q5`). ");
+    let _ = match waiting.opens {
+        Some(opens) if !hide => write!(text, "Please open a new issue from **{}**{} on.", resets_at(view, opens), local(view, opens)),
+        _ => write!(text, "Please open a new issue when the allowance has room again."),
+    };
     text
 }
 
@@ -225,9 +233,9 @@ fn left(view: &View<'_>, why: Departure) -> String {
     let tier = view.ticket.tier();
     let mut text = tier.map(|tier| headline(view, "Not charged", tier)).unwrap_or_default();
     text.push_str(match why {
-        Departure::Answered => "\n\n`Q10` An engineer answered while this ticket waited for a slot, so it used none of the allowance.",
+        Departure::Answered => "\n\nAn engineer answered while this ticket waited for a slot, so it uses none of the allowance (`Q10`).",
         Departure::Gone => "",
-        Departure::Closed => "\n\n`Q10` It was closed while it waited for a slot, so it used none of the allowance.",
+        Departure::Closed => "\n\nIt was closed while it waited for a slot, so it uses none of the allowance (`Q10`).",
     });
     text
 }
@@ -236,9 +244,9 @@ fn not_included(view: &View<'_>, tier: &TierId) -> String {
     let mut text = headline(view, "Not accepted", tier);
     let others: Vec<_> = view.programme.tiers.iter().filter(|tier| tier.tickets.is_some()).map(|tier| plain(&tier.name)).collect();
     if view.ticket.is_hidden(view.policy) {
-        text.push_str("\n\n`Q3` The subscription does not include tickets.");
+        text.push_str("\n\nThe subscription includes no tickets (`Q3`).");
     } else {
-        let _ = write!(text, "\n\n`Q3` This tier has no tickets. Tiers that have: {}.", others.join(", "));
+        let _ = write!(text, "\n\nThe tier {} includes no tickets (`Q3`). Tiers that do: {}.", tier_name(view, tier), others.join(", "));
     }
     text
 }
@@ -254,31 +262,30 @@ fn no_subscription(view: &View<'_>, why: Gap) -> String {
         Gap::Never => "is not recorded".to_owned(),
     };
     let todo = match why {
-        Gap::NotBegun(_) => {
-            "Issues opened from then on are accepted; open this one again as a new issue then, or ask for an earlier start."
-        }
-        Gap::Ended(_) => "Renew it, then open this as a new issue; tickets that were accepted before keep their promise.",
-        Gap::Never => "Ask the programme's team to record it.",
+        Gap::NotBegun(_) => "Please open a new issue then, or ask the programme's team for an earlier start.",
+        Gap::Ended(_) => "Please renew it and open a new issue. Tickets that were accepted before keep their promise.",
+        Gap::Never => "Please ask the programme's team to record it.",
     };
-    format!("**Not accepted**: the subscription of **{name}** {said}.\n\n`Q9` {todo}")
+    format!("**Not accepted**: the subscription of **{name}** {said} (`Q9`).\n\n{todo}")
 }
 
 fn nobody(view: &View<'_>) -> String {
-    let what = "`W6` The author of this issue is not known as a member of a partner, so it is not counted as a support ticket.";
-    let todo = "Members: ask your organisation to have this account added, then it is looked at again.";
-    let _ = view;
-    format!("{what}\n\n{todo}")
+    let todo = match view.policy.unknown_author {
+        UnknownAuthor::Close => "Members: please ask your organisation to have this account added, then open a new issue.",
+        _ => "Members: please ask your organisation to have this account added; the issue is then looked at again.",
+    };
+    format!("The author of this issue is not known as a member of a partner, so it does not count as a support ticket (`W6`).\n\n{todo}")
 }
 
 fn admitted_after_waiting(view: &View<'_>) -> String {
-    let author = view.ticket.author.as_ref().map_or_else(String::new, |author| format!("@{} ", author.login));
+    let author = view.ticket.author.as_ref().map_or_else(|| "A".to_owned(), |author| format!("@{}, a", author.login));
     let due = match view.ticket.cycles().first() {
         Some(cycle) if !view.ticket.is_hidden(view.policy) => {
             format!(" An engineer answers by **{}**{}.", utc(cycle.due), local(view, cycle.due))
         }
         _ => String::new(),
     };
-    format!("{author}a slot came free: this ticket is accepted now.{due}")
+    format!("{author} slot came free: this ticket is accepted now.{due}")
 }
 
 /// `**Accepted** for **Acme** (Gold).`
@@ -287,8 +294,11 @@ fn headline(view: &View<'_>, verdict: &str, tier: &TierId) -> String {
     if view.ticket.is_hidden(view.policy) {
         return format!("**{verdict}** for **{partner}**.");
     }
-    let tier = view.programme.tier(tier).map_or_else(|| plain(&tier.0), |tier| plain(&tier.name));
-    format!("**{verdict}** for **{partner}** ({tier}).")
+    format!("**{verdict}** for **{partner}** ({}).", tier_name(view, tier))
+}
+
+fn tier_name(view: &View<'_>, tier: &TierId) -> String {
+    view.programme.tier(tier).map_or_else(|| plain(&tier.0), |tier| plain(&tier.name))
 }
 
 fn commands(ticket: &Ticket) -> String {

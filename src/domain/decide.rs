@@ -93,8 +93,9 @@ impl Rules<'_> {
     pub fn wake(&self, book: &mut Book, id: IssueId, now: Timestamp) -> Option<Due> {
         let ticket = book.tickets.get(&id)?;
         if !matches!(ticket.standing, Standing::Admitted(_)) {
-            // Only open issues are looked at again: nobody is charged for what is long done.
-            if ticket.is_open() {
+            // Only open issues are looked at again: nobody is charged for what is long done. One whose look-up failed was never
+            // looked at in the first place.
+            if ticket.is_open() || matches!(ticket.standing, Standing::Checking { .. }) {
                 self.judge(book, id, false, now);
             }
             return None;
@@ -178,7 +179,9 @@ impl Rules<'_> {
             Who::Partner(chosen) => self.count_for(book, ticket, &chosen, now),
             Who::Unknown => {
                 let retry_at = now.saturating_add(RETRY_LOOKUP).unwrap_or(now);
-                book.note(id, now, "W6", "the look-up of a member's id failed, so the author cannot be told from a stranger yet");
+                if !matches!(ticket.standing, Standing::Checking { .. }) {
+                    book.note(id, now, "W6", "the look-up of a member's id failed, so the author cannot be told from a stranger yet");
+                }
                 ticket.standing = Standing::Checking { retry_at };
                 book.put(ticket);
             }
@@ -255,14 +258,14 @@ impl Rules<'_> {
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
         let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
         if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
-            Self::refund(book, &mut ticket, now, &format!("counts for {} instead", chosen.partner));
+            Self::refund(book, &mut ticket, now, "W5", &format!("counts for {} instead", chosen.partner));
             book.put(Ticket { standing: Standing::Nobody, ..ticket.clone() });
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
             self.place(book, ticket, chosen, chosen.from, now);
         } else if let Some(since) = Self::stood_otherwise(&ticket, chosen) {
-            Self::refund(book, &mut ticket, now, "answered or closed while it waited, as came to light later");
+            Self::refund(book, &mut ticket, now, "Q10", "answered or closed while it waited, as came to light later");
             self.place(book, ticket, chosen, since, now);
         } else {
             book.put(ticket);
@@ -298,7 +301,7 @@ impl Rules<'_> {
         }
     }
 
-    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, reason: &str) {
+    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, rule: &'static str, reason: &str) {
         let Standing::Admitted(Admission { partner, charge: Some(charge), at, .. }) = &ticket.standing else { return };
         let entry = Entry {
             key: charge.key.replacen("charge", "refund", 1),
@@ -310,7 +313,7 @@ impl Rules<'_> {
             actor: "partner-desk".to_owned(),
             reason: reason.to_owned(),
         };
-        book.note(ticket.issue, now, "W5", format!("refunded to {partner}: {reason}"));
+        book.note(ticket.issue, now, rule, format!("refunded to {partner}: {reason}"));
         book.enter(entry);
     }
 
@@ -331,7 +334,7 @@ impl Rules<'_> {
             }
             (Placement::Full { tier, window, limit, used }, None) => {
                 let ahead = u32::try_from(book.queue(&partner_id).len()).unwrap_or(u32::MAX);
-                let opens = expected(&self.policy.time_zone, window, limit, ahead);
+                let opens = self.promised(&partner, window, limit, ahead);
                 let waiting = Waiting { partner: partner_id.clone(), tier: tier.clone(), window, used, limit, ahead, opens, since: from };
                 book.note(id, from, "Q3", format!("{used} of {limit} used in the {} from {}", window.kind, window.start));
                 match self.policy.over_quota {
@@ -437,6 +440,13 @@ impl Rules<'_> {
         found.unwrap_or_else(|| (allowances.place(from, now), first))
     }
 
+    /// When the slot of a ticket in line opens, if the partner has tickets then; else none is promised (`Q5`, `Q9`).
+    fn promised(&self, partner: &Partner, full: Window, limit: u32, ahead: u32) -> Option<Timestamp> {
+        let included =
+            |at: &Timestamp| partner.tier_at(*at).and_then(|tier| self.programme.tier(&tier)).is_some_and(|tier| tier.tickets.is_some());
+        expected(&self.policy.time_zone, full, limit, ahead).filter(included)
+    }
+
     /// Leaves the queue uncharged (`Q10`).
     fn leave(book: &mut Book, ticket: &mut Ticket, partner: PartnerId, tier: TierId, (at, why): (Timestamp, Departure)) {
         let word = match why {
@@ -466,7 +476,7 @@ impl Rules<'_> {
                     self.admit(book, &mut ticket, &partner.id, chosen.choice, Slot { tier, at, window, used, waited: true }, now);
                 }
                 (Placement::Full { tier, window, limit, used }, None) => {
-                    let opens = expected(&self.policy.time_zone, window, limit, ahead);
+                    let opens = self.promised(&partner, window, limit, ahead);
                     ticket.standing = Standing::Waiting(Waiting { tier, window, used, limit, ahead, opens, since: stay.since, ..waiting });
                     ahead += 1;
                 }

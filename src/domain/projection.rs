@@ -77,6 +77,8 @@ impl Ticket {
         }
         match &self.standing {
             Standing::Older | Standing::Checking { .. } => return projection,
+            // An agent's own issue: known, if nobody's ticket.
+            Standing::Nobody if self.author_sides.agent => return projection,
             Standing::Nobody => match policy.unknown_author {
                 UnknownAuthor::Ignore => return projection,
                 UnknownAuthor::Label => {

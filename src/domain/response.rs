@@ -121,7 +121,8 @@ impl Ticket {
                     let outcome = if when > current.due { Outcome::ClosedLate } else { Outcome::Gone };
                     current.state = State::Ended { at: fact.at, by: fact.by.clone(), outcome };
                 }
-                (State::Ended { .. }, Told::Reopened) if fact.at >= *at => {
+                // The reopening that brought it back in line, and so to its promise, is the start itself.
+                (State::Ended { .. }, Told::Reopened) if fact.at > *at => {
                     let number = current.number + 1;
                     cycles.push(begin(number, fact.at, promise));
                 }

@@ -5,12 +5,8 @@ use crate::key;
 use jiff::Timestamp;
 use partner_desk::app::{App, Workers};
 use partner_desk::clock::Clock;
-use partner_desk::domain::partner::{Membership, Partner};
-use partner_desk::domain::quota::Entry;
-use partner_desk::domain::ticket::Ticket;
-use partner_desk::domain::{IssueId, PartnerId};
-use partner_desk::programme::TierId;
-use partner_desk::sandbox::{ChatMessage, ChatSink, Deliver, Happened, IssueView, Options, Sandbox};
+use partner_desk::domain::IssueId;
+use partner_desk::sandbox::{ChatSink, Deliver, Happened, Options, Sandbox};
 use partner_desk::settings::Settings;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -54,25 +50,35 @@ pub struct Desk {
     pub app: App,
     pub url: String,
     settings: Settings,
+    database: String,
     workers: Option<Workers>,
     server: tokio::task::JoinHandle<()>,
     folder: PathBuf,
 }
 
-/// A story, on SQLite and on PostgreSQL.
+/// A story, on SQLite and on PostgreSQL: `story!(name, |desk| { … })`, with a [`Setup`] before the desk if need be, and `mut` where
+/// the desk is restarted.
 macro_rules! story {
-    ($(#[$meta:meta])* $name:ident, |$desk:ident| $body:block) => {
-        story!($(#[$meta])* $name, $crate::desk::Setup::default(), |$desk| $body);
+    ($name:ident, |mut $desk:ident| $body:block) => {
+        story!(@tell $name, $crate::desk::Setup::default(), $desk, [mut $desk], $body);
     };
-    ($(#[$meta:meta])* $name:ident, $setup:expr, |$desk:ident| $body:block) => {
-        $(#[$meta])*
+    ($name:ident, |$desk:ident| $body:block) => {
+        story!(@tell $name, $crate::desk::Setup::default(), $desk, [$desk], $body);
+    };
+    ($name:ident, $setup:expr, |mut $desk:ident| $body:block) => {
+        story!(@tell $name, $setup, $desk, [mut $desk], $body);
+    };
+    ($name:ident, $setup:expr, |$desk:ident| $body:block) => {
+        story!(@tell $name, $setup, $desk, [$desk], $body);
+    };
+    (@tell $name:ident, $setup:expr, $desk:ident, [$($binding:tt)+], $body:block) => {
         mod $name {
             #[allow(unused_imports, reason = "not every story needs what its file imports")]
             use super::*;
 
             fn tell(engine: $crate::desk::Engine) {
                 $crate::desk::run(async {
-                    let $desk = $crate::desk::Desk::start(engine, $setup).await;
+                    let $($binding)+ = $crate::desk::Desk::start(engine, $setup).await;
                     $body
                     $desk.end().await;
                 });
@@ -120,23 +126,25 @@ impl Desk {
             sandbox.person(agent);
         }
         sandbox.repository(REPO);
-        let chat_url = chat.url("/support");
-        let config = format!(
-            "agents = [\"ann\", \"ben\"]\n{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{chat_url}\"\n",
-            setup.config.replace("{chat}", chat.url("").trim_end_matches('/'))
-        );
-        let settings = load(&database, sandbox.url(), &config, setup.programme);
+        let settings = load(&database, sandbox.url(), &chat, &setup);
         let (app, workers) = App::build(&settings, clock.clone()).await.unwrap();
         let (url, server) = serve(&app).await;
         sandbox.connect(&format!("{url}/api/github/webhooks"));
         sandbox.deliveries_go(Deliver::AtOnce);
         app.desk.catch_up().await.unwrap();
-        Self { clock, sandbox, chat, app, url, settings, workers: Some(workers), server, folder }
+        Self { clock, sandbox, chat, app, url, settings, database, workers: Some(workers), server, folder }
     }
 
     /// Stops the desk as a crash would, without a word, and starts it again on the same database.
     pub async fn restart(&mut self) {
         self.stop().await;
+        self.go_on().await;
+    }
+
+    /// The same with another configuration or programme.
+    pub async fn restart_with(&mut self, setup: Setup) {
+        self.stop().await;
+        self.settings = load(&self.database, self.sandbox.url(), &self.chat, &setup);
         self.go_on().await;
     }
 
@@ -204,48 +212,6 @@ impl Desk {
         self.settle().await;
     }
 
-    /// A partner with a tier since ever, and its members.
-    pub async fn partner(&self, id: &str, tier: &str, members: &[&str]) {
-        self.partner_between(id, tier, members, None, None).await;
-    }
-
-    /// A partner with a tier over a time.
-    pub async fn partner_between(&self, id: &str, tier: &str, members: &[&str], from: Option<&str>, until: Option<&str>) {
-        let id = PartnerId::new(id).unwrap();
-        let name = format!("{}{}", id.as_str()[..1].to_uppercase(), &id.as_str()[1..]);
-        let mut partner = Partner { id: id.clone(), name, time_zone: None, tiers: Vec::new() };
-        partner.put_tier(TierId(tier.to_owned()), from.map(instant), until.map(instant));
-        let mut tx = self.app.desk.store.write().await.unwrap();
-        tx.put_partner(&partner).await.unwrap();
-        for login in members {
-            let user = Some(self.sandbox.person(login));
-            let member = Membership {
-                partner: id.clone(),
-                user,
-                login: (*login).to_owned(),
-                from: None,
-                until: None,
-                primary: false,
-                lookup_failed: false,
-            };
-            tx.put_member(None, &member).await.unwrap();
-        }
-        tx.look_again(self.clock.now()).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    /// Another tier from now on.
-    pub async fn set_tier(&self, id: &str, tier: &str) {
-        let now = self.clock.now();
-        let mut tx = self.app.desk.store.write().await.unwrap();
-        let mut partner = tx.partner(&PartnerId::new(id).unwrap()).await.unwrap().unwrap();
-        partner.put_tier(TierId(tier.to_owned()), Some(now), None);
-        tx.put_partner(&partner).await.unwrap();
-        tx.look_again(now).await.unwrap();
-        tx.commit().await.unwrap();
-        self.settle().await;
-    }
-
     /// Somebody opens an issue.
     pub async fn opens(&self, author: &str, title: &str) -> Opened {
         self.opens_with(author, title, "It does not work.").await
@@ -278,81 +244,33 @@ impl Desk {
         self.settle().await;
     }
 
-    /// The issue as GitHub shows it.
-    pub fn view(&self, issue: &Opened) -> IssueView {
-        self.sandbox.issue(REPO, issue.number).unwrap()
+    /// GitHub keeps its webhooks from now on.
+    pub fn holds_webhooks(&self) {
+        self.sandbox.deliveries_go(Deliver::Held);
     }
 
-    /// Its labels, in one line.
-    pub fn labels(&self, issue: &Opened) -> String {
-        self.view(issue).labels.iter().map(|label| format!("[{label}]")).collect::<Vec<_>>().join(" ")
+    /// GitHub delivers what it kept at these places, in this order, and goes on keeping.
+    pub async fn delivers(&self, places: &[usize]) {
+        self.sandbox.deliver_in_order(places).await;
+        self.settle().await;
     }
 
-    /// The desk's comments on it, as people read them.
-    pub fn comments(&self, issue: &Opened) -> Vec<String> {
-        let view = self.view(issue);
-        view.comments_by("partner-desk[bot]").into_iter().map(|comment| readable(&comment.body)).collect()
-    }
-
-    /// The one status comment, as people read it, without its reasons.
-    pub fn status(&self, issue: &Opened) -> String {
-        self.comments(issue).first().cloned().unwrap_or_default()
-    }
-
-    /// Chat messages since the last time, a line each.
-    pub fn pings(&self) -> Vec<String> {
-        self.chat.take().iter().map(ChatMessage::text).collect()
-    }
-
-    /// The desk's own view of the ticket.
-    pub async fn ticket(&self, issue: &Opened) -> Option<Ticket> {
-        let mut tx = self.app.desk.store.read().await.unwrap();
-        let ticket = tx.ticket(issue.id).await.unwrap();
-        tx.rollback().await.unwrap();
-        ticket
-    }
-
-    /// A word for where the ticket stands.
-    pub async fn standing(&self, issue: &Opened) -> &'static str {
-        self.standing_of(issue.id).await
-    }
-
-    /// The same, by the issue's id.
-    pub async fn standing_of(&self, issue: IssueId) -> &'static str {
-        let mut tx = self.app.desk.store.read().await.unwrap();
-        let ticket = tx.ticket(issue).await.unwrap();
-        tx.rollback().await.unwrap();
-        ticket.map_or("unknown", |ticket| ticket.standing_word())
-    }
-
-    /// The partner's ledger.
-    pub async fn ledger(&self, partner: &str) -> Vec<Entry> {
-        let mut tx = self.app.desk.store.read().await.unwrap();
-        let ledger = tx.ledger(&PartnerId::new(partner).unwrap()).await.unwrap();
-        tx.rollback().await.unwrap();
-        ledger
-    }
-
-    /// The ticket's log: `Q3 admitted for …`.
-    pub async fn log(&self, issue: &Opened) -> Vec<String> {
-        let mut tx = self.app.desk.store.read().await.unwrap();
-        let log = tx.log_of(issue.id).await.unwrap();
-        tx.rollback().await.unwrap();
-        log.into_iter().map(|(_, rule, text)| format!("{rule} {text}")).collect()
+    /// GitHub delivers what it still keeps, in the order of the events, and keeps no more.
+    pub async fn delivers_the_rest(&self) {
+        self.sandbox.deliver_all().await;
+        self.sandbox.deliveries_go(Deliver::AtOnce);
+        self.settle().await;
     }
 }
 
-/// Without the hidden marker and the folded parts.
-fn readable(body: &str) -> String {
-    let visible = body.split("<details>").next().unwrap_or_default().split("<sub>").next().unwrap_or_default();
-    visible.lines().filter(|line| !line.starts_with("<!--")).collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-fn load(database: &str, github: &str, config: &str, programme: Option<&str>) -> Settings {
-    let config = match programme {
-        Some(_) => format!("programme = \"programme.toml\"\n{config}"),
-        None => config.to_owned(),
-    };
+fn load(database: &str, github: &str, chat: &ChatSink, setup: &Setup) -> Settings {
+    let programme = setup.programme;
+    let config = format!(
+        "{}agents = [\"ann\", \"ben\"]\n{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{}\"\n",
+        if programme.is_some() { "programme = \"programme.toml\"\n" } else { "" },
+        setup.config.replace("{chat}", chat.url("").trim_end_matches('/')),
+        chat.url("/support"),
+    );
     let env: HashMap<&str, String> = [
         ("DATABASE_URL", database.to_owned()),
         ("APP_ID", "1234".to_owned()),
@@ -372,7 +290,8 @@ fn load(database: &str, github: &str, config: &str, programme: Option<&str>) -> 
 }
 
 async fn fresh_postgres(name: &str) -> String {
-    let base = std::env::var("PARTNER_DESK_TEST_POSTGRES").expect("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run");
+    let base =
+        std::env::var("PARTNER_DESK_TEST_POSTGRES").unwrap_or_else(|_| panic!("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run"));
     let pool = sqlx::PgPool::connect(&base).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
     pool.close().await;

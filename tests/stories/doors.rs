@@ -134,7 +134,7 @@ story!(r1_a_delivery_that_comes_again_does_nothing, |desk| {
     assert_eq!(door::deliver(&desk.url, first).await.text().await.unwrap(), "taken in before\n");
 });
 
-story!(r1_what_cannot_be_saved_is_answered_503_and_recovered, |desk| {
+story!(r1_what_cannot_be_saved_is_answered_503_and_recovered, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     desk.app.desk.store.close().await;
     let opened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();

@@ -144,7 +144,7 @@ story!(e2_a_step_is_said_once_by_two_instances, |desk| {
     other.stop().await;
 });
 
-story!(e2_a_step_is_not_said_again_after_a_restart, |desk| {
+story!(e2_a_step_is_not_said_again_after_a_restart, |mut desk| {
     a_gold_ticket(&desk).await;
     desk.at("2026-11-18T13:00:00Z").await;
     assert_eq!(steps(&desk).len(), 3);
@@ -155,7 +155,7 @@ story!(e2_a_step_is_not_said_again_after_a_restart, |desk| {
     assert_eq!(steps(&desk), ["18. 14:00:00 breach (due), repeat 1 of 12"]);
 });
 
-story!(e2_killed_between_the_decision_and_the_message, |desk| {
+story!(e2_killed_between_the_decision_and_the_message, |mut desk| {
     a_gold_ticket(&desk).await;
     asleep_until(&desk, "2026-11-18T12:00:00Z");
     desk.app.desk.escalate().await.unwrap();
@@ -252,7 +252,7 @@ story!(e3_answered_while_the_chat_was_down, |desk| {
     assert_eq!(said(&desk), Vec::<String>::new(), "no longer true when the chat came back");
 });
 
-story!(e4_after_a_night_only_the_highest_step_is_said_and_marked_late, |desk| {
+story!(e4_after_a_night_only_the_highest_step_is_said_and_marked_late, |mut desk| {
     let issue = a_gold_ticket(&desk).await;
     desk.stop().await;
     asleep_until(&desk, "2026-11-18T14:10:00Z");
@@ -264,7 +264,7 @@ story!(e4_after_a_night_only_the_highest_step_is_said_and_marked_late, |desk| {
     assert_eq!(steps(&desk), ["18. 15:00:00 breach (due), repeat 2 of 12"]);
 });
 
-story!(e4_what_was_answered_while_the_desk_was_down_is_caught_up_first, |desk| {
+story!(e4_what_was_answered_while_the_desk_was_down_is_caught_up_first, |mut desk| {
     let issue = a_gold_ticket(&desk).await;
     desk.stop().await;
     asleep_until(&desk, "2026-11-18T11:00:00Z");

@@ -1,14 +1,6 @@
 //! Story tests: the real app behind its real doors, a sandbox GitHub and a chat sink around it, on both databases. Each reads as a
 //! conversation. The rules that a story holds are in its name.
-#![expect(
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    unreachable_pub,
-    missing_debug_implementations,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test may fail, and nobody else uses it"
-)]
+
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,6 +14,9 @@
 #[macro_use]
 mod desk;
 
+mod allowance;
+mod books;
+mod clock;
 mod door;
 mod doors;
 mod escalation;
@@ -33,6 +28,8 @@ mod once;
 mod openapi;
 mod openapi_check;
 mod projection;
+mod queue;
 mod races;
 mod recovery;
-mod rules_admission;
+mod seen;
+mod who;

@@ -55,7 +55,7 @@ fn both_databases_have_the_same_migrations() {
     assert_eq!(files("sqlite"), files("postgres"));
 }
 
-story!(every_migration_in_the_folder_is_in_the_binary, |desk| {
+story!(every_migration_in_the_folder_is_in_the_binary, |mut desk| {
     assert_eq!(migrated(&desk.app.desk.store).await, files("sqlite").len());
     desk.restart().await;
     assert_eq!(migrated(&desk.app.desk.store).await, files("sqlite").len(), "and none is applied twice");

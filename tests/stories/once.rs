@@ -98,7 +98,7 @@ story!(g4_the_answer_to_an_edit_is_lost, |desk| {
     assert!(desk.status(&issue).contains("Answered by `ann`"), "{}", desk.status(&issue));
 });
 
-story!(g4_killed_between_the_post_and_its_record, |desk| {
+story!(g4_killed_between_the_post_and_its_record, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     // The comment stands, the answer is on its way for ever, and the desk is killed.
     desk.sandbox.faults().next("POST", "/comments", Fault::Delay(Duration::from_mins(10)));
@@ -122,7 +122,7 @@ story!(g4_killed_between_the_post_and_its_record, |desk| {
     assert_eq!(comments_posted(&desk), 1);
 });
 
-story!(g4_a_comment_is_found_again_though_the_database_is_new, |desk| {
+story!(g4_a_comment_is_found_again_though_the_database_is_new, |mut desk| {
     // What an earlier life of the desk left, whose database is gone: the issue is listed, not delivered.
     desk.partner("acme", "gold", &["anna"]).await;
     let issue = desk.opens("anna", "Login is broken").await;
@@ -175,7 +175,7 @@ story!(q5_g4_an_admission_is_told_though_the_status_comment_was_deleted, ONE_A_W
     assert!(comments[1].starts_with("@anna a slot came free"), "{comments:?}");
 });
 
-story!(q5_g4_the_word_about_an_admission_is_said_once, ONE_A_WEEK, |desk| {
+story!(q5_g4_the_word_about_an_admission_is_said_once, ONE_A_WEEK, |mut desk| {
     desk.partner("acme", "team", &["anna"]).await;
     desk.opens("anna", "One").await;
     let second = desk.opens("anna", "Two").await;

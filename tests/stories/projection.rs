@@ -90,7 +90,7 @@ story!(g1_a_label_that_a_person_took_off_is_not_missed, |desk| {
     assert!(desk.status(&issue).contains("Answered by `ann`"), "{}", desk.status(&issue));
 });
 
-story!(g2_labels_are_created_once_with_colour_and_description, |desk| {
+story!(g2_labels_are_created_once_with_colour_and_description, |mut desk| {
     let mark = desk.sandbox.mark();
     let issue = anna_of_acme_opens(&desk).await;
     assert_eq!(label_creations(&desk, mark), ["tier: Gold", "sla: 4h", "due: 2026-11-18 13:00 UTC"]);

@@ -15,7 +15,7 @@ fn says_nothing_twice(desk: &Desk, issue: &Opened, comments: usize) {
     assert_eq!(desk.comments(issue).len(), comments, "{:?}", desk.comments(issue));
 }
 
-story!(r2_tickets_opened_while_the_desk_was_away, |desk| {
+story!(r2_tickets_opened_while_the_desk_was_away, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     desk.stop().await;
     let mut issues = Vec::new();
@@ -39,7 +39,7 @@ story!(r2_tickets_opened_while_the_desk_was_away, |desk| {
     assert_eq!(desk.ledger("acme").await.len(), 9);
 });
 
-story!(r2_opened_commented_closed_and_reopened_while_the_desk_was_away, |desk| {
+story!(r2_opened_commented_closed_and_reopened_while_the_desk_was_away, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     let known = desk.opens("anna", "Known already").await;
     let closed = desk.opens("anna", "To be closed").await;
@@ -76,7 +76,7 @@ story!(r2_opened_commented_closed_and_reopened_while_the_desk_was_away, |desk| {
     assert_eq!(desk.pings().len(), 1, "three quarters of the target after the reopening");
 });
 
-story!(r2_closed_and_reopened_while_the_desk_was_away, |desk| {
+story!(r2_closed_and_reopened_while_the_desk_was_away, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     let issue = desk.opens("anna", "Login is broken").await;
     desk.says("ann", &issue, "Fixed.").await;
@@ -125,7 +125,7 @@ story!(r2_a_delivery_that_comes_after_all_does_nothing_more, |desk| {
     says_nothing_twice(&desk, &issue, 1);
 });
 
-story!(r2_github_is_away_when_the_desk_comes_back, |desk| {
+story!(r2_github_is_away_when_the_desk_comes_back, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     desk.stop().await;
     let issue = opened(&desk.sandbox.open_issue(REPO, "anna", "Login is broken", "").await.unwrap());
@@ -140,7 +140,7 @@ story!(r2_github_is_away_when_the_desk_comes_back, |desk| {
     assert_eq!(desk.standing(&issue).await, "admitted", "what it could not list then, it lists the next time");
 });
 
-story!(r2_what_is_older_than_the_desk_is_no_ticket, |desk| {
+story!(r2_what_is_older_than_the_desk_is_no_ticket, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     desk.stop().await;
     desk.sandbox.repository("7x/new");
