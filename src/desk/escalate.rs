@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// GitHub has this long to say whether a step is still true; then the ping goes out as not confirmed (`E2`, `E3`).
-const CONFIRM_WITHIN: Duration = Duration::from_millis(1000);
+const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
 /// Issues read at the same time.
 const CONFIRM_AT_ONCE: usize = 16;
 /// Tickets dealt with in one transaction.
@@ -69,7 +69,7 @@ impl Desk {
         let rules = self.rules();
         let mut pings = Vec::new();
         for id in &ids {
-            if let Some(step) = rules.wake(&mut loaded.book, *id, now) {
+            for step in rules.wake(&mut loaded.book, *id, now) {
                 let confirmed = if unconfirmed.contains(id) { Confirmed::No } else { Confirmed::Yes };
                 pings.extend(self.pings(&loaded.book, *id, &step, confirmed, now));
             }

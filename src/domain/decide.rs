@@ -89,20 +89,20 @@ impl Rules<'_> {
         Taken::Ticket(id)
     }
 
-    /// Does what time alone asks of a ticket: a look-up again, a slot that opened, a step. Says the step, if one is to be said.
-    pub fn wake(&self, book: &mut Book, id: IssueId, now: Timestamp) -> Option<Due> {
-        let ticket = book.tickets.get(&id)?;
+    /// Does what time alone asks of a ticket: a look-up again, a slot that opened, a step. Says the steps that are to be said.
+    pub fn wake(&self, book: &mut Book, id: IssueId, now: Timestamp) -> Vec<Due> {
+        let Some(ticket) = book.tickets.get(&id) else { return Vec::new() };
         if !matches!(ticket.standing, Standing::Admitted(_)) {
             // Only open issues are looked at again: nobody is charged for what is long done. One whose look-up failed was never
             // looked at in the first place.
             if ticket.is_open() || matches!(ticket.standing, Standing::Checking { .. }) {
                 self.judge(book, id, false, now);
             }
-            return None;
+            return Vec::new();
         }
         let mut ticket = ticket.clone();
-        let due = ticket.step(now);
-        if let Some(due) = &due {
+        let steps = ticket.step(now);
+        for due in &steps {
             let name = due.step.name();
             for lower in &due.passed {
                 book.note(id, lower.at, "E4", format!("step {} of cycle {} passed unsaid: a higher one is due", lower.step + 1, due.cycle));
@@ -110,7 +110,7 @@ impl Rules<'_> {
             book.note(id, due.firing.at, "E1", format!("step `{name}` ({}) of cycle {} is due", due.step.at, due.cycle));
         }
         book.put(ticket);
-        due
+        steps
     }
 
     /// The next instant at which this ticket needs the desk though nothing happens to it.

@@ -19,6 +19,10 @@ pub struct Firing {
     pub at: Timestamp,
 }
 
+/// Steps that passed longer ago than this passed while nobody watched; of those only the highest is said (`E4`). Closer ones are
+/// steps that lie close together, and each is said (`E2`).
+const MISSED: SignedDuration = SignedDuration::from_secs(5);
+
 /// What the desk has to say now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Due {
@@ -28,7 +32,7 @@ pub struct Due {
     pub start: Timestamp,
     /// When its promise is up.
     pub due: Timestamp,
-    /// The step to say: the highest that has passed.
+    /// The step to say.
     pub firing: Firing,
     /// The rung itself.
     pub step: LadderStep,
@@ -66,17 +70,25 @@ impl Ticket {
         self.clock_wakes().is_some_and(|at| at <= now)
     }
 
-    /// Deals with the steps up to `now`: says the highest that passed, notes the rest (`E4`). `None`: nothing to say.
-    pub fn step(&mut self, now: Timestamp) -> Option<Due> {
+    /// Deals with the steps up to `now`: says each that has just passed, and of those that were missed only the highest, if no
+    /// later one is said anyway (`E2`, `E4`).
+    pub fn step(&mut self, now: Timestamp) -> Vec<Due> {
         let since = self.stepped;
         self.stepped = Some(now);
-        let (cycle, promise) = self.running()?;
-        let fresh = |at: Timestamp| at <= now && since.is_none_or(|since| at > since);
-        let mut passed: Vec<_> = firings(promise, &cycle).into_iter().filter(|firing| fresh(firing.at)).collect();
-        let firing = passed.pop()?;
-        let step = promise.ladder.steps.get(firing.step)?.clone();
-        let late = now.duration_since(firing.at) > LATE;
-        Some(Due { cycle: cycle.number, start: cycle.start, due: cycle.due, firing, step, late, passed })
+        let Some((cycle, promise)) = self.running() else { return Vec::new() };
+        let new = |at: Timestamp| at <= now && since.is_none_or(|since| at > since);
+        let passed = firings(promise, &cycle).into_iter().filter(|firing| new(firing.at));
+        let (mut missed, mut said): (Vec<_>, Vec<_>) = passed.partition(|firing| now.duration_since(firing.at) > MISSED);
+        if said.is_empty() {
+            said.extend(missed.pop());
+        }
+        let due = |firing: Firing| {
+            let step = promise.ladder.steps.get(firing.step)?.clone();
+            let late = now.duration_since(firing.at) > LATE;
+            let passed = std::mem::take(&mut missed);
+            Some(Due { cycle: cycle.number, start: cycle.start, due: cycle.due, firing, step, late, passed })
+        };
+        said.into_iter().filter_map(due).collect()
     }
 
     /// The next instant at which this ticket's clock needs the desk: a step, or a change of what its labels say.
