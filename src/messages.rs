@@ -118,7 +118,7 @@ fn ended(cycle: &Cycle, admission: &Admission, hide: bool) -> String {
         Outcome::Late if hide => format!("Answered by {who}, later than agreed."),
         Outcome::Late => {
             let late = length(at.duration_since(cycle.due));
-            format!("Answered by {who} on {}, {late} after the promised {promised}.", utc(*at))
+            format!("Answered by {who} on {}, {late} later than the promised {promised}.", utc(*at))
         }
         Outcome::ClosedUnanswered => format!("Closed by {who} on {} without an answer; the clock has stopped.", utc(*at)),
         Outcome::Gone => String::new(),
@@ -198,7 +198,7 @@ fn waits(view: &View<'_>, waiting: &Waiting) -> String {
             local(view, opens)
         ),
         None if waiting.limit == 0 => {
-            write!(text, "\n\n{place}. No slot is promised: it is accepted when extra tickets are granted or the tier rises.")
+            write!(text, "\n\n{place}. No slot is promised: it is accepted when the tier rises.")
         }
         None => write!(text, "\n\n{place}, and keeps its place until a subscription with tickets is in force again (`Q9`)."),
     };

@@ -88,7 +88,7 @@ fn the_story_comes_true_whatever_the_surroundings() {
         "2h 20m later than the promised 3h.",
         "Mon 23 Nov 00:00",
         "+[sla: 36h] +[due: 2026-11-24 12:00 UTC] −[quota: waiting]",
-        "@noor a slot came free",
+        "@noor, a slot came free",
         "after 8h 50m of the promised 12h.",
         "issues 9: 8 admitted as tickets, 1 of them after waiting; 1 left alone",
         "answers 7 in time, 1 late",

@@ -64,7 +64,7 @@ fn over_the_allowance() -> Vec<Beat> {
             .then([Labels("charts", &["tier: Student", "sla: 36h", "due: 2026-11-24 03:30 UTC"]), Comment("charts", "Ticket **2 of 2**")]),
         Beat::at("2026-11-22T15:50Z", opens("noor", "thesis", "How do I cite the data set?", "For my thesis.")).then([
             Labels("thesis", &["tier: Student", "quota: waiting"]),
-            Comment("thesis", "All **2 of 2** tickets of the week until Monday 2026-11-23 00:00 UTC are used."),
+            Comment("thesis", "**2 of 2** tickets of the week until Monday 2026-11-23 00:00 UTC are used."),
             Comment("thesis", "Its slot opens **Monday 2026-11-23 00:00 UTC**"),
         ]),
         Beat::at("2026-11-22T16:05Z", says("ben", "login", "Safari blocks our cookie; the setting is under Privacy.")).then([
@@ -153,7 +153,7 @@ fn monday() -> Vec<Beat> {
         Beat::at("2026-11-23T00:00Z", passes("thesis", "The new week has two new slots, and {} takes the first, by itself.")).then([
             Labels("thesis", &["tier: Student", "sla: 36h", "due: 2026-11-24 12:00 UTC"]),
             Comment("thesis", "Ticket **1 of 2**, week until Monday 2026-11-30 00:00 UTC."),
-            Posted("thesis", "@noor a slot came free: this ticket is accepted now."),
+            Posted("thesis", "@noor, a slot came free: this ticket is accepted now."),
         ]),
         Beat::at("2026-11-23T08:05Z", says("ann", "thesis", "Every data set has a DOI, at the bottom of its page. Good luck!")).then([
             Labels("thesis", &["tier: Student", "sla: 36h", "sla: met"]),

@@ -121,7 +121,7 @@ story!(q3_q8_zero_a_week_waits_without_a_promised_slot_until_the_tier_rises, FOU
     insta::assert_snapshot!(desk.status(&issue), @r"
     **Waiting for a slot** for **Acme** (Zero). The tier's allowance is **0 per week**.
 
-    It is next in line. No slot is promised: it is accepted when extra tickets are granted or the tier rises.
+    It is next in line. No slot is promised: it is accepted when the tier rises.
     ");
     desk.at("2026-12-02T09:00:00Z").await;
     assert_eq!(desk.labels(&issue), "[quota: waiting] [tier: Zero]");

@@ -115,7 +115,7 @@ story!(s3_an_answer_a_second_later_is_late_and_stays_late, |desk| {
     insta::assert_snapshot!(desk.status(&issue), @r"
     **Accepted** for **Acme** (Gold). Ticket **1 of 10**, week until Monday 2026-11-23 00:00 UTC.
 
-    Answered by `ann` on Wednesday 2026-11-18 13:00:01 UTC, 1s after the promised 4h.
+    Answered by `ann` on Wednesday 2026-11-18 13:00:01 UTC, 1s later than the promised 4h.
     ");
     desk.closes("ann", &issue).await;
     assert_eq!(outcomes(&desk, &issue).await, [Outcome::Late]);
