@@ -90,16 +90,18 @@ fn clock(view: &View<'_>, admission: &Admission) -> String {
             format!("An engineer answers by **{}**{}.{}", utc(cycle.due), local(view, cycle.due), again(&cycle))
         }
         Face::Running { over: true, .. } if hide => {
-            "The agreed time is over and nobody has answered yet. The team has been told.".to_owned()
+            format!("The agreed time is over and nobody has answered yet.{}", told(view))
         }
-        Face::Running { cycle, over: true, .. } => format!(
-            "The answer was due **{}**{} and is late. The team has been told.{}",
-            utc(cycle.due),
-            local(view, cycle.due),
-            again(&cycle)
-        ),
+        Face::Running { cycle, over: true, .. } => {
+            format!("The answer was due **{}**{} and is late.{}{}", utc(cycle.due), local(view, cycle.due), told(view), again(&cycle))
+        }
         Face::Ended(cycle) => ended(&cycle, admission, hide),
     }
+}
+
+/// Only where there is a chat to tell it in.
+fn told(view: &View<'_>) -> &'static str {
+    if view.policy.channels.is_empty() { "" } else { " The team has been told." }
 }
 
 fn again(cycle: &Cycle) -> &'static str {

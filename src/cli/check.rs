@@ -29,9 +29,15 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
     writeln!(out, "mode           {}", policy.mode)?;
     let channels = if policy.channels.is_empty() { "none: nobody is pinged".to_owned() } else { policy.channels.join(", ") };
     writeln!(out, "chat           {channels}")?;
+    for channel in settings.chat.iter().filter(|channel| channel.unset) {
+        writeln!(out, "warning        the variable with the address of `{}` is not set here; `serve` needs it", channel.name)?;
+    }
     let agents = settings.agents.len();
     writeln!(out, "agents         {}", if agents == 0 { "none: no answer stops a clock".to_owned() } else { agents.to_string() })?;
     writeln!(out, "app            {}", if settings.app.is_some() { "configured" } else { "not configured: `serve` takes no webhooks" })?;
+    for gap in settings.without_effect() {
+        writeln!(out, "warning        without effect in this version: {gap}")?;
+    }
     writeln!(out, "\nok")?;
     Ok(())
 }

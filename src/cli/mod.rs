@@ -99,24 +99,23 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             log(&demo::log_filter(), LogFormat::Text);
             demo::run(&demo, out).await
         }
-        Command::Serve => serve::run(&settings()?).await,
-        Command::Check => check::run(&settings()?, out),
-        Command::Partner(command) => partner::run(command, &desk(&settings()?).await?, out).await,
-        Command::Receive(receive) => receive::run(&receive, &desk(&settings()?).await?, out).await,
+        Command::Serve => serve::run(&settings(Settings::from_process)?).await,
+        Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
+        Command::Partner(command) => partner::run(command, &desk().await?, out).await,
+        Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,
     }
 }
 
 /// The settings of this process; from here on it logs as they say.
-fn settings() -> Result<Settings, CliError> {
-    let settings = Settings::from_process()?;
+fn settings(load: fn() -> Result<Settings, Problems>) -> Result<Settings, CliError> {
+    let settings = load()?;
     log(&settings.log_filter, settings.log_format);
     Ok(settings)
 }
 
-async fn desk(settings: &Settings) -> Result<Desk, CliError> {
-    let desk = open_desk(settings, Clock::system()).await?;
-    desk.settle_agents().await?;
-    Ok(desk)
+/// The desk for a command that speaks to nobody.
+async fn desk() -> Result<Desk, CliError> {
+    Ok(open_desk(&settings(Settings::from_process_offline)?, Clock::system()).await?)
 }
 
 fn log(filter: &str, format: LogFormat) {

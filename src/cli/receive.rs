@@ -3,7 +3,7 @@
 
 use super::CliError;
 use crate::desk::Desk;
-use crate::desk::intake::{Incoming, Outcome, Preview};
+use crate::desk::intake::{Outcome, Preview};
 use crate::domain::escalation::firings;
 use crate::domain::event::Event;
 use crate::domain::projection::Face;
@@ -109,9 +109,7 @@ async fn judge(desk: &Desk, event: &Event, apply: bool) -> Result<Account, CliEr
         Outcome::Repeated => return Ok(Account::ignored("R1: taken in before".to_owned())),
     };
     if apply {
-        for outcome in desk.intake(&[Incoming { delivery: None, event: event.clone() }]).await {
-            outcome?;
-        }
+        desk.replay(event).await?;
     }
     let Some(ticket) = book.tickets.get(&issue) else { return Ok(Account::ignored("it made no ticket".to_owned())) };
     let partner = ticket.partner().and_then(|id| book.partners.get(id));

@@ -1,21 +1,23 @@
 //! `serve`: the desk, running.
 
 use super::CliError;
-use crate::app::App;
+use crate::app::{App, StartError, Workers};
 use crate::clock::Clock;
-use crate::settings::{AgentEntry, Settings};
+use crate::settings::Settings;
 use crate::web;
 use tokio::net::TcpListener;
 
 /// Connections that are still open this long after the desk was told to stop are cut.
 const LONGEST_GOODBYE: std::time::Duration = std::time::Duration::from_secs(10);
+/// Clocks wait this long for what happened while the desk was down.
+const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(8);
 
 /// Runs until it is told to stop; then ends what is in flight (`R6`).
 ///
 /// # Errors
 /// The database cannot be opened, the address is taken, or the App's key does not work.
 pub async fn run(settings: &Settings) -> Result<(), CliError> {
-    let (app, mut workers) = App::build(settings, Clock::system()).await?;
+    let (app, workers) = App::build(settings, Clock::system()).await?;
     tracing::info!(database = %app.desk.store.version().await?, programme = %settings.programme.name, mode = %settings.policy.mode, "partner-desk {}", env!("CARGO_PKG_VERSION"));
     warn_of_gaps(settings);
     let address =
@@ -24,8 +26,7 @@ pub async fn run(settings: &Settings) -> Result<(), CliError> {
         .await
         .map_err(|error| CliError::Failed(format!("cannot listen on {address}: {error}; set HOST and PORT to an address that is free")))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    app.start(&mut workers).await?;
-    tokio::spawn(first_look(app.clone()));
+    let starting = tokio::spawn(catch_up_then_start(app.clone(), workers));
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
     let serving = axum::serve(listener, web::router(app.clone())).with_graceful_shutdown(async move {
         told_to_stop().await;
@@ -42,10 +43,22 @@ pub async fn run(settings: &Settings) -> Result<(), CliError> {
     };
     let store = app.desk.store.clone();
     drop(app);
-    workers.stop().await;
+    if let Ok(Ok(workers)) = starting.await {
+        workers.stop().await;
+    }
     store.close().await;
     tracing::info!("stopped");
     Ok(served?)
+}
+
+/// Catches up first and escalates then (`E4`), though it does not wait for a GitHub that is slow.
+async fn catch_up_then_start(app: App, mut workers: Workers) -> Result<Workers, StartError> {
+    let look = tokio::spawn(first_look(app.clone()));
+    if tokio::time::timeout(FIRST_LOOK, look).await.is_err() {
+        tracing::warn!("catching up takes longer than {} s; clocks are watched meanwhile", FIRST_LOOK.as_secs());
+    }
+    app.start(&mut workers).await.inspect_err(|error| tracing::error!(%error, "the scheduler did not start; /readyz turns red"))?;
+    Ok(workers)
 }
 
 /// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
@@ -61,14 +74,11 @@ fn warn_of_gaps(settings: &Settings) {
     if settings.app.is_none() {
         tracing::warn!("no GitHub App is set up (APP_ID, PRIVATE_KEY, WEBHOOK_SECRET): webhooks are refused");
     }
-    let teams: Vec<_> = settings.agents.iter().filter(|agent| matches!(agent, AgentEntry::Team { .. })).collect();
     if settings.agents.is_empty() {
         tracing::warn!("`agents` is empty: no answer stops a clock; list the support engineers' logins");
-    } else if !teams.is_empty() {
-        tracing::warn!(
-            teams = teams.len(),
-            "`agents` names teams, which this version does not ask GitHub about; list their members' logins too"
-        );
+    }
+    for gap in settings.without_effect() {
+        tracing::warn!("without effect in this version: {gap}");
     }
     if settings.chat.is_empty() {
         tracing::warn!("no `[[chat]]` is configured: steps change labels, and nobody is pinged");

@@ -81,7 +81,14 @@ impl Desk {
         }
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now).map(|at| at.max(after(now)));
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
-        tx.send_later(&pings).await?;
+        if self.observes() {
+            // Nothing piles up for the day on which the desk is told to act (O1).
+            for ping in &pings {
+                tracing::info!(channel = %ping.channel, ping = %ping.body, "observes: would ping");
+            }
+        } else {
+            tx.send_later(&pings).await?;
+        }
         tx.commit().await?;
         tell(&loaded.book);
         self.wakes.all();

@@ -42,14 +42,15 @@ pub struct Preview {
 impl Desk {
     /// Takes in a batch. A delivery that fails is rolled back alone; its error stands in its place.
     pub async fn intake(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
-        match self.take_together(batch).await {
+        let now = self.clock.now();
+        match self.take_together(batch, now).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if batch.len() == 1 => vec![Err(error)],
             Err(error) => {
                 tracing::warn!(%error, deliveries = batch.len(), "a batch failed and is taken in one by one");
                 let mut outcomes = Vec::with_capacity(batch.len());
                 for one in batch {
-                    let outcome = self.take_together(std::slice::from_ref(one)).await;
+                    let outcome = self.take_together(std::slice::from_ref(one), now).await;
                     outcomes.push(outcome.map(|mut outcomes| outcomes.pop().unwrap_or(Outcome::Repeated)));
                 }
                 outcomes
@@ -64,13 +65,27 @@ impl Desk {
     pub async fn preview(&self, event: &Event) -> Result<Preview> {
         let now = event.at;
         let mut tx = self.store.write().await?;
+        // The agents are those of this configuration, as `serve` would make them; the transaction forgets it again.
+        if !self.agents.is_empty() {
+            tx.set_agents(&self.agents).await?;
+        }
         let (mut outcomes, loaded) = self.decide(&mut tx, &[Incoming { delivery: None, event: event.clone() }], now).await?;
         tx.rollback().await?;
         Ok(Preview { outcome: outcomes.pop().unwrap_or(Outcome::Repeated), book: loaded.book })
     }
 
-    async fn take_together(&self, batch: &[Incoming]) -> Result<Vec<Outcome>> {
-        let now = self.clock.now();
+    /// Takes in one event as of its own time: a saved payload, replayed.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn replay(&self, event: &Event) -> Result<()> {
+        if !self.agents.is_empty() {
+            self.settle_agents().await?;
+        }
+        self.take_together(&[Incoming { delivery: None, event: event.clone() }], event.at).await.map(drop)
+    }
+
+    async fn take_together(&self, batch: &[Incoming], now: Timestamp) -> Result<Vec<Outcome>> {
         let mut tx = self.store.write().await?;
         let (outcomes, loaded) = self.decide(&mut tx, batch, now).await?;
         let changed = !loaded.book.changes.tickets.is_empty();

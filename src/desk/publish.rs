@@ -56,7 +56,15 @@ impl Desk {
     }
 
     async fn publish_in_order(&self, claims: Vec<Claim>, partners: &BTreeMap<crate::domain::PartnerId, Partner>) -> Result<()> {
+        let mut closed_until: Option<Timestamp> = None;
         for mut claim in claims {
+            if let Some(at) = closed_until {
+                // GitHub asked for quiet, or does not answer: that holds for the whole installation (G7).
+                let mut tx = self.store.write().await?;
+                tx.publish_again(claim.ticket.issue, &claim.applied, at).await?;
+                tx.commit().await?;
+                continue;
+            }
             let partner = claim.ticket.partner().and_then(|id| partners.get(id));
             let view = View { ticket: &claim.ticket, partner, programme: &self.programme, policy: &self.policy };
             let outcome = match &self.github {
@@ -79,6 +87,8 @@ impl Desk {
                     let at = retry_at(&error, claim.attempts, self.clock.now());
                     tracing::warn!(%ticket, %error, retry_at = %at, attempts = claim.attempts, "could not be shown at GitHub yet");
                     tx.publish_again(claim.ticket.issue, &claim.applied, at).await?;
+                    let everywhere = matches!(error, ApiError::NoAnswer(_)) || matches!(error.status(), Some(401 | 403 | 429 | 500..));
+                    closed_until = everywhere.then_some(at);
                 }
             }
             tx.commit().await?;

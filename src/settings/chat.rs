@@ -31,7 +31,12 @@ pub struct ChatChannel {
     pub secret: Option<SecretString>,
     /// Whether the address stands in the configuration file itself.
     pub literal_url: bool,
+    /// The variable that should hold the address is not set; only commands that speak to nobody get this far without it.
+    pub unset: bool,
 }
+
+/// Stands for an address that is not known, in commands that do not need it. No name ends like this (RFC 2606).
+const UNSET: &str = "http://not-set.invalid/";
 
 const KINDS: &str = "\"slack\" or \"webhook\"";
 const PLANNED: [&str; 5] = ["mattermost", "discord", "teams", "google_chat", "email"];
@@ -78,7 +83,8 @@ impl Sources<'_> {
         }
         let secret = secret_field.and_then(|field| self.secret(&field, folder)).map(|(secret, _)| secret.into());
         let (url, literal_url) = url?;
-        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, literal_url })
+        let unset = url == UNSET;
+        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, literal_url, unset })
     }
 
     /// The secret that a field means, and whether it stands there itself.
@@ -86,6 +92,9 @@ impl Sources<'_> {
         let text = field.secret_text()?.trim();
         if let Some(variable) = text.strip_prefix("env:") {
             let value = self.variable(variable.trim());
+            if value.is_none() && self.offline {
+                return Some((UNSET.to_owned(), false));
+            }
             if value.is_none() {
                 field.refuse(Unfit::new(format!("the environment variable {} to be set", variable.trim())));
             }

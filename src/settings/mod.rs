@@ -13,7 +13,7 @@ pub use file::AgentEntry;
 pub use keys::{ENVIRONMENT, KEYS};
 
 use crate::programme::problem::{Problem, Problems};
-use crate::programme::{Policy, Programme};
+use crate::programme::{Policy, Programme, ResponseMode};
 use file::FileSettings;
 use secrecy::SecretString;
 use std::fmt;
@@ -115,6 +115,7 @@ impl fmt::Debug for DatabaseUrl {
 struct Sources<'s> {
     env: &'s dyn Fn(&str) -> Option<String>,
     read: &'s dyn Fn(&Path) -> io::Result<String>,
+    offline: bool,
 }
 
 impl Settings {
@@ -125,6 +126,15 @@ impl Settings {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_process() -> Result<Self, Problems> {
         Self::load(&|name| std::env::var(name).ok(), &|path| std::fs::read_to_string(path))
+    }
+
+    /// The settings of this process for a command that speaks to no chat: the secrets that `env:` names may be missing.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with them.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn from_process_offline() -> Result<Self, Problems> {
+        Self::load_from(Sources { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path), offline: true })
     }
 
     /// One variable of this process, for what is asked before there are settings, or without any. An empty one is none.
@@ -139,7 +149,10 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong with them, never with a secret in it.
     pub fn load(env: &dyn Fn(&str) -> Option<String>, read: &dyn Fn(&Path) -> io::Result<String>) -> Result<Self, Problems> {
-        let sources = Sources { env, read };
+        Self::load_from(Sources { env, read, offline: false })
+    }
+
+    fn load_from(sources: Sources<'_>) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let host = sources.host(&mut problems);
         let port = sources.port(&mut problems);
@@ -179,6 +192,26 @@ impl Settings {
             }),
             _ => Err(Problems(problems)),
         }
+    }
+}
+
+impl Settings {
+    /// What the configuration asks for that this version does not do yet: said at start and by `check`, so that nobody relies on it.
+    #[must_use]
+    pub fn without_effect(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.policy.response == ResponseMode::Every {
+            found.push("`response = \"every\"`: clocks run to the first answer, as with \"first\"".to_owned());
+        }
+        let teams = self.agents.iter().filter(|agent| matches!(agent, AgentEntry::Team { .. })).count();
+        if teams > 0 {
+            found.push(format!("`agents` names {teams} team(s): GitHub is not asked for their members, list their logins too"));
+        }
+        let steps = || self.policy.ladders.iter().flat_map(|ladder| &ladder.steps);
+        if steps().any(|step| step.label.is_some() || !step.assign.is_empty()) {
+            found.push("`label` and `assign` of a ladder's steps: steps speak in chat only".to_owned());
+        }
+        found
     }
 }
 
