@@ -27,6 +27,7 @@ mod migrations;
 mod once;
 mod openapi;
 mod openapi_check;
+mod outside;
 mod projection;
 mod queue;
 mod races;

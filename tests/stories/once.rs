@@ -172,7 +172,7 @@ story!(q5_g4_an_admission_is_told_though_the_status_comment_was_deleted, ONE_A_W
     desk.at("2026-11-23T00:10:00Z").await;
     let comments = desk.comments(&second);
     assert_eq!(comments.len(), 2, "{comments:?}");
-    assert!(comments[1].starts_with("@anna a slot came free"), "{comments:?}");
+    assert!(comments[1].starts_with("@anna, a slot came free"), "{comments:?}");
 });
 
 story!(q5_g4_the_word_about_an_admission_is_said_once, ONE_A_WEEK, |mut desk| {
@@ -184,7 +184,7 @@ story!(q5_g4_the_word_about_an_admission_is_said_once, ONE_A_WEEK, |mut desk| {
     assert_eq!(desk.sandbox.faults().pending(), 0);
     let comments = desk.comments(&second);
     assert_eq!(comments.len(), 2, "{comments:?}");
-    assert!(comments[1].starts_with("@anna a slot came free"), "{comments:?}");
+    assert!(comments[1].starts_with("@anna, a slot came free"), "{comments:?}");
     desk.restart().await;
     desk.says("ann", &second, "On it.").await;
     assert_eq!(desk.comments(&second).len(), 2);

@@ -112,7 +112,7 @@ async fn charge(fixture: &Fixture, number: i64, at: &str) {
 }
 
 #[tokio::test]
-async fn lists_and_sheets_show_what_is_used_of_the_present_window() {
+async fn p2_lists_and_sheets_show_what_is_used_of_the_present_window() {
     let fixture = acme().await;
     assert_eq!(Fixture::new().await.ok(&["list"]).await, "no partners yet; `partner add` adds one, `partner import` a list\n");
     for (number, at) in [(1, "2026-11-15T23:59:59Z"), (2, "2026-11-16T00:00:00Z"), (3, "2026-11-22T09:00:00Z")] {

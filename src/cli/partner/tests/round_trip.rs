@@ -88,7 +88,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
-    fn an_import_of_an_export_changes_nothing(
+    fn p3_an_import_of_an_export_changes_nothing(
         acme in partner("acme"),
         globex in partner("-globex"),
         members in prop::collection::vec(member(), 0..6),
