@@ -4,8 +4,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
 use std::sync::LazyLock;
 
-#[allow(unreachable_pub, reason = "shared by two test crates")]
-pub static PRIVATE: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static PRIVATE: LazyLock<String> = LazyLock::new(|| {
     let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
     let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());

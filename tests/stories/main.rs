@@ -2,6 +2,7 @@
 //! conversation. The rules that a story holds are in its name.
 
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
