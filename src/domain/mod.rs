@@ -11,6 +11,7 @@ pub mod event;
 pub mod ids;
 pub mod partner;
 pub mod projection;
+mod queue;
 pub mod quota;
 pub mod response;
 pub mod ticket;
