@@ -292,3 +292,14 @@ story!(s9_reopened_after_an_answer_the_old_outcome_stands, |desk| {
     assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: breached] [tier: Gold]");
     assert_eq!(desk.ledger("acme").await.len(), 1);
 });
+
+story!(s10_an_agent_who_leaves_takes_no_answer_along, |mut desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let (answered, open) = (desk.opens("alice", "Help").await, desk.opens("alice", "Help again").await);
+    desk.says("ann", &answered, "Here.").await;
+    desk.restart_with(Setup { config: "agents = [\"ben\"]", ..Setup::default() }).await;
+    desk.says("ann", &open, "I work elsewhere now.").await;
+    assert!(runs(&desk, &open).await);
+    assert_eq!(desk.labels(&answered), "[sla: 4h] [sla: met] [tier: Gold]");
+    assert_eq!(outcomes(&desk, &answered).await, [Outcome::Met]);
+});

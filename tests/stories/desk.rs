@@ -27,7 +27,8 @@ pub enum Engine {
 /// What differs from the default: configuration and programme.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
-    /// `partner-desk.toml` without `agents` and the `[[chat]]` named `support`; `{chat}` is the sink's address.
+    /// `partner-desk.toml` without the `[[chat]]` named `support`, and without `agents` unless they are others than ann and ben;
+    /// `{chat}` is the sink's address.
     pub config: &'static str,
     /// `programme.toml`, if not the built-in one.
     pub programme: Option<&'static str>,
@@ -266,8 +267,9 @@ impl Desk {
 fn load(database: &str, github: &str, chat: &ChatSink, setup: &Setup) -> Settings {
     let programme = setup.programme;
     let config = format!(
-        "{}agents = [\"ann\", \"ben\"]\n{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{}\"\n",
+        "{}{}{}\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"{}\"\n",
         if programme.is_some() { "programme = \"programme.toml\"\n" } else { "" },
+        if setup.config.starts_with("agents") { "" } else { "agents = [\"ann\", \"ben\"]\n" },
         setup.config.replace("{chat}", chat.url("").trim_end_matches('/')),
         chat.url("/support"),
     );
