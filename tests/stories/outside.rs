@@ -2,7 +2,6 @@
 
 use crate::desk::{REPO, Setup};
 use partner_desk::sandbox::ChatAnswer;
-use std::collections::BTreeSet;
 
 story!(e7_a_chat_that_asks_to_wait_gets_its_ping_then_and_in_order, |desk| {
     desk.partner("acme", "platinum", &["anna"]).await;
@@ -41,20 +40,6 @@ story!(o1_an_observing_desk_decides_everything_and_writes_nothing, OBSERVE, |mut
     assert_eq!(desk.pings(), Vec::<String>::new());
     desk.says("ann", &issue, "On it.").await;
     assert_eq!(desk.labels(&issue), "[sla: 3h] [sla: breached] [tier: Platinum]");
-});
-
-story!(s10_an_agents_departure_voids_no_answer, |desk| {
-    desk.partner("acme", "gold", &["anna"]).await;
-    let first = desk.opens("anna", "One").await;
-    let second = desk.opens("anna", "Two").await;
-    desk.says("ann", &first, "On it.").await;
-    let mut tx = desk.app.desk.store.write().await.unwrap();
-    tx.set_agents(&BTreeSet::from(["ben".to_owned()])).await.unwrap();
-    tx.commit().await.unwrap();
-    desk.says("ann", &first, "One more thing.").await;
-    desk.says("ann", &second, "I only pass by.").await;
-    assert_eq!(desk.labels(&first), "[sla: 4h] [sla: met] [tier: Gold]");
-    assert_eq!(desk.labels(&second), "[due: 2026-11-18 13:00 UTC] [sla: 4h] [tier: Gold]");
 });
 
 story!(s12_a_repository_that_is_renamed_changes_nothing, |desk| {
