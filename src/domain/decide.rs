@@ -9,6 +9,7 @@ use super::quota::Allowances;
 use super::ticket::{Choice, Fact, Sides, Standing, Ticket, Told};
 use crate::programme::{Policy, Programme};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// How long until a look-up that failed is tried again (`W6`).
 const RETRY_LOOKUP: SignedDuration = SignedDuration::from_secs(60);
@@ -152,7 +153,9 @@ impl Rules<'_> {
             }
         }
         partners.sort();
-        partners.dedup_by(|a, b| a.2 == b.2);
+        // Two memberships in one partner need not stand beside each other here.
+        let mut seen = BTreeSet::new();
+        partners.retain(|(_, _, partner)| seen.insert(partner.clone()));
         let agent = Self::is_agent(book, person);
         Sides { agent, partners: partners.into_iter().map(|(_, _, partner)| partner).collect() }
     }

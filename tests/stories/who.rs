@@ -364,3 +364,12 @@ story!(w8_a_pull_request_is_no_ticket_whoever_comments_on_it, |desk| {
     assert_eq!(desk.sandbox.writes_since(mark).len(), 0);
     assert_eq!(desk.ledger("acme").await, []);
 });
+
+story!(w5_two_memberships_in_one_partner_are_one_choice, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    desk.partner("beta", "platinum", &["alice"]).await;
+    desk.joins("acme", "alice", |member| member.primary = true).await;
+    let issue = desk.opens("alice", "Help").await;
+    let partners: Vec<_> = desk.ticket(&issue).await.unwrap().author_sides.partners.iter().map(ToString::to_string).collect();
+    assert_eq!(partners, ["acme", "beta"]);
+});
