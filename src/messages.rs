@@ -31,6 +31,7 @@ pub fn marker(issue: IssueId, post: Post) -> String {
     match post {
         Post::Status => format!("<!-- partner-desk:status:{issue} -->"),
         Post::Admitted(charge) => format!("<!-- partner-desk:admitted:{issue}:{charge} -->"),
+        Post::Reply(comment) => format!("<!-- partner-desk:reply:{issue}:{comment} -->"),
     }
 }
 
@@ -40,6 +41,7 @@ pub fn comment(view: &View<'_>, post: Post) -> String {
     let text = match post {
         Post::Status => status(view),
         Post::Admitted(_) => admitted_after_waiting(view),
+        Post::Reply(_) => String::new(),
     };
     format!("{}\n{}", marker(view.ticket.issue, post), text.trim_end())
 }

@@ -5,7 +5,7 @@ use super::CliError;
 use crate::desk::Desk;
 use crate::desk::intake::{Outcome, Preview};
 use crate::domain::escalation::firings;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, News};
 use crate::domain::projection::Face;
 use crate::domain::ticket::{Admission, Standing, Ticket};
 use crate::github::wire::{self, Read};
@@ -78,9 +78,12 @@ const fn is_first(repeat: &u32) -> bool {
 /// The file cannot be read or is no payload; the database fails.
 pub async fn run(receive: &Receive, desk: &Desk, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
     let body = read(&receive.payload)?;
-    let account = match wire::read(&receive.event, &body) {
+    let account = match wire::read(&receive.event, &body, desk.clock.now()) {
         Ok(Read::NotOurs(why)) => Account::ignored(why),
-        Ok(Read::Event(event)) => judge(desk, &event, receive.apply).await?,
+        Ok(Read::News(news)) => match &*news {
+            News::Ticket(event) => judge(desk, event, receive.apply).await?,
+            _ => Account::ignored(format!("`{}` is about no single ticket", receive.event)),
+        },
         Err(error) => return Err(CliError::Failed(format!("{}: {error}", receive.payload.display()))),
     };
     if receive.json {
@@ -106,6 +109,7 @@ async fn judge(desk: &Desk, event: &Event, apply: bool) -> Result<Account, CliEr
     let issue = match outcome {
         Outcome::Ticket(issue) => issue,
         Outcome::Ignored(why) => return Ok(Account::ignored(why.to_owned())),
+        Outcome::Noted => return Ok(Account::ignored("it is about no single ticket".to_owned())),
         Outcome::Repeated => return Ok(Account::ignored("R1: taken in before".to_owned())),
     };
     if apply {

@@ -71,8 +71,8 @@ impl Desk {
                 return Ok(());
             }
         };
-        let mut batch: Vec<_> = events.into_iter().map(|event| Incoming { delivery: None, event }).collect();
-        batch.sort_by_key(|one| (one.event.at, one.event.issue.number));
+        let mut batch: Vec<_> = events.into_iter().map(Incoming::found).collect();
+        batch.sort_by_key(|one: &Incoming| one.event().map(|event| (event.at, event.issue.number)));
         let found = batch.len();
         for part in batch.chunks(200) {
             for outcome in self.intake(part).await {

@@ -110,7 +110,7 @@ impl Desk {
         for (ticket, read) in reads.buffer_unordered(CONFIRM_AT_ONCE).collect::<Vec<_>>().await {
             let why = match read {
                 Ok(Ok(events)) => {
-                    news.extend(events.into_iter().map(|event| Incoming { delivery: None, event }));
+                    news.extend(events.into_iter().map(Incoming::found));
                     continue;
                 }
                 Ok(Err(error)) => error.to_string(),
@@ -119,12 +119,12 @@ impl Desk {
             tracing::warn!(ticket = %format!("{}#{}", ticket.repo_name, ticket.number), %why, "could not be read before its step");
             unread.insert(ticket.issue);
         }
-        news.sort_by_key(|one| one.event.at);
+        news.sort_by_key(|one: &Incoming| one.event().map(|event| event.at));
         if !news.is_empty() {
             for (one, outcome) in news.iter().zip(self.intake(&news).await) {
                 if let Err(error) = outcome {
                     tracing::error!(%error, "what GitHub told before a step could not be saved");
-                    unread.insert(one.event.issue.id);
+                    unread.extend(one.event().map(|event| event.issue.id));
                 }
             }
         }

@@ -2,21 +2,43 @@
 
 use super::Desk;
 use crate::domain::book::{Book, LogLine};
+use crate::domain::command::claim;
 use crate::domain::decide::Taken;
-use crate::domain::event::{Event, What};
+use crate::domain::event::{Event, News, What};
 use crate::domain::ticket::Ticket;
 use crate::domain::{DeliveryId, IssueId};
 use crate::store::{Loaded, Needs, Result, Tx};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One event, and the delivery that it came by; one that was found by asking has none.
+/// One piece of news, and the delivery that it came by; one that was found by asking has none.
 #[derive(Debug, Clone)]
 pub struct Incoming {
     /// GitHub's name for the delivery.
     pub delivery: Option<DeliveryId>,
     /// What it says.
-    pub event: Event,
+    pub news: News,
+}
+
+impl Incoming {
+    /// Something that was found by asking.
+    #[must_use]
+    pub const fn found(event: Event) -> Self {
+        Self { delivery: None, news: News::Ticket(event) }
+    }
+
+    const fn is_of_a_ticket(&self) -> bool {
+        matches!(self.news, News::Ticket(_))
+    }
+
+    /// The event of a ticket that this is.
+    #[must_use]
+    pub const fn event(&self) -> Option<&Event> {
+        match &self.news {
+            News::Ticket(event) => Some(event),
+            _ => None,
+        }
+    }
 }
 
 /// What became of an event.
@@ -24,6 +46,8 @@ pub struct Incoming {
 pub enum Outcome {
     /// It concerns this ticket.
     Ticket(IssueId),
+    /// It concerns more than one ticket, or none, and was taken note of.
+    Noted,
     /// It is not the desk's business, for this reason.
     Ignored(&'static str),
     /// This delivery was taken in before (`R1`).
@@ -42,6 +66,40 @@ pub struct Preview {
 impl Desk {
     /// Takes in a batch. A delivery that fails is rolled back alone; its error stands in its place.
     pub async fn intake(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        // What concerns more than one ticket has a transaction of its own, in its place among the others.
+        for part in batch.chunk_by(|a, b| a.is_of_a_ticket() && b.is_of_a_ticket()) {
+            match part {
+                [Incoming { delivery, news }] if !matches!(news, News::Ticket(_)) => {
+                    outcomes.push(self.take_wide(delivery.as_ref(), news).await);
+                }
+                part => outcomes.extend(self.take_tickets(part).await),
+            }
+        }
+        outcomes
+    }
+
+    async fn take_wide(&self, delivery: Option<&DeliveryId>, news: &News) -> Result<Outcome> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        if let Some(id) = delivery
+            && tx.note_deliveries(&[id.clone()].into(), now).await?.is_empty()
+        {
+            tx.rollback().await?;
+            return Ok(Outcome::Repeated);
+        }
+        let outcome = match news {
+            News::Ticket(_) => Outcome::Ignored("an event of a ticket"),
+            News::Place(event) => self.take_place(&mut tx, event, now).await?,
+            News::Rights(event) => self.take_rights(&mut tx, event).await?,
+            News::Label(event) => self.take_label(&mut tx, event, now).await?,
+        };
+        tx.commit().await?;
+        self.wakes.all();
+        Ok(outcome)
+    }
+
+    async fn take_tickets(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
         let now = self.clock.now();
         match self.take_together(batch, now).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
@@ -69,7 +127,7 @@ impl Desk {
         if !self.agents.is_empty() {
             tx.set_agents(&self.agents).await?;
         }
-        let (mut outcomes, loaded) = self.decide(&mut tx, &[Incoming { delivery: None, event: event.clone() }], now).await?;
+        let (mut outcomes, loaded) = self.decide(&mut tx, &[Incoming::found(event.clone())], now).await?;
         tx.rollback().await?;
         Ok(Preview { outcome: outcomes.pop().unwrap_or(Outcome::Repeated), book: loaded.book })
     }
@@ -82,7 +140,7 @@ impl Desk {
         if !self.agents.is_empty() {
             self.settle_agents().await?;
         }
-        self.take_together(&[Incoming { delivery: None, event: event.clone() }], event.at).await.map(drop)
+        self.take_together(&[Incoming::found(event.clone())], event.at).await.map(drop)
     }
 
     async fn take_together(&self, batch: &[Incoming], now: Timestamp) -> Result<Vec<Outcome>> {
@@ -92,7 +150,8 @@ impl Desk {
         let rules = self.rules();
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
-        let repos: BTreeMap<_, _> = batch.iter().map(|one| (one.event.repo.id, (one.event.repo.clone(), one.event.installation))).collect();
+        let repos: BTreeMap<_, _> =
+            batch.iter().filter_map(Incoming::event).map(|event| (event.repo.id, (event.repo.clone(), event.installation))).collect();
         tx.save_repos(&loaded, &repos).await?;
         tx.commit().await?;
         tell(&loaded.book);
@@ -106,19 +165,20 @@ impl Desk {
         let ids: BTreeSet<_> = batch.iter().filter_map(|one| one.delivery.clone()).collect();
         let mut fresh = if ids.is_empty() { ids } else { tx.note_deliveries(&ids, now).await? };
         let mut needs = Needs::default();
-        for one in batch {
-            needs.of(&one.event);
+        for event in batch.iter().filter_map(Incoming::event) {
+            needs.of(event);
         }
         let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
         let rules = self.rules();
         let mut outcomes = Vec::with_capacity(batch.len());
         for one in batch {
+            let Some(event) = one.event() else { continue };
             if one.delivery.as_ref().is_some_and(|id| !fresh.remove(id)) {
                 outcomes.push(Outcome::Repeated);
-            } else if !self.covers(&one.event.repo.full_name) {
+            } else if !self.covers(&event.repo.full_name) {
                 outcomes.push(Outcome::Ignored("the repository is not among `repositories`"));
             } else {
-                outcomes.push(match rules.take(&mut loaded.book, &one.event, now) {
+                outcomes.push(match rules.take(&mut loaded.book, event, now) {
                     Taken::Ticket(issue) => Outcome::Ticket(issue),
                     Taken::Ignored(why) => Outcome::Ignored(why),
                 });
@@ -137,7 +197,7 @@ impl Needs {
         }
         self.claims.extend(event.issue.claim.clone());
         if let What::Commented(comment) = &event.what {
-            self.claims.extend(comment.claim.clone());
+            self.claims.extend(claim(&comment.commands).map(str::to_owned));
         }
         self.instants.insert(event.issue.created_at.min(event.at));
     }

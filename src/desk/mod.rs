@@ -5,8 +5,10 @@ pub mod catch_up;
 pub mod escalate;
 pub mod intake;
 pub mod people;
+pub mod places;
 pub mod publish;
 pub mod speak;
+pub mod upkeep;
 
 use crate::chat::Chat;
 use crate::clock::Clock;

@@ -1,9 +1,11 @@
 //! Binding logins to ids (`W1`): what an operator or the configuration names is a login, what counts is the id behind it.
 
 use super::Desk;
+use super::intake::Outcome;
+use crate::domain::event::RightsEvent;
 use crate::domain::{InstallationId, UserId};
 use crate::github::client::ApiError;
-use crate::store::Result;
+use crate::store::{Result, Tx};
 
 /// What asking for a login gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,11 @@ pub enum LookUp {
 }
 
 impl Desk {
+    /// Forgets what was asked about somebody's rights, so that it is asked anew (`W3`).
+    pub(super) async fn take_rights(&self, _tx: &mut Tx, _event: &RightsEvent) -> Result<Outcome> {
+        Ok(Outcome::Ignored("rights are not asked yet"))
+    }
+
     /// Asks GitHub for the ids behind logins, in their order.
     pub async fn look_up(&self, logins: &[String]) -> Vec<LookUp> {
         let Some(github) = &self.github else { return vec![LookUp::NoApp; logins.len()] };

@@ -130,9 +130,11 @@ impl Desk {
         for post in wanted.posts {
             self.apply_post(github, place, view, post, applied, (tried_before || ticket.found, &mut standing)).await?;
         }
-        if wanted.close && !applied.closed {
-            github.close_issue(place.installation, place.repo, place.number).await?;
-            applied.closed = true;
+        if let Some(wish) = wanted.wish.filter(|wish| applied.wish != Some(wish.cause.0)) {
+            if wish.close.is_some() {
+                github.close_issue(place.installation, place.repo, place.number).await?;
+            }
+            applied.wish = Some(wish.cause.0);
         }
         Ok(())
     }

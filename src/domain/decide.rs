@@ -62,18 +62,23 @@ impl Rules<'_> {
             let sides = self.sides(book, event.issue.author.as_ref(), event.issue.created_at);
             Ticket::first_seen(event, sides)
         };
-        if event.what == What::Opened {
+        let opened = matches!(event.what, What::Opened | What::MovedHere { .. });
+        if opened {
             ticket.found &= book.tickets.contains_key(&id);
             if ticket.claim.is_none() {
                 ticket.claim.clone_from(&event.issue.claim);
             }
         }
         let told = match &event.what {
-            What::Commented(comment) => Some(Told::Comment { id: comment.id, substance: comment.substance, claim: comment.claim.clone() }),
-            What::Closed => Some(Told::Closed),
+            What::Commented(comment) => Some(Told::Comment {
+                id: comment.id,
+                substance: comment.substance,
+                claim: super::command::claim(&comment.commands).map(str::to_owned),
+            }),
+            What::Closed(_) => Some(Told::Closed),
             What::Reopened => Some(Told::Reopened),
-            What::Gone => Some(Told::Gone),
-            What::Opened | What::Seen => None,
+            What::Gone | What::Moved(_) => Some(Told::Gone),
+            _ => None,
         };
         if let Some(what) = told {
             let sides = self.sides(book, event.actor.as_ref(), event.at);
@@ -82,7 +87,6 @@ impl Rules<'_> {
                 ticket.learn(fact);
             }
         }
-        let opened = event.what == What::Opened;
         book.put(ticket);
         self.judge(book, id, opened, now);
         Taken::Ticket(id)

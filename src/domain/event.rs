@@ -1,5 +1,6 @@
 //! What happened at GitHub, in the desk's own words. Wire formats end where these begin.
 
+use super::command::Command;
 use super::ids::{CommentId, InstallationId, IssueId, RepoId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,16 +75,59 @@ pub struct Event {
 pub enum What {
     /// The issue was opened.
     Opened,
+    /// It was opened here by a move from elsewhere: the other half of [`What::Moved`], which may come before or after (`S12`).
+    MovedHere {
+        /// The issue's id where it was before.
+        from: IssueId,
+    },
     /// A new comment.
     Commented(Comment),
+    /// A comment was deleted (`S10`, `G5`).
+    Uncommented(CommentId),
+    /// A comment's text was changed. Changes nothing but where the comment is the desk's own (`S2`, `G5`).
+    CommentEdited(CommentId),
     /// The issue was closed.
-    Closed,
+    Closed(CloseReason),
     /// The issue was opened again.
     Reopened,
-    /// The issue is no more, or no longer where it was: deleted, converted or transferred (`S12`).
+    /// Nobody but the repository's own people can comment from now on (`S7`).
+    Locked,
+    /// Everybody can again.
+    Unlocked,
+    /// A label was put on by hand (`S7`).
+    Labeled(String),
+    /// A label was taken off by hand (`S7`, `G5`).
+    Unlabeled(String),
+    /// A thumbs-up on a comment, found when asked for (`S4`).
+    Liked(CommentId),
+    /// The issue was transferred to another repository, where it has another id and number (`S12`).
+    Moved(Box<Moved>),
+    /// The issue is no more: deleted or converted to a discussion (`S12`).
     Gone,
-    /// Anything else that shows the issue as it is now: an edit, a label, an assignment.
+    /// Anything else that shows the issue as it is now: an edit, an assignment.
     Seen,
+}
+
+/// Where a transferred issue is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The repository it went to.
+    pub repo: Repo,
+    /// The issue as it is there.
+    pub issue: Issue,
+}
+
+/// As what an issue was closed (`Q6`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// Done, or no reason was given.
+    #[default]
+    Completed,
+    /// Not planned.
+    NotPlanned,
+    /// A duplicate of another.
+    Duplicate,
 }
 
 /// A new comment, without its text.
@@ -93,6 +137,86 @@ pub struct Comment {
     pub id: CommentId,
     /// It says more than commands, so it can be an answer (`S2`).
     pub substance: bool,
-    /// `/for partner` (`W5`, `W7`).
-    pub claim: Option<String>,
+    /// The commands in it, in their order (`C`).
+    pub commands: Vec<Command>,
+}
+
+/// What a delivery tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Something on one issue.
+    Ticket(Event),
+    /// Something about a repository or an installation as a whole (`S12`, `G3`).
+    Place(PlaceEvent),
+    /// Somebody's rights may have changed: what was asked about them is asked anew (`W3`).
+    Rights(RightsEvent),
+    /// A label of a repository was renamed or deleted (`G5`).
+    Label(LabelEvent),
+}
+
+/// A change of a repository or of an installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceEvent {
+    /// Which installation.
+    pub installation: InstallationId,
+    /// When, by GitHub's own time where it gives one, else when it was received.
+    pub at: Timestamp,
+    /// What.
+    pub what: PlaceWhat,
+}
+
+/// The kinds of change of a repository or of an installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceWhat {
+    /// A repository as it is now: renamed, moved, made public or private.
+    Seen(Repo),
+    /// Read-only from now on.
+    Archived(Repo),
+    /// Writable again.
+    Unarchived(Repo),
+    /// Deleted for good.
+    Deleted(Repo),
+    /// The installation was suspended.
+    Suspended,
+    /// It works again.
+    Unsuspended,
+    /// The App was uninstalled.
+    Uninstalled,
+    /// The App was installed, on these repositories.
+    Installed(Vec<Repo>),
+    /// Repositories were added to the installation, and removed from it.
+    Repositories {
+        /// Added.
+        added: Vec<Repo>,
+        /// Removed.
+        removed: Vec<Repo>,
+    },
+}
+
+/// A change of somebody's rights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RightsEvent {
+    /// Which installation.
+    pub installation: InstallationId,
+    /// Whose, where it is about one person.
+    pub person: Option<Person>,
+    /// The organisation and the team, `@acme/support`, where it is about one team.
+    pub team: Option<(String, String)>,
+    /// The repository, where it is about one.
+    pub repo: Option<RepoId>,
+}
+
+/// A change of a repository's label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelEvent {
+    /// Which installation.
+    pub installation: InstallationId,
+    /// Where.
+    pub repo: Repo,
+    /// Who did it.
+    pub actor: Option<Person>,
+    /// What it is, or was, called now.
+    pub name: String,
+    /// What it was called before; `None`: it was deleted.
+    pub renamed_from: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! What GitHub should show of a ticket: labels, comments, open or closed (`G1`, `G2`, `G3`). Computed as a whole, every time.
 
+use super::event::CloseReason;
+use super::ids::CommentId;
 use super::response::{Cycle, State};
 use super::ticket::{Admission, Standing, Ticket};
 use crate::programme::{LabelText, Policy, Programme, TierId, UnknownAuthor};
@@ -24,7 +26,21 @@ pub enum Post {
     Status,
     /// Said once, because edits notify nobody: the ticket waited and is admitted now (`Q5`). Holds the number of the charge.
     Admitted(u32),
+    /// The one answer to the commands of this comment (`C`).
+    Reply(CommentId),
 }
+
+/// That the desk opens or closes the issue, once for its cause: who does otherwise afterwards has the last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// What it is wished for: a comment with a command, or 0 for the decision about the issue itself.
+    pub cause: CommentId,
+    /// `None`: open; else closed, as this.
+    pub close: Option<CloseReason>,
+}
+
+/// Closed by the decision about the issue (`Q5`, `W6`).
+const CLOSE: Wish = Wish { cause: CommentId(0), close: Some(CloseReason::NotPlanned) };
 
 /// The whole of what GitHub should show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,8 +49,12 @@ pub struct Projection {
     pub labels: Vec<Label>,
     /// The desk's comments, in the order in which they are posted.
     pub posts: Vec<Post>,
-    /// The desk closes the issue (`Q5`, `W6`).
-    pub close: bool,
+    /// The desk closes the issue, or opens it (`Q5`, `W6`, `C`).
+    pub wish: Option<Wish>,
+    /// Comments whose commands were carried out: each gets a thumbs-up, where the host takes it (`C`).
+    pub thanked: Vec<CommentId>,
+    /// The label that paused the clock is taken off, once, for this comment that resumed it (`S7`).
+    pub resumed_by: Option<CommentId>,
 }
 
 /// How a ticket's clock stands, as labels and texts say it.
@@ -86,9 +106,9 @@ impl Ticket {
                     return projection;
                 }
                 UnknownAuthor::Comment => {}
-                UnknownAuthor::Close => projection.close = self.is_open(),
+                UnknownAuthor::Close => projection.wish = self.is_open().then_some(CLOSE),
             },
-            Standing::TurnedAway(_) => projection.close = !self.was_reopened(),
+            Standing::TurnedAway(_) => projection.wish = (!self.was_reopened()).then_some(CLOSE),
             Standing::Admitted(Admission { waited: true, .. }) => projection.posts.push(Post::Admitted(self.charges)),
             _ => {}
         }

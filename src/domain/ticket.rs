@@ -289,7 +289,7 @@ impl Ticket {
             created_at: issue.created_at,
             seen_at: issue.updated_at,
             claim: issue.claim.clone(),
-            found: event.what != What::Opened,
+            found: !matches!(event.what, What::Opened | What::MovedHere { .. }),
             standing: Standing::Older,
             facts: Vec::new(),
             stepped: None,

@@ -3,7 +3,7 @@
 
 use super::client::{ApiError, GitHub, PER_PAGE, all_pages};
 use super::wire::{WireComment, WireHistory, WireIssue, WireRepo, WireUser};
-use crate::domain::event::{Event, Issue, Repo, What};
+use crate::domain::event::{CloseReason, Event, Issue, Repo, What};
 use crate::domain::ticket::{Ticket, Told};
 use crate::domain::{InstallationId, IssueId};
 use futures_util::future::BoxFuture;
@@ -166,7 +166,9 @@ impl GitHub {
     /// issue itself tells at least of its last close.
     async fn history(&self, source: &Source, found: &WireIssue, issue: &Issue) -> Result<Vec<Event>, ApiError> {
         match (self.whole_history(source, issue).await, found.closed_at, &found.closed_by) {
-            (Err(_), Some(at), Some(by)) if issue.open == Some(false) => Ok(vec![source.event(issue, at, Some(by.person()), What::Closed)]),
+            (Err(_), Some(at), Some(by)) if issue.open == Some(false) => {
+                Ok(vec![source.event(issue, at, Some(by.person()), What::Closed(CloseReason::Completed))])
+            }
             (history, ..) => history,
         }
     }
@@ -177,11 +179,7 @@ impl GitHub {
             self.get(source.installation, &path).await?
         });
         let told = |entry: WireHistory| {
-            let what = match entry.event.as_str() {
-                "closed" => What::Closed,
-                "reopened" => What::Reopened,
-                _ => return None,
-            };
+            let what = entry.what().filter(|what| matches!(what, What::Closed(_) | What::Reopened))?;
             Some(source.event(issue, entry.created_at?, entry.actor.as_ref().map(WireUser::person), what))
         };
         Ok(history.into_iter().filter_map(told).collect())

@@ -2,7 +2,9 @@
 //! one can be. What is not the desk's business is said to be so, never an error.
 
 use crate::domain::command;
-use crate::domain::event::{Comment, Event, Issue, Person, Repo, What};
+use crate::domain::event::{
+    CloseReason, Comment, Event, Issue, LabelEvent, Moved, News, Person, PlaceEvent, PlaceWhat, Repo, RightsEvent, What,
+};
 use crate::domain::{CommentId, InstallationId, IssueId, RepoId, UserId};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,8 +12,8 @@ use serde::Deserialize;
 /// What a delivery turned out to be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Read {
-    /// Something that can change a ticket.
-    Event(Box<Event>),
+    /// Something that the desk has to know.
+    News(Box<News>),
     /// Not the desk's business, for this reason.
     NotOurs(String),
 }
@@ -32,21 +34,100 @@ pub enum Unread {
     },
 }
 
-/// Events of which the desk reads the payload; `app-manifest.yml` subscribes to these.
-pub const EVENTS: &[&str] = &["issue_comment", "issues"];
+/// Events of which the desk reads the payload; `app-manifest.yml` subscribes to these, but for [`ALWAYS_SENT`].
+pub const EVENTS: &[&str] = &[
+    "installation",
+    "installation_repositories",
+    "issue_comment",
+    "issues",
+    "label",
+    "member",
+    "membership",
+    "organization",
+    "repository",
+    "team",
+];
+
+/// Of these, the ones that GitHub sends to every App and that nobody can subscribe to.
+pub const ALWAYS_SENT: &[&str] = &["installation", "installation_repositories"];
 
 #[derive(Deserialize)]
 struct Payload {
     #[serde(default)]
     action: Option<String>,
-    issue: WireIssue,
+    #[serde(default)]
+    issue: Option<WireIssue>,
     #[serde(default)]
     comment: Option<WireComment>,
-    repository: WireRepo,
+    #[serde(default)]
+    label: Option<WireLabel>,
+    #[serde(default)]
+    changes: Option<WireChanges>,
+    #[serde(default)]
+    repository: Option<WireRepo>,
     #[serde(default)]
     sender: Option<WireUser>,
     #[serde(default)]
     installation: Option<WireInstallation>,
+    #[serde(default)]
+    member: Option<WireUser>,
+    #[serde(default)]
+    membership: Option<WireMembership>,
+    #[serde(default)]
+    team: Option<WireTeam>,
+    #[serde(default)]
+    organization: Option<WireOrganization>,
+    #[serde(default)]
+    repositories: Option<Vec<WireRepo>>,
+    #[serde(default)]
+    repositories_added: Option<Vec<WireRepo>>,
+    #[serde(default)]
+    repositories_removed: Option<Vec<WireRepo>>,
+}
+
+#[derive(Deserialize)]
+struct WireLabel {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct WireMembership {
+    #[serde(default)]
+    user: Option<WireUser>,
+}
+
+#[derive(Deserialize)]
+struct WireTeam {
+    slug: String,
+}
+
+#[derive(Deserialize)]
+struct WireOrganization {
+    login: String,
+}
+
+/// What an event changed; each field only where it is the kind of change that the desk follows.
+#[derive(Deserialize)]
+struct WireChanges {
+    #[serde(default)]
+    new_issue: Option<WireIssue>,
+    #[serde(default)]
+    new_repository: Option<WireRepo>,
+    #[serde(default)]
+    old_issue: Option<WireIssueId>,
+    #[serde(default)]
+    name: Option<WireFrom>,
+}
+
+#[derive(Deserialize)]
+struct WireIssueId {
+    id: i64,
+}
+
+#[derive(Deserialize)]
+struct WireFrom {
+    #[serde(default)]
+    from: Option<String>,
 }
 
 /// Any object, without looking into it.
@@ -56,6 +137,27 @@ struct AnyObject {}
 #[derive(Deserialize)]
 struct WireInstallation {
     id: i64,
+    #[serde(default)]
+    suspended_at: Option<Timestamp>,
+    #[serde(default)]
+    updated_at: Option<WireInstant>,
+}
+
+/// GitHub writes some instants as text and the same ones elsewhere as seconds.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WireInstant {
+    Text(Timestamp),
+    Seconds(i64),
+}
+
+impl WireInstant {
+    fn instant(&self) -> Option<Timestamp> {
+        match self {
+            Self::Text(at) => Some(*at),
+            Self::Seconds(seconds) => Timestamp::from_second(*seconds).ok(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -64,6 +166,10 @@ pub(super) struct WireRepo {
     pub(super) full_name: String,
     #[serde(default)]
     pub(super) private: bool,
+    #[serde(default)]
+    pub(super) archived: bool,
+    #[serde(default)]
+    updated_at: Option<WireInstant>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -110,6 +216,8 @@ pub(super) struct WireComment {
     pub(super) user: Option<WireUser>,
     created_at: Timestamp,
     #[serde(default)]
+    updated_at: Option<Timestamp>,
+    #[serde(default)]
     pub(super) body: Option<String>,
     #[serde(default)]
     pub(super) issue_url: Option<String>,
@@ -123,6 +231,33 @@ pub(super) struct WireHistory {
     pub(super) actor: Option<WireUser>,
     #[serde(default)]
     pub(super) created_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) state_reason: Option<String>,
+    #[serde(default)]
+    label: Option<WireLabel>,
+}
+
+impl WireHistory {
+    /// As an event; `None` for what changes no ticket.
+    pub(super) fn what(&self) -> Option<What> {
+        Some(match self.event.as_str() {
+            "closed" => What::Closed(close_reason(self.state_reason.as_deref())),
+            "reopened" => What::Reopened,
+            "locked" => What::Locked,
+            "unlocked" => What::Unlocked,
+            "labeled" => What::Labeled(self.label.as_ref()?.name.clone()),
+            "unlabeled" => What::Unlabeled(self.label.as_ref()?.name.clone()),
+            _ => return None,
+        })
+    }
+}
+
+fn close_reason(text: Option<&str>) -> CloseReason {
+    match text {
+        Some("not_planned") => CloseReason::NotPlanned,
+        Some("duplicate") => CloseReason::Duplicate,
+        _ => CloseReason::Completed,
+    }
 }
 
 impl WireUser {
@@ -140,7 +275,7 @@ impl WireRepo {
 impl WireComment {
     pub(super) fn commented(&self) -> (Timestamp, Option<Person>, What) {
         let reading = command::read(self.body.as_deref().unwrap_or_default());
-        let comment = Comment { id: CommentId(self.id), substance: reading.substance, claim: reading.claim };
+        let comment = Comment { id: CommentId(self.id), substance: reading.substance, commands: reading.commands };
         (self.created_at, self.user.as_ref().map(WireUser::person), What::Commented(comment))
     }
 }
@@ -172,11 +307,11 @@ impl WireIssue {
     }
 }
 
-/// Reads a delivery: the name of its event (`X-GitHub-Event`) and its body.
+/// Reads a delivery: the name of its event (`X-GitHub-Event`), its body, and when it came, for events that carry no time.
 ///
 /// # Errors
 /// A body that is no JSON object, or lacks what the desk cannot do without.
-pub fn read(event: &str, body: &[u8]) -> Result<Read, Unread> {
+pub fn read(event: &str, body: &[u8], received: Timestamp) -> Result<Read, Unread> {
     if !EVENTS.contains(&event) {
         serde_json::from_slice::<AnyObject>(body).map_err(|error| Unread::NotJson(error.to_string()))?;
         return Ok(Read::NotOurs(format!("event `{event}` changes no ticket")));
@@ -188,21 +323,133 @@ pub fn read(event: &str, body: &[u8]) -> Result<Read, Unread> {
         }
         Err(error) => return Err(Unread::NotJson(error.to_string())),
     };
-    let repo = payload.repository.repo();
-    let issue = payload.issue.issue(&repo);
-    let sender = payload.sender.as_ref().map(WireUser::person);
-    let action = payload.action.as_deref().unwrap_or_default();
-    let (at, actor, what) = match (event, action) {
-        ("issues", "opened") => (issue.created_at, issue.author.clone(), What::Opened),
-        ("issues", "closed") => (payload.issue.closed_at.unwrap_or(issue.updated_at), sender, What::Closed),
-        ("issues", "reopened") => (issue.updated_at, sender, What::Reopened),
-        ("issues", "deleted" | "transferred") => (issue.updated_at, sender, What::Gone),
-        ("issue_comment", "created") => match &payload.comment {
-            Some(comment) => comment.commented(),
-            None => return Err(Unread::DoesNotFit { event: event.to_owned(), why: "missing field `comment`".to_owned() }),
-        },
-        _ => (issue.updated_at, sender, What::Seen),
+    let read = match event {
+        "issues" | "issue_comment" => payload.ticket(event),
+        "label" => payload.label(),
+        "repository" => payload.repository(received),
+        "installation" | "installation_repositories" => payload.installation(event, received),
+        _ => Ok(Read::News(Box::new(News::Rights(payload.rights())))),
     };
-    let installation = InstallationId(payload.installation.map_or(0, |installation| installation.id));
-    Ok(Read::Event(Box::new(Event { installation, repo, issue, at, actor, what })))
+    read.map_err(|field| Unread::DoesNotFit { event: event.to_owned(), why: format!("missing field `{field}`") })
+}
+
+/// The name of the field that is missing.
+type Missing = &'static str;
+
+impl Payload {
+    fn action(&self) -> &str {
+        self.action.as_deref().unwrap_or_default()
+    }
+
+    fn installed(&self) -> InstallationId {
+        InstallationId(self.installation.as_ref().map_or(0, |installation| installation.id))
+    }
+
+    fn actor(&self) -> Option<Person> {
+        self.sender.as_ref().map(WireUser::person)
+    }
+
+    fn ticket(self, event: &str) -> Result<Read, Missing> {
+        let repo = self.repository.as_ref().ok_or("repository")?.repo();
+        let wire = self.issue.as_ref().ok_or("issue")?;
+        let issue = wire.issue(&repo);
+        let (sender, seen) = (self.actor(), issue.updated_at);
+        let comment = || self.comment.as_ref().ok_or("comment");
+        let label = || self.label.as_ref().map(|label| label.name.clone());
+        let changes = self.changes.as_ref();
+        let (at, actor, what) = match (event, self.action()) {
+            ("issues", "opened") => {
+                let opened = match changes.and_then(|changes| changes.old_issue.as_ref()) {
+                    Some(old) => What::MovedHere { from: IssueId(old.id) },
+                    None => What::Opened,
+                };
+                (issue.created_at, issue.author.clone(), opened)
+            }
+            ("issues", "closed") => (wire.closed_at.unwrap_or(seen), sender, What::Closed(close_reason(wire.state_reason.as_deref()))),
+            ("issues", "reopened") => (seen, sender, What::Reopened),
+            ("issues", "locked") => (seen, sender, What::Locked),
+            ("issues", "unlocked") => (seen, sender, What::Unlocked),
+            ("issues", "labeled") => (seen, sender, label().map_or(What::Seen, What::Labeled)),
+            ("issues", "unlabeled") => (seen, sender, label().map_or(What::Seen, What::Unlabeled)),
+            ("issues", "deleted") => (seen, sender, What::Gone),
+            ("issues", "transferred") => {
+                let there = changes.and_then(|changes| changes.new_issue.as_ref().zip(changes.new_repository.as_ref()));
+                let moved = there.map(|(issue, repo)| {
+                    let repo = repo.repo();
+                    What::Moved(Box::new(Moved { issue: issue.issue(&repo), repo }))
+                });
+                (seen, sender, moved.unwrap_or(What::Gone))
+            }
+            ("issue_comment", "created") => comment()?.commented(),
+            ("issue_comment", "deleted") => {
+                let comment = comment()?;
+                // GitHub gives a deletion no time of its own; the issue's last change is it.
+                (seen.max(comment.created_at), sender, What::Uncommented(CommentId(comment.id)))
+            }
+            ("issue_comment", "edited") => {
+                let comment = comment()?;
+                (comment.updated_at.unwrap_or(seen), sender, What::CommentEdited(CommentId(comment.id)))
+            }
+            _ => (seen, sender, What::Seen),
+        };
+        let installation = self.installed();
+        Ok(Read::News(Box::new(News::Ticket(Event { installation, repo, issue, at, actor, what }))))
+    }
+
+    fn label(self) -> Result<Read, Missing> {
+        let renamed_from = self.changes.as_ref().and_then(|changes| changes.name.as_ref()).and_then(|name| name.from.clone());
+        if self.action() != "deleted" && renamed_from.is_none() {
+            return Ok(Read::NotOurs(format!("a label that was {} changes no ticket", self.action())));
+        }
+        let news = LabelEvent {
+            installation: self.installed(),
+            repo: self.repository.as_ref().ok_or("repository")?.repo(),
+            actor: self.actor(),
+            name: self.label.as_ref().ok_or("label")?.name.clone(),
+            renamed_from: renamed_from.filter(|_| self.action() == "edited"),
+        };
+        Ok(Read::News(Box::new(News::Label(news))))
+    }
+
+    fn repository(self, received: Timestamp) -> Result<Read, Missing> {
+        let wire = self.repository.as_ref().ok_or("repository")?;
+        let at = wire.updated_at.as_ref().and_then(WireInstant::instant).unwrap_or(received);
+        let repo = wire.repo();
+        let what = match self.action() {
+            "archived" => PlaceWhat::Archived(repo),
+            "unarchived" => PlaceWhat::Unarchived(repo),
+            "deleted" => PlaceWhat::Deleted(repo),
+            _ => PlaceWhat::Seen(repo),
+        };
+        Ok(Read::News(Box::new(News::Place(PlaceEvent { installation: self.installed(), at, what }))))
+    }
+
+    fn installation(self, event: &str, received: Timestamp) -> Result<Read, Missing> {
+        let repos = |list: &Option<Vec<WireRepo>>| list.iter().flatten().map(WireRepo::repo).collect::<Vec<_>>();
+        let wire = self.installation.as_ref().ok_or("installation")?;
+        let updated = wire.updated_at.as_ref().and_then(WireInstant::instant).unwrap_or(received);
+        let (at, what) = match (event, self.action()) {
+            ("installation", "created") => (updated, PlaceWhat::Installed(repos(&self.repositories))),
+            ("installation", "deleted") => (received, PlaceWhat::Uninstalled),
+            ("installation", "suspend") => (wire.suspended_at.unwrap_or(updated), PlaceWhat::Suspended),
+            ("installation", "unsuspend") => (updated, PlaceWhat::Unsuspended),
+            ("installation_repositories", _) => {
+                let what = PlaceWhat::Repositories { added: repos(&self.repositories_added), removed: repos(&self.repositories_removed) };
+                (received, what)
+            }
+            (_, action) => return Ok(Read::NotOurs(format!("`{action}` of an installation changes no ticket"))),
+        };
+        Ok(Read::News(Box::new(News::Place(PlaceEvent { installation: self.installed(), at, what }))))
+    }
+
+    fn rights(self) -> RightsEvent {
+        let organization = self.organization.as_ref().map(|organization| organization.login.clone());
+        let person = self.member.as_ref().or_else(|| self.membership.as_ref()?.user.as_ref()).map(WireUser::person);
+        RightsEvent {
+            installation: self.installed(),
+            person,
+            team: organization.zip(self.team.as_ref().map(|team| team.slug.clone())),
+            repo: self.repository.as_ref().map(|repo| RepoId(repo.id)),
+        }
+    }
 }

@@ -17,9 +17,15 @@ pub struct Applied {
     /// Comments by their marker.
     #[serde(default)]
     pub comments: BTreeMap<String, AppliedComment>,
-    /// The desk closed the issue.
+    /// The cause of the last wish that was carried out: that the issue be open or closed.
     #[serde(default)]
-    pub closed: bool,
+    pub wish: Option<i64>,
+    /// Comments that were thanked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thanked: Vec<i64>,
+    /// The comment for which the label that pauses was last taken off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_by: Option<i64>,
 }
 
 /// A comment that stands at GitHub.

@@ -3,6 +3,7 @@
 use crate::app::{App, NotTaken};
 use crate::desk::intake::{Incoming, Outcome};
 use crate::domain::DeliveryId;
+use crate::domain::event::News;
 use crate::github::signature::is_signed;
 use crate::github::wire::{self, Read, Unread};
 use axum::body::Bytes;
@@ -33,8 +34,8 @@ pub async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
 }
 
 async fn take(app: &App, event: &str, delivery: &str, body: &[u8]) -> Response {
-    let event = match wire::read(event, body) {
-        Ok(Read::Event(event)) => *event,
+    let news = match wire::read(event, body, app.desk.clock.now()) {
+        Ok(Read::News(news)) => *news,
         Ok(Read::NotOurs(why)) => {
             tracing::debug!(%why, "passed over");
             return (StatusCode::OK, format!("passed over: {why}\n")).into_response();
@@ -44,10 +45,13 @@ async fn take(app: &App, event: &str, delivery: &str, body: &[u8]) -> Response {
             return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
         }
     };
-    let place = format!("{}#{}", event.repo.full_name, event.issue.number);
+    let place = match &news {
+        News::Ticket(event) => format!("{}#{}", event.repo.full_name, event.issue.number),
+        _ => event.to_owned(),
+    };
     tracing::Span::current().record("ticket", &place);
-    match app.deliver(Incoming { delivery: Some(DeliveryId(delivery.to_owned())), event }).await {
-        Ok(Outcome::Ticket(_)) => (StatusCode::ACCEPTED, format!("taken in: {place}\n")).into_response(),
+    match app.deliver(Incoming { delivery: Some(DeliveryId(delivery.to_owned())), news }).await {
+        Ok(Outcome::Ticket(_) | Outcome::Noted) => (StatusCode::ACCEPTED, format!("taken in: {place}\n")).into_response(),
         Ok(Outcome::Repeated) => (StatusCode::ACCEPTED, "taken in before\n".to_owned()).into_response(),
         Ok(Outcome::Ignored(why)) => (StatusCode::OK, format!("passed over: {why}\n")).into_response(),
         Err(error) => {

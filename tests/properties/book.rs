@@ -87,7 +87,7 @@ pub(crate) fn event(issue: i64, created: Timestamp, at: Timestamp, by: i64, what
 }
 
 pub(crate) fn comment(id: i64) -> What {
-    What::Commented(Comment { id: CommentId(id), substance: true, claim: None })
+    What::Commented(Comment { id: CommentId(id), substance: true, commands: Vec::new() })
 }
 
 /// Time passes to `now`: everything that asked to be woken by then is, in the order in which it asked.

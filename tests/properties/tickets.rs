@@ -5,7 +5,7 @@ use crate::book::{AGENT, COLLEAGUE, MEMBER, PASSERBY, ROBOT, acme, book, comment
 use jiff::Timestamp;
 use partner_desk::domain::book::Book;
 use partner_desk::domain::decide::Rules;
-use partner_desk::domain::event::{Event, What};
+use partner_desk::domain::event::{CloseReason, Event, What};
 use partner_desk::domain::projection::{Label, Post, Projection};
 use partner_desk::domain::quota::{Entry, EntryKind};
 use partner_desk::domain::response::Cycle;
@@ -71,7 +71,7 @@ fn events(story: &Story) -> Vec<Event> {
         at += jiff::SignedDuration::from_secs(act.after);
         let what = match (act.turns, open) {
             (false, _) => comment(i64::try_from(place).unwrap()),
-            (true, true) => What::Closed,
+            (true, true) => What::Closed(CloseReason::Completed),
             (true, false) => What::Reopened,
         };
         open ^= act.turns;

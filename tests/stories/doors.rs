@@ -151,14 +151,14 @@ story!(r1_what_cannot_be_saved_is_answered_503_and_recovered, |mut desk| {
 story!(r1_too_many_at_once_are_answered_503, |desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     let (issue, payload) = an_opening(&desk, "anna", "It does not work.").await;
-    let wire::Read::Event(event) = wire::read("issues", payload.as_bytes()).unwrap() else { panic!("{payload}") };
+    let wire::Read::News(news) = wire::read("issues", payload.as_bytes(), desk.clock.now()).unwrap() else { panic!("{payload}") };
     let other = desk.another_instance().await;
     let writer = other.app.desk.store.write().await.unwrap();
     let waiting: Vec<_> = (0..5000)
         .map(|number| {
-            let (app, event) = (desk.app.clone(), (*event).clone());
+            let (app, news) = (desk.app.clone(), (*news).clone());
             let delivery = Some(DeliveryId(format!("crowd-{number}")));
-            tokio::spawn(async move { app.deliver(Incoming { delivery, event }).await })
+            tokio::spawn(async move { app.deliver(Incoming { delivery, news }).await })
         })
         .collect();
     let mut refused = 0;
