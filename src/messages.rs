@@ -1,13 +1,17 @@
 //! PURE. Every sentence that the desk posts at GitHub, and the words of its pings. What people wrote is neutralised here and
 //! nowhere else (`G8`).
 
-use crate::domain::IssueId;
+use crate::domain::account::Line;
+use crate::domain::clock::Gap;
+use crate::domain::command::{Command, Verb};
 use crate::domain::partner::Partner;
 use crate::domain::projection::{Face, Post};
-use crate::domain::response::{Cycle, Outcome, State};
-use crate::domain::ticket::{Admission, Choice, Departure, Gap, Role, Standing, Ticket, Waiting};
+use crate::domain::quota::{Entry, EntryKind, grants_at, left_of, used};
+use crate::domain::response::{Begun, Cycle, Outcome, Pause, Refusal, Said, State};
+use crate::domain::ticket::{self, Admission, Choice, Departure, FreezeReason, Role, Standing, Ticket, Told, Waiting};
 use crate::domain::window::Window;
-use crate::programme::{Policy, Programme, TierId, UnknownAuthor};
+use crate::domain::{CommentId, IssueId};
+use crate::programme::{Allowance, Policy, Programme, TierId, UnknownAuthor};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
@@ -23,6 +27,12 @@ pub struct View<'a> {
     pub programme: &'a Programme,
     /// The operator's choices.
     pub policy: &'a Policy,
+    /// The partner's ledger, for a reply about it.
+    pub ledger: &'a [Entry],
+    /// The ticket's log, for a reply about it: instant, rule, text.
+    pub log: &'a [(Timestamp, String, String)],
+    /// The present, for a reply.
+    pub now: Timestamp,
 }
 
 /// The hidden mark by which the desk finds its own comment again (`G4`). It counts only in a comment of the App's own account.
@@ -41,7 +51,7 @@ pub fn comment(view: &View<'_>, post: Post) -> String {
     let text = match post {
         Post::Status => status(view),
         Post::Admitted(_) => admitted_after_waiting(view),
-        Post::Reply(_) => String::new(),
+        Post::Reply(comment) => reply(view, comment),
     };
     format!("{}\n{}", marker(view.ticket.issue, post), text.trim_end())
 }
@@ -70,35 +80,80 @@ fn admitted(view: &View<'_>, admission: &Admission) -> String {
         && !view.ticket.is_hidden(view.policy)
     {
         match (charge.window, charge.limit) {
+            _ if charge.back.as_ref().is_some_and(|back| back.kind == Some(EntryKind::Waiver)) => {
+                text.push_str(" Waived: it uses none of the allowance.");
+            }
+            (Some(window), Some(limit)) if charge.grant.is_some() => {
+                let _ = write!(
+                    text,
+                    " An extra ticket that was granted; the {limit} of the {} until {} are used.",
+                    window.kind,
+                    resets(view, window)
+                );
+            }
             (Some(window), Some(limit)) => {
                 let _ = write!(text, " Ticket **{} of {limit}**, {} until {}.", charge.used, window.kind, resets(view, window));
             }
             _ => text.push_str(" Unlimited tickets."),
         }
+        if let Some(back) = charge.back.as_ref().filter(|back| matches!(back.kind, Some(EntryKind::Refund | EntryKind::Withdrawal))) {
+            let _ = write!(text, " Given back: {}.", plain(&back.reason));
+        }
     }
     text.push_str("\n\n");
-    text.push_str(&clock(view, admission));
+    text.push_str(&clock(view));
     let why = reasons(view, admission);
     let _ = write!(text, "\n\n<details><summary>Why</summary>\n\n{why}\n</details>");
     text
 }
 
-fn clock(view: &View<'_>, admission: &Admission) -> String {
+fn clock(view: &View<'_>) -> String {
     let hide = view.ticket.is_hidden(view.policy);
     match view.ticket.face() {
         Face::None => "The allowance is used up, so this ticket carries no promise of a time; it is answered as time allows.".to_owned(),
+        Face::Running { cycle, over: false, .. } if cycle.due_known().is_none() => {
+            let (since, why) = cycle.paused.unwrap_or((cycle.start, Pause::Waits));
+            let why = match why {
+                Pause::Waits => "it waits for the partner, and goes on with the partner's next comment",
+                Pause::Locked => "the issue is locked",
+                Pause::Unmanaged => "the repository is out of the desk's hands",
+            };
+            let since = if hide { String::new() } else { format!(" since {}", utc(since)) };
+            format!("The clock stands still{since}: {why}.{}", again(&cycle))
+        }
         Face::Running { cycle, over: false, .. } if hide => format!("An engineer answers within the agreed time.{}", again(&cycle)),
         Face::Running { cycle, over: false, .. } => {
-            format!("An engineer answers by **{}**{}.{}", utc(cycle.due), local(view, cycle.due), again(&cycle))
+            format!("An engineer answers by **{}**{}.{}{}", utc(cycle.due), local(view, cycle.due), moved(&cycle), again(&cycle))
         }
         Face::Running { over: true, .. } if hide => {
             format!("The agreed time is over and nobody has answered yet.{}", told(view))
         }
         Face::Running { cycle, over: true, .. } => {
-            format!("The answer was due **{}**{} and is late.{}{}", utc(cycle.due), local(view, cycle.due), told(view), again(&cycle))
+            let due = cycle.due;
+            format!("The answer was due **{}**{} and is late.{}{}{}", utc(due), local(view, due), told(view), moved(&cycle), again(&cycle))
         }
-        Face::Ended(cycle) => ended(&cycle, admission, hide),
+        Face::Ended(cycle) => ended(&cycle, hide),
     }
+}
+
+/// What moved a deadline: holidays, an extension, times of standing still (`S6`, `S7`, `C`).
+fn moved(cycle: &Cycle) -> String {
+    let mut text = String::new();
+    if let Some((_, by, reason)) = &cycle.extended {
+        let _ = write!(text, " Extended by {}: {}.", length(*by), plain(reason));
+    }
+    let holidays = cycle.calendar().map(|calendar| calendar.holidays_between(cycle.start, cycle.due)).unwrap_or_default();
+    if !holidays.is_empty() {
+        let names: Vec<_> = holidays
+            .iter()
+            .map(|holiday| match &holiday.name {
+                Some(name) => format!("{} ({})", plain(name), holiday.date),
+                None => holiday.date.to_string(),
+            })
+            .collect();
+        let _ = write!(text, " It would be earlier but for {}.", names.join(", "));
+    }
+    text
 }
 
 /// Only where there is a chat to tell it in.
@@ -107,25 +162,30 @@ fn told(view: &View<'_>) -> &'static str {
 }
 
 fn again(cycle: &Cycle) -> &'static str {
-    if cycle.number > 1 { " The issue was reopened, which starts a new clock; it is not charged again." } else { "" }
+    match cycle.begun {
+        Begun::Admission => "",
+        Begun::Reopening => " The issue was reopened, which starts a new clock; it is not charged again.",
+        Begun::Comment => " The partner wrote again, which starts a new clock; it is not charged again.",
+    }
 }
 
-fn ended(cycle: &Cycle, admission: &Admission, hide: bool) -> String {
+fn ended(cycle: &Cycle, hide: bool) -> String {
     let State::Ended { at, by, outcome } = &cycle.state else { return String::new() };
     let who = by.as_ref().map_or_else(|| "somebody".to_owned(), |person| format!("`{}`", code(&person.login)));
     let took = length(at.duration_since(cycle.start));
-    let promised = admission.promise.as_ref().map(|promise| promise.target.to_string()).unwrap_or_default();
+    let promised = cycle.named.1;
     match outcome {
         Outcome::Met if hide => format!("Answered by {who} within the agreed time."),
         Outcome::Met if *at < cycle.start => format!("Answered by {who} on {}, before the clock began.", utc(*at)),
         Outcome::Met => format!("Answered by {who} on {}, after {took} of the promised {promised}.", utc(*at)),
         Outcome::Late if hide => format!("Answered by {who}, later than agreed."),
         Outcome::Late => {
-            let late = length(at.duration_since(cycle.due));
+            let late = length(at.duration_since(cycle.due_known().unwrap_or(cycle.due)));
             format!("Answered by {who} on {}, {late} later than the promised {promised}.", utc(*at))
         }
         Outcome::ClosedUnanswered => format!("Closed by {who} on {} without an answer; the clock has stopped.", utc(*at)),
-        Outcome::Gone => String::new(),
+        Outcome::Gone | Outcome::LeftCoverage => String::new(),
+        Outcome::Settled => format!("Settled by {who} on {}: no answer was needed.", utc(*at)),
         Outcome::Cancelled => format!("Closed by {who} on {}; the clock has stopped.", utc(*at)),
         Outcome::ClosedLate => format!("Closed by {who} on {}, after the promised time had passed without an answer.", utc(*at)),
     }
@@ -167,6 +227,7 @@ fn reasons(view: &View<'_>, admission: &Admission) -> String {
     if let Some(promise) = admission.promise.as_ref().filter(|_| !hide) {
         lines.push(format!("`S1` The promise is an answer within {} of {start}, {}.", promise.target, utc(admission.at)));
     }
+    lines.extend(interruptions(view).into_iter().filter(|_| !hide));
     if admission.promise.is_none() {
         lines.push("`Q5` The allowance of the window was used up; over it, tickets are admitted without a promise.".to_owned());
     }
@@ -202,7 +263,7 @@ fn waits(view: &View<'_>, waiting: &Waiting) -> String {
             local(view, opens)
         ),
         None if waiting.limit == 0 => {
-            write!(text, "\n\n{place}. No slot is promised: it is accepted when the tier rises.")
+            write!(text, "\n\n{place}. No slot is promised: it is accepted when the tier rises, or when extra tickets are granted.")
         }
         None => write!(text, "\n\n{place}, and keeps its place until a subscription with tickets is in force again (`Q9`)."),
     };
@@ -227,8 +288,10 @@ fn turned_away(view: &View<'_>, waiting: &Waiting) -> String {
     }
     text.push_str("\n\nOver the allowance, issues are closed here, and none is kept in line (`Q5`). ");
     let _ = match waiting.opens {
-        Some(opens) if !hide => write!(text, "Please open a new issue from **{}**{} on.", resets_at(view, opens), local(view, opens)),
-        _ => write!(text, "Please open a new issue when the allowance has room again."),
+        Some(opens) if !hide => {
+            write!(text, "From **{}**{} on, `/reopen` in a comment opens this one again.", resets_at(view, opens), local(view, opens))
+        }
+        _ => write!(text, "When the allowance has room again, `/reopen` in a comment opens this one again."),
     };
     text
 }
@@ -255,20 +318,20 @@ fn not_included(view: &View<'_>, tier: &TierId) -> String {
     text
 }
 
-fn no_subscription(view: &View<'_>, why: Gap) -> String {
+fn no_subscription(view: &View<'_>, why: ticket::Gap) -> String {
     let name = view.partner.map(|partner| plain(&partner.name)).unwrap_or_default();
     let hide = view.ticket.is_hidden(view.policy);
     let said = match why {
-        Gap::NotBegun(from) if !hide => format!("begins {}{}", resets_at(view, from), local(view, from)),
-        Gap::NotBegun(_) => "has not begun yet".to_owned(),
-        Gap::Ended(until) if !hide => format!("ended {}{}", resets_at(view, until), local(view, until)),
-        Gap::Ended(_) => "has ended".to_owned(),
-        Gap::Never => "is not recorded".to_owned(),
+        ticket::Gap::NotBegun(from) if !hide => format!("begins {}{}", resets_at(view, from), local(view, from)),
+        ticket::Gap::NotBegun(_) => "has not begun yet".to_owned(),
+        ticket::Gap::Ended(until) if !hide => format!("ended {}{}", resets_at(view, until), local(view, until)),
+        ticket::Gap::Ended(_) => "has ended".to_owned(),
+        ticket::Gap::Never => "is not recorded".to_owned(),
     };
     let todo = match why {
-        Gap::NotBegun(_) => "Please open a new issue then, or ask the programme's team for an earlier start.",
-        Gap::Ended(_) => "Please renew it and open a new issue. Tickets that were accepted before keep their promise.",
-        Gap::Never => "Please ask the programme's team to record it.",
+        ticket::Gap::NotBegun(_) => "Please open a new issue then, or ask the programme's team for an earlier start.",
+        ticket::Gap::Ended(_) => "Please renew it and open a new issue. Tickets that were accepted before keep their promise.",
+        ticket::Gap::Never => "Please ask the programme's team to record it.",
     };
     format!("**Not accepted**: the subscription of **{name}** {said} (`Q9`).\n\n{todo}")
 }
@@ -305,16 +368,21 @@ fn tier_name(view: &View<'_>, tier: &TierId) -> String {
     view.programme.tier(tier).map_or_else(|| plain(&tier.0), |tier| plain(&tier.name))
 }
 
+/// One line about what can be done in a comment.
 fn commands(ticket: &Ticket) -> String {
     if ticket.author_sides.partners.len() > 1 {
         let others = ticket.author_sides.partners.iter().map(|partner| format!("`/for {partner}`")).collect::<Vec<_>>();
-        return format!("On a line of its own in a new comment: {} to count it for that partner.", others.join(" or "));
+        return format!("On a line of its own in a new comment: {} to count it for that partner, `/help` for more.", others.join(" or "));
     }
     match ticket.standing {
         Standing::Nobody => {
             "Support engineers: `/for PARTNER` in a comment, on a line of its own, makes this a ticket of that partner.".to_owned()
         }
-        _ => "Support engineers: `/for PARTNER` in a comment, on a line of its own, counts this ticket for that partner.".to_owned(),
+        _ => {
+            let members = Verb::ALL.into_iter().filter(|verb| !verb.for_agents() && *verb != Verb::For);
+            let members: Vec<_> = members.map(|verb| format!("`{}`", verb.form())).collect();
+            format!("In a comment, on a line of its own: {}. Support engineers: `/help` lists more.", members.join(" "))
+        }
     }
 }
 
@@ -327,6 +395,139 @@ pub fn advice(ticket: &Ticket, over: bool) -> String {
         (false, 0) => "Answer in a public comment to stop the clock.".to_owned(),
         (false, _) => "The partner has written again. Answer in a public comment to stop the clock.".to_owned(),
     }
+}
+
+/// When the clock stood still, and why (`S7`, `S12`).
+fn interruptions(view: &View<'_>) -> Vec<String> {
+    let Some(cycle) = view.ticket.cycles().pop() else { return Vec::new() };
+    let gaps = cycle.clock.gaps().iter().filter(|gap| gap.until.is_none_or(|until| until > cycle.start));
+    let line = |gap: &Gap| {
+        let frozen = view.ticket.frozen.iter().find(|freeze| freeze.from == gap.from);
+        let (rule, why) = match frozen.map(|freeze| freeze.why) {
+            None => ("S7", "the ticket waited for the partner, or was locked"),
+            Some(FreezeReason::Archived) => ("S12", "unmanaged: the repository was archived"),
+            Some(FreezeReason::Suspended) => ("S12", "unmanaged: the App was suspended"),
+            Some(FreezeReason::Uninstalled) => ("S12", "unmanaged: the App was not installed"),
+        };
+        let until = gap.until.map_or_else(|| "now".to_owned(), utc);
+        format!("`{rule}` The clock stood still from {} until {until}: {why}.", utc(gap.from.max(cycle.start)))
+    };
+    gaps.map(line).collect()
+}
+
+/// The one answer to the commands of a comment (`C`).
+fn reply(view: &View<'_>, comment: CommentId) -> String {
+    let walk = view.ticket.walk();
+    let mut parts = Vec::new();
+    for verdict in walk.verdicts.iter().filter(|verdict| verdict.comment == comment) {
+        let said = view.ticket.facts.iter().find(|fact| matches!(&fact.what, Told::Comment { id, .. } if *id == comment));
+        let agent = said.is_some_and(|fact| view.ticket.role(fact) == Role::Agent);
+        match verdict.said {
+            Said::Asked(Verb::Quota) => parts.push(quota(view)),
+            Said::Asked(Verb::Status) => parts.push(state(view)),
+            Said::Asked(Verb::Why) => parts.push(why(view)),
+            Said::Asked(_) => parts.push(help(agent)),
+            Said::Refused(refusal) => parts.push(refused(view, &verdict.command, refusal, agent)),
+            Said::Done | Said::Passed => {}
+        }
+    }
+    parts.dedup();
+    parts.join("\n\n")
+}
+
+/// The commands, from their list.
+fn help(agent: bool) -> String {
+    let mut text = "Each on a line of its own in a new comment:\n\n| command | what it does |\n|---|---|\n".to_owned();
+    for verb in Verb::ALL.into_iter().filter(|verb| agent || !verb.for_agents()) {
+        let _ = writeln!(text, "| `{}` | {} |", verb.form(), verb.does());
+    }
+    text
+}
+
+fn quota(view: &View<'_>) -> String {
+    if view.ticket.is_hidden(view.policy) {
+        return "Numbers are not shown in a public repository (`G3`).".to_owned();
+    }
+    let Some(partner) = view.partner else { return String::new() };
+    let name = plain(&partner.name);
+    let Some(tier) = partner.tier_at(view.now) else { return format!("**{name}** has no subscription at present (`Q9`).") };
+    let tickets = view.programme.tier(&tier).and_then(|tier| tier.tickets);
+    let mut text = match tickets {
+        None => format!("**{name}** ({}) has no tickets (`Q3`).", tier_name(view, &tier)),
+        Some(Allowance::Unlimited) => format!("**{name}** ({}) has unlimited tickets (`Q3`).", tier_name(view, &tier)),
+        Some(Allowance::PerWindow { limit, window }) => {
+            let window = Window::at(&view.policy.time_zone, window, view.now);
+            let used = used(view.ledger, window, view.now);
+            let left = limit.saturating_sub(used);
+            format!(
+                "**{name}** ({}): **{used} of {limit}** tickets used, **{left}** left, {} until {}.",
+                tier_name(view, &tier),
+                window.kind,
+                resets(view, window)
+            )
+        }
+    };
+    for grant in grants_at(view.ledger, view.now) {
+        let left = left_of(view.ledger, grant, view.now);
+        let until = grant.until.map(|until| format!(" until {}", resets_at(view, until))).unwrap_or_default();
+        let _ = write!(text, " Granted: **{left} of {}** extra tickets left{until}.", grant.units);
+    }
+    text
+}
+
+fn state(view: &View<'_>) -> String {
+    match &view.ticket.standing {
+        Standing::Admitted(_) => clock(view),
+        Standing::Waiting(waiting) => waits(view, waiting).split("\n\n<details>").next().unwrap_or_default().to_owned(),
+        _ => status(view).split("\n\n<sub>").next().unwrap_or_default().to_owned(),
+    }
+}
+
+fn why(view: &View<'_>) -> String {
+    if view.ticket.is_hidden(view.policy) {
+        return "The account is not shown in a public repository (`G3`).".to_owned();
+    }
+    let mut text = "| when (UTC) | rule | who | what |\n|---|---|---|---|\n".to_owned();
+    for Line { at, rule, who, text: what } in view.ticket.account(view.ledger, view.log) {
+        let _ = writeln!(text, "| {} | `{rule}` | {} | {} |", at.strftime("%Y-%m-%d %H:%M:%S"), plain(&who), plain(&what));
+    }
+    text
+}
+
+fn refused(view: &View<'_>, command: &Command, refusal: Refusal, agent: bool) -> String {
+    let name = match command {
+        Command::Unknown(name) => code(name),
+        other => other.verb().map_or_else(String::new, |verb| verb.name().to_owned()),
+    };
+    let why = match refusal {
+        Refusal::Unknown => {
+            let names = Verb::ALL.into_iter().filter(|verb| agent || !verb.for_agents());
+            let near = crate::programme::problem::nearest(&name, names.map(Verb::name)).map(|near| format!("; did you mean `/{near}`?"));
+            format!("is no command here{}", near.unwrap_or_else(|| "; `/help` lists them".to_owned()))
+        }
+        Refusal::Malformed(verb) => format!("does not read. It is written `{}`", verb.form()),
+        Refusal::ForAgents => "is for support engineers".to_owned(),
+        Refusal::ForPeople => "is for the partner's people and support engineers".to_owned(),
+        Refusal::NoTicket => "does nothing here: this issue counts for no partner. `/for PARTNER` changes that".to_owned(),
+        Refusal::NoClock => "does nothing now: no clock runs".to_owned(),
+        Refusal::FirstAnswer => "does nothing yet: the first answer is owed, and nothing pauses or settles that".to_owned(),
+        Refusal::NotPaused => "does nothing now: the clock is not waiting for the partner".to_owned(),
+        Refusal::Paused => "does nothing now: the clock stands still".to_owned(),
+        Refusal::ExtendedBefore => "was not carried out: a due time is moved once only".to_owned(),
+        Refusal::PastDue => "was not carried out: the due time has passed, and a breach stays a breach".to_owned(),
+        Refusal::NoStep => "does nothing now: no step of the ladder is left".to_owned(),
+        Refusal::Closed => "does nothing now: the issue is closed".to_owned(),
+        Refusal::Open => "does nothing now: the issue is open".to_owned(),
+        Refusal::NotCharged => "was not carried out: this ticket uses no unit that could be given back".to_owned(),
+        Refusal::NoSlot => match &view.ticket.standing {
+            Standing::TurnedAway(Waiting { opens: Some(opens), .. }) if !view.ticket.is_hidden(view.policy) => {
+                format!("was not carried out: no ticket is left until {}", resets_at(view, *opens))
+            }
+            _ => "was not carried out: no ticket is left now".to_owned(),
+        },
+        Refusal::NotFor => "was not carried out: there is no such partner that you may name, or the ticket is past that".to_owned(),
+    };
+    format!("`/{name}` {why}.")
 }
 
 /// An instant for people: `Monday 2026-11-23 00:00 UTC`, with seconds where there are any.

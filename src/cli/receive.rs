@@ -117,7 +117,8 @@ async fn judge(desk: &Desk, event: &Event, apply: bool) -> Result<Account, CliEr
     }
     let Some(ticket) = book.tickets.get(&issue) else { return Ok(Account::ignored("it made no ticket".to_owned())) };
     let partner = ticket.partner().and_then(|id| book.partners.get(id));
-    let view = View { ticket, partner, programme: &desk.programme, policy: &desk.policy };
+    let ledger = ticket.partner().map_or(&[][..], |partner| book.entries(partner));
+    let view = View { ticket, partner, programme: &desk.programme, policy: &desk.policy, ledger, log: &[], now: event.at };
     let projection = ticket.projection(&desk.programme, &desk.policy);
     let log = book.changes.log.iter().filter(|line| line.issue == issue);
     let (window, used, limit) = quota(ticket);
@@ -167,10 +168,9 @@ fn quota(ticket: &Ticket) -> (Option<Span>, Option<u32>, Option<u32>) {
 }
 
 fn steps(desk: &Desk, ticket: &Ticket) -> Vec<Step> {
-    let Standing::Admitted(Admission { promise: Some(promise), .. }) = &ticket.standing else { return Vec::new() };
     let Face::Running { cycle, .. } = ticket.face() else { return Vec::new() };
     let step = |firing: crate::domain::escalation::Firing| {
-        let rung = promise.ladder.steps.get(firing.step)?;
+        let rung = cycle.promise.ladder.steps.get(firing.step)?;
         Some(Step {
             name: rung.name().to_owned(),
             rung: rung.at.to_string(),
@@ -179,7 +179,7 @@ fn steps(desk: &Desk, ticket: &Ticket) -> Vec<Step> {
             chat: rung.chat.clone().unwrap_or_else(|| desk.policy.channels.clone()),
         })
     };
-    firings(promise, &cycle).into_iter().filter_map(step).collect()
+    firings(&cycle).into_iter().filter_map(step).collect()
 }
 
 impl Account {

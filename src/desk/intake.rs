@@ -169,6 +169,14 @@ impl Desk {
             needs.of(event);
         }
         let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
+        for event in batch.iter().filter_map(Incoming::event) {
+            if let What::Moved(moved) = &event.what
+                && loaded.book.first_seen.contains_key(&moved.repo.id)
+                && self.covers(&moved.repo.full_name)
+            {
+                loaded.book.covered.insert(moved.repo.id);
+            }
+        }
         let rules = self.rules();
         let mut outcomes = Vec::with_capacity(batch.len());
         for one in batch {
@@ -198,6 +206,16 @@ impl Needs {
         self.claims.extend(event.issue.claim.clone());
         if let What::Commented(comment) = &event.what {
             self.claims.extend(claim(&comment.commands).map(str::to_owned));
+        }
+        match &event.what {
+            What::Moved(moved) => {
+                self.issues.insert(moved.issue.id);
+                self.repos.insert(moved.repo.id);
+            }
+            What::MovedHere { from } => {
+                self.issues.insert(*from);
+            }
+            _ => {}
         }
         self.instants.insert(event.issue.created_at.min(event.at));
     }

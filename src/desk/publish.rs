@@ -4,8 +4,9 @@
 use super::Desk;
 use crate::domain::partner::Partner;
 use crate::domain::projection::{Label, Post};
+use crate::domain::quota::Entry;
 use crate::domain::ticket::Ticket;
-use crate::domain::{CommentId, InstallationId, RepoId};
+use crate::domain::{CommentId, InstallationId, IssueId, RepoId};
 use crate::github::client::{ApiError, GitHub, Standing};
 use crate::messages::{self, View};
 use crate::store::{Applied, AppliedComment, Claim, Result};
@@ -18,6 +19,9 @@ const LEASE: SignedDuration = SignedDuration::from_secs(120);
 const MOST_AT_ONCE: i64 = 100;
 /// A comment that GitHub takes is shorter than this; the rest is cut.
 const LONGEST_COMMENT: usize = 60_000;
+
+/// What a reply about a ticket looks at: the ledger, and the ticket's log.
+type Account = (Vec<Entry>, Vec<(Timestamp, String, String)>);
 
 impl Desk {
     /// Publishes every ticket that differs from what GitHub was last told. Says how many there were.
@@ -32,6 +36,16 @@ impl Desk {
             if claims.is_empty() {
                 tx.rollback().await?;
                 return Ok(done);
+            }
+            let now = self.clock.now();
+            let mut accounts = BTreeMap::new();
+            for claim in &claims {
+                // Only a reply that is not given yet looks at the ledger and the log.
+                if self.owes_a_reply(claim) {
+                    let ticket = &claim.ticket;
+                    let ledger = tx.ledger_about(ticket.issue, ticket.partner(), self.ledger_since(now)).await?;
+                    accounts.insert(ticket.issue, (ledger, tx.log_of(ticket.issue).await?));
+                }
             }
             let mut partners = BTreeMap::new();
             for id in claims.iter().filter_map(|claim| claim.ticket.partner()) {
@@ -48,14 +62,25 @@ impl Desk {
             for claim in claims {
                 by_installation.entry(claim.ticket.installation).or_default().push(claim);
             }
-            let runs = by_installation.into_values().map(|claims| self.publish_in_order(claims, &partners));
+            let runs = by_installation.into_values().map(|claims| self.publish_in_order(claims, &partners, &accounts));
             for result in futures_util::future::join_all(runs).await {
                 result?;
             }
         }
     }
 
-    async fn publish_in_order(&self, claims: Vec<Claim>, partners: &BTreeMap<crate::domain::PartnerId, Partner>) -> Result<()> {
+    fn owes_a_reply(&self, claim: &Claim) -> bool {
+        let posts = claim.ticket.projection(&self.programme, &self.policy).posts.into_iter();
+        let mut replies = posts.filter(|post| matches!(post, Post::Reply(_))).map(|post| messages::marker(claim.ticket.issue, post));
+        replies.any(|marker| claim.applied.comments.get(&marker).is_none_or(|comment| comment.id.is_none()))
+    }
+
+    async fn publish_in_order(
+        &self,
+        claims: Vec<Claim>,
+        partners: &BTreeMap<crate::domain::PartnerId, Partner>,
+        accounts: &BTreeMap<IssueId, Account>,
+    ) -> Result<()> {
         let mut closed_until: Option<Timestamp> = None;
         for mut claim in claims {
             if let Some(at) = closed_until {
@@ -66,7 +91,9 @@ impl Desk {
                 continue;
             }
             let partner = claim.ticket.partner().and_then(|id| partners.get(id));
-            let view = View { ticket: &claim.ticket, partner, programme: &self.programme, policy: &self.policy };
+            let (ledger, log) = accounts.get(&claim.ticket.issue).map_or((&[][..], &[][..]), |(ledger, log)| (ledger, log));
+            let now = self.clock.now();
+            let view = View { ticket: &claim.ticket, partner, programme: &self.programme, policy: &self.policy, ledger, log, now };
             let outcome = match &self.github {
                 _ if self.observes() => {
                     self.show_only(&view);

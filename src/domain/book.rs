@@ -1,6 +1,6 @@
 //! The working set of the rules: what the desk loaded for an event, and what the rules changed in it.
 
-use super::ids::{IssueId, PartnerId, RepoId, UserId};
+use super::ids::{InstallationId, IssueId, PartnerId, RepoId, UserId};
 use super::partner::{Membership, Partner};
 use super::quota::Entry;
 use super::ticket::{Standing, Ticket};
@@ -29,6 +29,12 @@ pub struct Book {
     pub ledger: BTreeMap<PartnerId, Vec<Entry>>,
     /// When each repository was first seen: what is older is no ticket (`R2`).
     pub first_seen: BTreeMap<RepoId, Timestamp>,
+    /// Repositories that the desk watches (`S12`).
+    pub covered: BTreeSet<RepoId>,
+    /// Through which installation each is written to.
+    pub installations: BTreeMap<RepoId, InstallationId>,
+    /// Ids of transferred issues, with the tickets that they are (`S12`).
+    pub aliases: BTreeMap<IssueId, IssueId>,
     /// Support engineers.
     pub agents: Agents,
     /// What the rules changed since this book was opened.
@@ -46,6 +52,8 @@ pub struct Changes {
     pub members: BTreeSet<usize>,
     /// Agents bound to their ids: login in lower case, id.
     pub agents: Vec<(String, UserId)>,
+    /// New ids of transferred issues, with the tickets that they are.
+    pub aliases: BTreeMap<IssueId, IssueId>,
     /// Lines for the tickets' logs.
     pub log: Vec<LogLine>,
 }
@@ -74,6 +82,19 @@ impl Book {
         if self.tickets.get(&ticket.issue) != Some(&ticket) {
             self.changes.tickets.insert(ticket.issue);
             self.tickets.insert(ticket.issue, ticket);
+        }
+    }
+
+    /// The ticket that an issue is, whatever its id is now (`S12`).
+    #[must_use]
+    pub fn ticket_of(&self, issue: IssueId) -> IssueId {
+        self.aliases.get(&issue).copied().unwrap_or(issue)
+    }
+
+    /// Remembers the new id of a transferred issue.
+    pub fn alias(&mut self, issue: IssueId, ticket: IssueId) {
+        if issue != ticket && self.aliases.insert(issue, ticket) != Some(ticket) {
+            self.changes.aliases.insert(issue, ticket);
         }
     }
 

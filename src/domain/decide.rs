@@ -2,8 +2,8 @@
 
 use super::book::Book;
 use super::escalation::Due;
-use super::event::{Event, Person, What};
-use super::ids::{IssueId, PartnerId};
+use super::event::{Event, Moved, Person, What};
+use super::ids::{InstallationId, IssueId, PartnerId};
 use super::partner::Partner;
 use super::quota::Allowances;
 use super::ticket::{Choice, Fact, Sides, Standing, Ticket, Told};
@@ -37,6 +37,8 @@ pub(super) struct Chosen {
     pub(super) partner: PartnerId,
     pub(super) choice: Choice,
     pub(super) from: Timestamp,
+    /// The text that named the partner.
+    pub(super) claim: Option<String>,
 }
 
 pub(super) enum Who {
@@ -52,7 +54,10 @@ impl Rules<'_> {
         if event.issue.pull_request {
             return Taken::Ignored("W8: a pull request is no ticket");
         }
-        let id = event.issue.id;
+        if let What::MovedHere { from } = &event.what {
+            Self::follow(book, *from, event, now);
+        }
+        let id = book.ticket_of(event.issue.id);
         book.first_seen.entry(event.repo.id).or_insert(event.at);
         let mut ticket = if let Some(known) = book.tickets.get(&id) {
             let mut ticket = known.clone();
@@ -62,34 +67,116 @@ impl Rules<'_> {
             let sides = self.sides(book, event.issue.author.as_ref(), event.issue.created_at);
             Ticket::first_seen(event, sides)
         };
-        let opened = matches!(event.what, What::Opened | What::MovedHere { .. });
+        let opened = event.what == What::Opened;
         if opened {
             ticket.found &= book.tickets.contains_key(&id);
             if ticket.claim.is_none() {
                 ticket.claim.clone_from(&event.issue.claim);
             }
         }
-        let told = match &event.what {
-            What::Commented(comment) => Some(Told::Comment {
-                id: comment.id,
-                substance: comment.substance,
-                claim: super::command::claim(&comment.commands).map(str::to_owned),
-            }),
-            What::Closed(_) => Some(Told::Closed),
-            What::Reopened => Some(Told::Reopened),
-            What::Gone | What::Moved(_) => Some(Told::Gone),
-            _ => None,
-        };
-        if let Some(what) = told {
+        if let Some(what) = self.told(&event.what) {
             let sides = self.sides(book, event.actor.as_ref(), event.at);
             let fact = Fact { at: event.at, by: event.actor.clone(), sides, what };
-            if ticket.wants(&fact) {
-                ticket.learn(fact);
+            if ticket.wants(&fact) && ticket.learn(fact) {
+                ticket.step_again_from(event.at);
             }
+        }
+        if let What::Moved(moved) = &event.what {
+            self.moved(book, &mut ticket, moved, event.at);
         }
         book.put(ticket);
         self.judge(book, id, opened, now);
         Taken::Ticket(id)
+    }
+
+    /// What an event adds to a ticket's facts.
+    fn told(&self, what: &What) -> Option<Told> {
+        let pauses = |name: &str| name.eq_ignore_ascii_case(&self.policy.labels.waiting_partner.name);
+        Some(match what {
+            What::Commented(comment) => Told::Comment { id: comment.id, substance: comment.substance, commands: comment.commands.clone() },
+            What::Uncommented(id) => Told::Uncommented { id: *id },
+            What::Liked(id) => Told::Liked { id: *id },
+            What::Closed(reason) => Told::Closed { reason: *reason },
+            What::Reopened => Told::Reopened,
+            What::Locked => Told::Locked,
+            What::Unlocked => Told::Unlocked,
+            What::Labeled(name) if pauses(name) => Told::Paused,
+            What::Unlabeled(name) if pauses(name) => Told::Unpaused,
+            What::Gone => Told::Gone,
+            What::Opened
+            | What::MovedHere { .. }
+            | What::Moved(_)
+            | What::CommentEdited(_)
+            | What::Labeled(_)
+            | What::Unlabeled(_)
+            | What::Seen => return None,
+        })
+    }
+
+    /// A transferred issue is the same ticket where the desk reaches it; else it leaves the desk's coverage (`S12`).
+    fn moved(&self, book: &mut Book, ticket: &mut Ticket, moved: &Moved, at: Timestamp) {
+        if book.covered.contains(&moved.repo.id) {
+            let seen = Event {
+                installation: InstallationId(0),
+                repo: moved.repo.clone(),
+                issue: moved.issue.clone(),
+                at,
+                actor: None,
+                what: What::Seen,
+            };
+            Self::arrive(book, ticket, &seen);
+        } else if ticket.left_coverage.is_none() && ticket.repo != moved.repo.id {
+            ticket.left_coverage = Some(at);
+            book.note(
+                ticket.issue,
+                at,
+                "S12",
+                format!("transferred to {}, which the desk does not watch: left coverage", moved.repo.full_name),
+            );
+        }
+    }
+
+    /// The other half of a transfer: the issue that was `from` elsewhere is here now.
+    fn follow(book: &mut Book, from: IssueId, event: &Event, now: Timestamp) {
+        let Some(mut ticket) = book.tickets.get(&book.ticket_of(from)).cloned() else { return };
+        if ticket.present_id() != event.issue.id {
+            // Something else about the issue's new place may have come before, and have made a ticket of it.
+            if let Some(other) = book.tickets.get(&event.issue.id).cloned().filter(|other| other.issue != ticket.issue) {
+                for fact in other.facts.clone() {
+                    ticket.learn(fact);
+                }
+                Self::merged(book, other, now);
+            }
+        }
+        Self::arrive(book, &mut ticket, event);
+        book.put(ticket);
+    }
+
+    fn arrive(book: &mut Book, ticket: &mut Ticket, event: &Event) {
+        if ticket.repo == event.repo.id && ticket.present_id() == event.issue.id && ticket.left_coverage.is_none() {
+            return;
+        }
+        let from = format!("{}#{}", ticket.repo_name, ticket.number);
+        if event.installation != InstallationId(0) {
+            ticket.installation = event.installation;
+        } else if let Some(installation) = book.installations.get(&event.repo.id) {
+            ticket.installation = *installation;
+        }
+        ticket.moved_to = Some(event.issue.id);
+        ticket.repo = event.repo.id;
+        ticket.repo_name.clone_from(&event.repo.full_name);
+        ticket.private = event.repo.private;
+        ticket.number = event.issue.number;
+        ticket.url.clone_from(&event.issue.url);
+        ticket.left_coverage = None;
+        ticket.found = true;
+        book.alias(event.issue.id, ticket.issue);
+        book.note(
+            ticket.issue,
+            event.at,
+            "S12",
+            format!("transferred from {from} to {}#{}: the same ticket", ticket.repo_name, ticket.number),
+        );
     }
 
     /// Does what time alone asks of a ticket: a look-up again, a slot that opened, a step. Says the steps that are to be said.
@@ -103,7 +190,8 @@ impl Rules<'_> {
             }
             return Vec::new();
         }
-        let mut ticket = ticket.clone();
+        self.judge(book, id, false, now);
+        let Some(mut ticket) = book.tickets.get(&id).cloned() else { return Vec::new() };
         let steps = ticket.step(now);
         for due in &steps {
             let name = due.step.name();
@@ -125,7 +213,13 @@ impl Rules<'_> {
                 let partner = book.partners.get(&waiting.partner)?;
                 self.allowances(book, partner).next_look(now)
             }
-            Standing::Admitted(_) => ticket.clock_wakes(),
+            Standing::Admitted(admission) => {
+                // A rise of the tier moves a running promise (S11).
+                let running = ticket.running().is_some();
+                let change =
+                    book.partners.get(&admission.partner).filter(|_| running).and_then(|partner| partner.changes_after(now).next());
+                [ticket.clock_wakes(), change].into_iter().flatten().min()
+            }
             _ => None,
         }
     }
@@ -181,7 +275,10 @@ impl Rules<'_> {
         }
         let undecided = matches!(ticket.standing, Standing::Older);
         match Self::who(book, &ticket, opened || !undecided) {
-            Who::Partner(chosen) => self.count_for(book, ticket, &chosen, now),
+            Who::Partner(chosen) => {
+                ticket.claimed.clone_from(&chosen.claim);
+                self.count_for(book, ticket, &chosen, now);
+            }
             Who::Unknown => {
                 let retry_at = now.saturating_add(RETRY_LOOKUP).unwrap_or(now);
                 if !matches!(ticket.standing, Standing::Checking { .. }) {
@@ -228,16 +325,13 @@ impl Rules<'_> {
             _ if primary => Choice::Primary,
             _ => Choice::HighestTier,
         };
-        Who::Partner(Chosen { partner: first.clone(), choice, from: ticket.created_at })
+        Who::Partner(Chosen { partner: first.clone(), choice, from: ticket.created_at, claim: None })
     }
 
     /// The last explicit choice by somebody who may make it: an agent, or a member for a partner that the author belongs to.
     fn named(book: &Book, ticket: &Ticket, recent: bool) -> Option<Chosen> {
         let opening = ticket.claim.as_deref().map(|claim| (ticket.created_at, claim, &ticket.author_sides, true));
-        let comments = ticket.facts.iter().filter_map(|fact| match &fact.what {
-            Told::Comment { claim: Some(claim), .. } => Some((fact.at, claim.as_str(), &fact.sides, false)),
-            _ => None,
-        });
+        let comments = ticket.facts.iter().filter_map(|fact| Some((fact.at, fact.what.claim()?, &fact.sides, false)));
         let mut claims: Vec<_> = opening.into_iter().chain(comments).collect();
         claims.sort_by_key(|(at, ..)| *at);
         claims.into_iter().rev().find_map(|(at, claim, sides, opening)| {
@@ -253,7 +347,7 @@ impl Rules<'_> {
             // An agent who adopts somebody else's issue makes the promise at that moment; nothing was promised before.
             let adopted = !opening && !author_belongs && !ticket.author_sides.agent;
             let from = if adopted || (!opening && !recent) { at } else { ticket.created_at };
-            Some(Chosen { partner: partner.clone(), choice, from })
+            Some(Chosen { partner: partner.clone(), choice, from, claim: Some(claim.trim().to_owned()) })
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Steps of the escalation ladder: when each falls due, and which is said (`E1`, `E2`, `E4`).
 
-use super::response::Cycle;
-use super::ticket::{Admission, Promise, Standing, Ticket};
-use crate::programme::LadderStep;
+use super::ids::CommentId;
+use super::response::{Begun, Cycle};
+use super::ticket::Ticket;
+use crate::programme::{LadderStep, Target};
 use jiff::{SignedDuration, Timestamp};
 
 /// A step that is said more than this long after its instant is marked late (`E4`).
@@ -42,26 +43,39 @@ pub struct Due {
     pub passed: Vec<Firing>,
 }
 
-/// Every firing of a ladder over one cycle, in order.
+/// Every firing of a cycle's ladder, in order: on the cycle's own calendar, without what an acknowledgement silenced (`E5`), and
+/// with what `/escalate` drew forward. None that the clock, standing still, does not reach.
 #[must_use]
-pub fn firings(promise: &Promise, cycle: &Cycle) -> Vec<Firing> {
+pub fn firings(cycle: &Cycle) -> Vec<Firing> {
     let mut firings = Vec::new();
-    for (step, rung) in promise.ladder.steps.iter().enumerate() {
+    let Ok(target) = Target::new(cycle.clock.budget) else { return firings };
+    for (step, rung) in cycle.promise.ladder.steps.iter().enumerate() {
         for occurrence in 0..rung.occurrences() {
-            let Some(offset) = rung.occurrence(promise.target, occurrence) else { break };
-            firings.push(Firing { step, occurrence, at: cycle.start.saturating_add(offset).unwrap_or(Timestamp::MAX) });
+            let Some(offset) = rung.occurrence(target, occurrence) else { break };
+            let Some(at) = cycle.clock.reach(cycle.calendar(), offset).known() else { break };
+            firings.push(Firing { step, occurrence, at });
         }
     }
+    firings.sort_by_key(|firing| (firing.at, firing.step, firing.occurrence));
+    for hurried in &cycle.hurried {
+        if let Some(next) = firings.iter_mut().find(|firing| firing.at > *hurried) {
+            next.at = *hurried;
+        }
+    }
+    let silenced = |firing: &Firing| {
+        let holds = |(at, until): &(Timestamp, Option<Timestamp>)| *at < firing.at && until.is_none_or(|until| firing.at < until);
+        firing.occurrence > 0 && !cycle.hurried.contains(&firing.at) && cycle.acknowledged.iter().any(holds)
+    };
+    firings.retain(|firing| !silenced(firing));
     firings.sort_by_key(|firing| (firing.at, firing.step, firing.occurrence));
     firings
 }
 
 impl Ticket {
-    /// The running cycle and its promise.
-    fn running(&self) -> Option<(Cycle, &Promise)> {
-        let Standing::Admitted(Admission { promise: Some(promise), .. }) = &self.standing else { return None };
-        let cycle = self.cycles().pop().filter(Cycle::is_running)?;
-        Some((cycle, promise))
+    /// The running cycle, or the one that stands still.
+    #[must_use]
+    pub fn running(&self) -> Option<Cycle> {
+        self.cycles().pop().filter(Cycle::is_running)
     }
 
     /// Whether a step is due that has not been dealt with, so that it is worth asking GitHub whether it is still true (`E3`).
@@ -70,20 +84,29 @@ impl Ticket {
         self.clock_wakes().is_some_and(|at| at <= now)
     }
 
+    /// Comments of the partner that an agent's thumbs-up may have settled: asked for once, when the first step falls due (`S4`).
+    #[must_use]
+    pub fn asks_to_look_at(&self, now: Timestamp) -> Vec<CommentId> {
+        let Some(cycle) = self.running().filter(|cycle| cycle.begun == Begun::Comment) else { return Vec::new() };
+        let first = firings(&cycle).first().map(|firing| firing.at);
+        let falls_due = first.is_some_and(|first| first <= now && self.stepped.is_none_or(|stepped| stepped < first));
+        if falls_due { cycle.asks } else { Vec::new() }
+    }
+
     /// Deals with the steps up to `now`: says each that has just passed, and of those that were missed only the highest, if no
     /// later one is said anyway (`E2`, `E4`).
     pub fn step(&mut self, now: Timestamp) -> Vec<Due> {
         let since = self.stepped;
         self.stepped = Some(now);
-        let Some((cycle, promise)) = self.running() else { return Vec::new() };
+        let Some(cycle) = self.running() else { return Vec::new() };
         let new = |at: Timestamp| at <= now && since.is_none_or(|since| at > since);
-        let passed = firings(promise, &cycle).into_iter().filter(|firing| new(firing.at));
+        let passed = firings(&cycle).into_iter().filter(|firing| new(firing.at));
         let (mut missed, mut said): (Vec<_>, Vec<_>) = passed.partition(|firing| now.duration_since(firing.at) > MISSED);
         if said.is_empty() {
             said.extend(missed.pop());
         }
         let due = |firing: Firing| {
-            let step = promise.ladder.steps.get(firing.step)?.clone();
+            let step = cycle.promise.ladder.steps.get(firing.step)?.clone();
             let late = now.duration_since(firing.at) > LATE;
             let passed = std::mem::take(&mut missed);
             Some(Due { cycle: cycle.number, start: cycle.start, due: cycle.due, firing, step, late, passed })
@@ -94,9 +117,16 @@ impl Ticket {
     /// The next instant at which this ticket's clock needs the desk: a step, or a change of what its labels say.
     #[must_use]
     pub fn clock_wakes(&self) -> Option<Timestamp> {
-        let (cycle, promise) = self.running()?;
-        let steps = firings(promise, &cycle).into_iter().map(|firing| firing.at);
-        let ahead = steps.chain([cycle.soon(), cycle.due]);
+        let cycle = self.running()?;
+        let steps = firings(&cycle).into_iter().map(|firing| firing.at);
+        let ahead = steps.chain(cycle.soon()).chain(cycle.due_known());
         ahead.filter(|at| self.stepped.is_none_or(|stepped| *at > stepped)).min()
+    }
+
+    /// Has the steps from `at` on looked at again: something came to light that moves them. What was said is not said twice (`E2`).
+    pub fn step_again_from(&mut self, at: Timestamp) {
+        if let Some(stepped) = self.stepped.filter(|stepped| *stepped >= at) {
+            self.stepped = Some(at.saturating_sub(SignedDuration::from_millis(1)).unwrap_or(stepped));
+        }
     }
 }

@@ -3,7 +3,10 @@
 //! The desk loads a [`Book`](book::Book) (the tickets, partners and ledger that an event touches), lets the
 //! [`Rules`](decide::Rules) change it, and saves what changed. A test can hold a whole desk in one `Book`.
 
+pub mod account;
+pub mod beats;
 pub mod book;
+pub mod clock;
 pub mod command;
 pub mod decide;
 pub mod escalation;

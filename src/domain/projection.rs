@@ -2,7 +2,7 @@
 
 use super::event::CloseReason;
 use super::ids::CommentId;
-use super::response::{Cycle, State};
+use super::response::{Cycle, Outcome, Pause, Said, State, Verdict};
 use super::ticket::{Admission, Standing, Ticket};
 use crate::programme::{LabelText, Policy, Programme, TierId, UnknownAuthor};
 use jiff::Timestamp;
@@ -65,14 +65,14 @@ pub enum Face {
     /// Not answered yet.
     Running {
         /// The cycle.
-        cycle: Cycle,
+        cycle: Box<Cycle>,
         /// Three quarters of the target are gone.
         soon: bool,
         /// The promise is broken.
         over: bool,
     },
     /// The last cycle has ended.
-    Ended(Cycle),
+    Ended(Box<Cycle>),
 }
 
 impl Ticket {
@@ -81,20 +81,32 @@ impl Ticket {
     pub fn face(&self) -> Face {
         let Some(cycle) = self.cycles().pop() else { return Face::None };
         if !cycle.is_running() {
-            return Face::Ended(cycle);
+            return Face::Ended(Box::new(cycle));
         }
-        let passed = |at: Timestamp| self.stepped.is_some_and(|stepped| stepped >= at);
-        let (soon, over) = (passed(cycle.soon()), passed(cycle.due));
-        Face::Running { cycle, soon, over }
+        let passed = |at: Option<Timestamp>| at.is_some_and(|at| self.stepped.is_some_and(|stepped| stepped >= at));
+        let (soon, over) = (passed(cycle.soon()), passed(cycle.due_known()));
+        Face::Running { cycle: Box::new(cycle), soon, over }
     }
 
     /// What GitHub should show of this ticket.
     #[must_use]
     pub fn projection(&self, programme: &Programme, policy: &Policy) -> Projection {
         let mut projection = Projection::default();
-        if self.is_gone() {
+        if self.is_gone() || self.left_coverage.is_some() {
             return projection;
         }
+        let walk = self.walk();
+        let answers = |verdict: &&Verdict| matches!(verdict.said, Said::Asked(_) | Said::Refused(_));
+        let done = |verdict: &&Verdict| verdict.said == Said::Done;
+        let unique = |mut ids: Vec<CommentId>| {
+            ids.dedup();
+            ids
+        };
+        let replies = unique(walk.verdicts.iter().filter(answers).map(|verdict| verdict.comment).collect());
+        projection.posts.extend(replies.into_iter().map(Post::Reply));
+        projection.thanked = unique(walk.verdicts.iter().filter(done).map(|verdict| verdict.comment).collect());
+        projection.resumed_by = walk.resumed_by;
+        projection.wish = walk.wish.map(|(cause, close)| Wish { cause, close });
         match &self.standing {
             Standing::Older | Standing::Checking { .. } => return projection,
             // An agent's own issue: known, if nobody's ticket.
@@ -106,21 +118,23 @@ impl Ticket {
                     return projection;
                 }
                 UnknownAuthor::Comment => {}
-                UnknownAuthor::Close => projection.wish = self.is_open().then_some(CLOSE),
+                UnknownAuthor::Close => projection.wish = walk.open.then_some(CLOSE),
             },
             Standing::TurnedAway(_) => projection.wish = (!self.was_reopened()).then_some(CLOSE),
-            Standing::Admitted(Admission { waited: true, .. }) => projection.posts.push(Post::Admitted(self.charges)),
+            Standing::Admitted(Admission { waited: true, .. }) => projection.posts.insert(0, Post::Admitted(self.charges)),
             _ => {}
         }
         projection.posts.insert(0, Post::Status);
         let hide = self.is_hidden(policy);
         if !hide {
-            projection.labels.extend(self.tier().and_then(|tier| tier_label(programme, policy, tier)));
+            // The tier that promised the last clock (S5).
+            let promises = walk.cycles.last().filter(|_| matches!(self.standing, Standing::Admitted(_))).map(|cycle| &cycle.named.0);
+            projection.labels.extend(promises.or(self.tier()).and_then(|tier| tier_label(programme, policy, tier)));
         }
         if matches!(self.standing, Standing::Waiting(_)) && !hide {
             projection.labels.push(label(&policy.labels.waiting, "Over the allowance; admitted in order when a slot comes free"));
         }
-        self.clock_labels(policy, hide, &mut projection.labels);
+        self.clock_labels(policy, hide, &walk.cycles, &mut projection.labels);
         projection
     }
 
@@ -134,33 +148,39 @@ impl Ticket {
         self.facts.iter().any(|fact| fact.what == super::ticket::Told::Reopened)
     }
 
-    fn clock_labels(&self, policy: &Policy, hide: bool, labels: &mut Vec<Label>) {
-        let Standing::Admitted(Admission { promise: Some(promise), .. }) = &self.standing else { return };
+    fn clock_labels(&self, policy: &Policy, hide: bool, cycles: &[Cycle], labels: &mut Vec<Label>) {
+        let (Standing::Admitted(Admission { promise: Some(_), .. }), Some(last)) = (&self.standing, cycles.last()) else { return };
         let style = &policy.labels;
         if !hide {
-            let name = style.target_name(&promise.target);
-            labels.push(named(name, &style.target, &format!("Answered within {}", promise.target)));
+            let target = last.named.1;
+            labels.push(named(style.target_name(&target), &style.target, &format!("Answered within {target}")));
         }
-        let breached_before = self.cycles().iter().any(|cycle| matches!(&cycle.state, State::Ended { outcome, .. } if outcome.is_breach()));
+        let breached_before = cycles.iter().any(|cycle| matches!(&cycle.state, State::Ended { outcome, .. } if outcome.is_breach()));
         let breached = || label(&style.breached, "Not answered within the promised time");
         match self.face() {
             Face::None => {}
             Face::Running { cycle, soon, over } => {
-                if !hide {
+                let stopped = cycle.due_known().is_none();
+                if !hide && !stopped {
                     let name = style.due_name(cycle.due);
                     labels.push(named(name, &style.due, "The answer is due then, rounded down"));
                 }
                 if over || breached_before {
                     labels.push(breached());
                 }
-                if soon && !over {
+                if soon && !over && !stopped {
                     labels.push(label(&style.due_soon, "Three quarters of the promised time are gone"));
+                }
+                if cycle.paused.is_some_and(|(_, why)| why != Pause::Unmanaged) {
+                    labels.push(label(&style.paused, "The clock stands still"));
                 }
             }
             Face::Ended(cycle) => {
                 if breached_before {
                     labels.push(breached());
-                } else if matches!(cycle.state, State::Ended { outcome: super::response::Outcome::Met, .. }) {
+                } else if matches!(cycle.state, State::Ended { outcome: Outcome::Met, .. })
+                    || matches!(cycle.state, State::Ended { outcome: Outcome::Settled, .. })
+                {
                     labels.push(label(&style.met, "Answered within the promised time"));
                 }
             }

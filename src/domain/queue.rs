@@ -1,15 +1,18 @@
 //! Counting a ticket for its partner: the slot that it finds, its place in the queue, and how the queue moves (`Q3` to `Q11`).
 
 use super::book::Book;
+use super::command::Command;
 use super::decide::{Chosen, Rules, Who};
+use super::ids::IssueId;
 use super::ids::PartnerId;
 use super::partner::Partner;
 use super::quota::{Entry, EntryKind, Placement, expected};
-use super::response::Stay;
-use super::ticket::{Admission, Charge, Choice, Departure, Promise, Standing, Ticket, Waiting};
-use super::window::Window;
-use crate::programme::{OverQuota, TierId};
+use super::response::{Begun, Stay, Trigger};
+use super::ticket::{Admission, Amendment, Amends, Charge, Choice, Dated, Departure, GivenBack, Promise, Standing, Ticket, Waiting};
+use super::window::{Window, start_of};
+use crate::programme::{Allowance, OverQuota, ResponseMode, TierId, WindowKind};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 impl Rules<'_> {
     /// Lets a ticket count for a partner, unless it does already, and moves that partner's queue.
@@ -18,20 +21,21 @@ impl Rules<'_> {
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
         let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
         if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
-            Self::refund(book, &mut ticket, now, "W5", &format!("counts for {} instead", chosen.partner));
+            let reason = format!("counts for {} instead", chosen.partner);
+            Self::take_back(book, &mut ticket, 0, now, "W5", &reason);
+            (ticket.promises, ticket.amendments) = (Vec::new(), Vec::new());
             book.put(Ticket { standing: Standing::Nobody, ..ticket.clone() });
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
             self.place(book, ticket, chosen, chosen.from, now);
-        } else if let Some(since) = Self::stood_otherwise(&ticket, chosen) {
-            Self::refund(book, &mut ticket, now, "Q10", "answered or closed while it waited, as came to light later");
-            self.place(book, ticket, chosen, since, now);
         } else {
             book.put(ticket);
         }
-        if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
+        let partner = book.tickets.get(&id).and_then(Ticket::partner).cloned();
+        if let Some(partner) = partner {
             self.move_queue(book, &partner, now);
+            self.settle(book, id, chosen, now);
         }
     }
 
@@ -43,38 +47,240 @@ impl Rules<'_> {
         matches!(found, Placement::Slot { .. } | Placement::Full { .. })
     }
 
-    /// Whether the facts, as they are known now, tell another story of the queue than the one that the standing was decided on:
-    /// it was opened again, or answered before the slot that it was given (`Q10`, `R3`). Says from when it has to be told again.
-    fn stood_otherwise(ticket: &Ticket, chosen: &Chosen) -> Option<Timestamp> {
-        match &ticket.standing {
-            Standing::Left { why, at, .. } => {
-                let from = chosen.from.min(*at);
-                let last = ticket.stays(&chosen.partner, from).pop();
-                last.is_some_and(|stay| stay.left != Some((*at, *why))).then_some(from)
+    /// Brings charges, refunds and promises to what the facts tell, as they are known now (`Q6`, `Q7`, `Q10`, `S9`, `R3`).
+    fn settle(&self, book: &mut Book, id: IssueId, chosen: &Chosen, now: Timestamp) {
+        for _ in 0..MOST_ROUNDS {
+            let Some(ticket) = book.tickets.get(&id).cloned() else { return };
+            if !self.settle_once(book, ticket, chosen, now) {
+                break;
             }
-            Standing::Admitted(Admission { at, charge: Some(_), .. }) => {
-                let from = chosen.from.min(*at);
-                let stood = ticket.stays(&chosen.partner, from).iter().any(|stay| stay.covers(*at));
-                (!stood).then_some(from)
+            if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
+                self.move_queue(book, &partner, now);
             }
-            _ => None,
+        }
+        if let Some(mut ticket) = book.tickets.get(&id).cloned() {
+            self.grant(book, &mut ticket, now);
+            self.keep_promises(book, &mut ticket, now);
+            book.put(ticket);
+        }
+        if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
+            self.move_queue(book, &partner, now);
         }
     }
 
-    fn refund(book: &mut Book, ticket: &mut Ticket, now: Timestamp, rule: &'static str, reason: &str) {
-        let Standing::Admitted(Admission { partner, charge: Some(charge), at, .. }) = &ticket.standing else { return };
-        let entry = Entry {
-            key: charge.key.replacen("charge", "refund", 1),
-            partner: partner.clone(),
-            issue: ticket.issue,
-            kind: EntryKind::Refund,
-            at: *at,
-            recorded_at: now,
-            actor: "partner-desk".to_owned(),
-            reason: reason.to_owned(),
+    /// Puts right the first thing in which a ticket's standing and its facts differ; says whether there was one.
+    fn settle_once(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) -> bool {
+        let walk = ticket.walk();
+        let lives: Vec<Admission> = ticket.lives().into_iter().cloned().collect();
+        for (k, life) in lives.iter().enumerate() {
+            if life.partner != chosen.partner {
+                return false;
+            }
+            let stays = ticket.stays(&life.partner, life.from);
+            if life.charge.is_some() && !stays.iter().any(|stay| stay.covers(life.at)) {
+                let why = "answered or closed while it waited, as came to light later";
+                self.tell_again(book, ticket, chosen, k, life.from, now, why);
+                return true;
+            }
+            let trigger = walk.triggers.get(k).and_then(Option::as_ref);
+            let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
+            match (trigger, back) {
+                (Some(trigger), None) => {
+                    self.give_back(book, &mut ticket, k, trigger, now);
+                    book.put(ticket);
+                    return true;
+                }
+                (Some(trigger), Some(back)) if trigger.at != back.at => {
+                    let denied = back.kind.is_none();
+                    if let Some(charge) = charge_of(&mut ticket, k) {
+                        charge.back = if denied { None } else { charge.back.take().map(|back| GivenBack { at: trigger.at, ..back }) };
+                    }
+                    book.put(ticket);
+                    return true;
+                }
+                (None, Some(_)) => {
+                    let why = "what gave it back did not count, as came to light later";
+                    self.tell_again(book, ticket, chosen, k, life.from, now, why);
+                    return true;
+                }
+                _ => {}
+            }
+            let end = walk.ends.get(k).copied().flatten();
+            if end != life.until {
+                Self::take_back(book, &mut ticket, k + 1, now, "R3", "its story is another, as came to light later");
+                let mut life = life.clone();
+                life.until = end;
+                match end {
+                    Some(end) => {
+                        ticket.past.truncate(k);
+                        ticket.past.push(life);
+                        book.note(id_of(&ticket), end, "S9", "reopened: charged again, from now");
+                        self.place(book, ticket, chosen, end, now);
+                    }
+                    None => {
+                        ticket.past.truncate(k);
+                        ticket.standing = Standing::Admitted(life);
+                        book.put(ticket);
+                    }
+                }
+                return true;
+            }
+        }
+        let from = ticket.past.last().and_then(|life| life.until);
+        match &ticket.standing {
+            Standing::Left { why, at, partner, .. } if *partner == chosen.partner => {
+                let from = from.unwrap_or(chosen.from.min(*at));
+                let last = ticket.stays(&chosen.partner, from).pop();
+                let differs = last.is_some_and(|stay| stay.left != Some((*at, *why)));
+                if differs {
+                    self.place(book, ticket, chosen, from, now);
+                }
+                differs
+            }
+            Standing::TurnedAway(waiting) if waiting.partner == chosen.partner => self.let_in(book, ticket, chosen, now),
+            _ => false,
+        }
+    }
+
+    /// A ticket that was turned away and is opened again gets a slot that is free then (`Q5`).
+    fn let_in(&self, book: &mut Book, ticket: Ticket, chosen: &Chosen, now: Timestamp) -> bool {
+        let Some(partner) = book.partners.get(&chosen.partner).cloned() else { return false };
+        let since = match &ticket.standing {
+            Standing::TurnedAway(waiting) => waiting.since,
+            _ => return false,
         };
-        book.note(ticket.issue, now, rule, format!("refunded to {partner}: {reason}"));
-        book.enter(entry);
+        let asked = ticket.reopenings(&partner.id).into_iter().find(|at| {
+            let placed = self.allowances(book, &partner).place(*at, *at);
+            *at > since && matches!(placed, Placement::Slot { .. })
+        });
+        if let Some(at) = asked {
+            self.place(book, ticket, chosen, at, now);
+        }
+        asked.is_some()
+    }
+
+    /// Takes back what stands from the `k`-th admission on, and finds the ticket its slot anew (`R3`).
+    #[expect(clippy::too_many_arguments, reason = "one caller's story")]
+    fn tell_again(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, k: usize, from: Timestamp, now: Timestamp, why: &str) {
+        Self::take_back(book, &mut ticket, k, now, "Q10", why);
+        ticket.past.truncate(k);
+        self.place(book, ticket, chosen, from, now);
+    }
+
+    /// Refunds every unit that stands from the `k`-th admission on.
+    fn take_back(book: &mut Book, ticket: &mut Ticket, k: usize, now: Timestamp, rule: &'static str, reason: &str) {
+        for life in ticket.lives().into_iter().skip(k).cloned().collect::<Vec<_>>() {
+            let Some(charge) = life.charge.as_ref().filter(|charge| charge.back.as_ref().is_none_or(|back| back.kind.is_none())) else {
+                continue;
+            };
+            let by = "partner-desk".to_owned();
+            book.note(ticket.issue, now, rule, format!("refunded to {}: {reason}", life.partner));
+            book.enter(returned(ticket, &life, charge, EntryKind::Refund, by, reason, now));
+        }
+        ticket.past.truncate(k);
+    }
+
+    /// Gives a unit back, if it may be (`Q6`, `Q7`).
+    fn give_back(&self, book: &mut Book, ticket: &mut Ticket, k: usize, trigger: &Trigger, now: Timestamp) {
+        let Some(life) = ticket.lives().get(k).map(|life| (*life).clone()) else { return };
+        let Some(charge) = life.charge.clone() else { return };
+        let spent = |window: Window| {
+            let same = |entry: &&Entry| entry.kind == EntryKind::Withdrawal && window.contains(entry.at);
+            book.entries(&life.partner).iter().any(|entry| same(&entry))
+        };
+        let denied = trigger.kind == EntryKind::Withdrawal && charge.window.is_some_and(spent);
+        let rule = if trigger.kind == EntryKind::Waiver { "Q7" } else { "Q6" };
+        let by = trigger.by.as_ref().map_or_else(|| "ghost".to_owned(), |person| person.login.clone());
+        if denied {
+            let why = "closed by the partner within 15 minutes, but one such ticket was given back in this window already";
+            book.note(ticket.issue, trigger.at, rule, why);
+        } else {
+            book.note(ticket.issue, trigger.at, rule, format!("{} to {} by {by}: {}", trigger.kind.as_str(), life.partner, trigger.reason));
+            book.enter(returned(ticket, &life, &charge, trigger.kind, by, &trigger.reason, now));
+        }
+        if let Some(charge) = charge_of(ticket, k) {
+            let kind = (!denied).then_some(trigger.kind);
+            charge.back = Some(GivenBack { at: trigger.at, kind, reason: trigger.reason.clone() });
+        }
+    }
+
+    /// Enters the grants that agents gave in this ticket's comments, each once (`Q7`).
+    fn grant(&self, book: &mut Book, ticket: &mut Ticket, now: Timestamp) {
+        let Some(partner) = ticket.partner().and_then(|id| book.partners.get(id)).cloned() else { return };
+        for (comment, at, by, command) in ticket.grants_asked() {
+            let Command::Grant { count, until, reason } = command else { continue };
+            let zone = &self.policy.time_zone;
+            let kind = partner.tier_at(at).and_then(|tier| self.programme.tier(&tier)).and_then(|tier| match tier.tickets {
+                Some(Allowance::PerWindow { window, .. }) => Some(window),
+                _ => None,
+            });
+            let until = match until {
+                Some(day) => start_of(zone, day.tomorrow().unwrap_or(day)),
+                None => Window::at(zone, kind.unwrap_or(WindowKind::Month), at).end,
+            };
+            book.note(ticket.issue, at, "Q7", format!("{count} more tickets for {} until {until}, by {by}: {reason}", partner.id));
+            book.enter(Entry {
+                key: format!("grant:{}:{comment}", ticket.issue),
+                partner: partner.id.clone(),
+                issue: ticket.issue,
+                kind: EntryKind::Grant,
+                at,
+                recorded_at: now,
+                units: count,
+                until: Some(until),
+                grant: None,
+                actor: by,
+                reason,
+            });
+            ticket.carried_out.push(comment);
+        }
+    }
+
+    /// Notes the promise of each cycle that began after its admission, and follows a rise of the tier (`S5`, `S9`, `S11`).
+    fn keep_promises(&self, book: &mut Book, ticket: &mut Ticket, now: Timestamp) {
+        let Some(partner) = ticket.partner().and_then(|id| book.partners.get(id)).cloned() else { return };
+        for cycle in ticket.cycles() {
+            let known = ticket.promises.iter().any(|dated| dated.start == cycle.start);
+            if cycle.begun != Begun::Admission && !known {
+                let tier = partner.tier_at(cycle.start).and_then(|tier| self.promise(&tier));
+                let promise = tier.unwrap_or_else(|| cycle.promise.clone());
+                book.note(ticket.issue, cycle.start, "S9", format!("clock {} starts: answer within {}", cycle.number, promise.target));
+                ticket.promises.push(Dated { start: cycle.start, promise });
+            }
+        }
+        let Some(cycle) = ticket.running() else { return };
+        let rank = |tier: &TierId| self.programme.tier(tier).map(|tier| tier.rank);
+        let Some(tier) = partner.tier_at(now).filter(|tier| rank(tier) > rank(&cycle.promise.tier)) else { return };
+        let changed = partner.changes_after(cycle.start).any(|at| at <= now);
+        if let Some(promise) = self.promise(&tier).filter(|_| changed) {
+            book.note(
+                ticket.issue,
+                now,
+                "S11",
+                format!("the tier rose to {tier}: answer by the earlier of the old due and {} from now", promise.target),
+            );
+            ticket.amendments.push(Amendment { at: now, why: Amends::Raised, promise });
+        }
+    }
+
+    /// What a tier promises now.
+    pub(crate) fn promise(&self, tier: &TierId) -> Option<Promise> {
+        let tier = self.programme.tier(tier)?;
+        Some(Promise {
+            tier: tier.id.clone(),
+            target: tier.response,
+            calendar: tier.calendar.clone(),
+            every: self.policy.response == ResponseMode::Every,
+            ladder: Arc::new(self.policy.ladder_for(&tier.id)),
+        })
+    }
+
+    /// A ticket that turned out to be another one, moved: its unit goes back, and nothing more becomes of it (`S12`).
+    pub(super) fn merged(book: &mut Book, mut ticket: Ticket, now: Timestamp) {
+        Self::take_back(book, &mut ticket, 0, now, "S12", "the issue is another ticket, transferred");
+        ticket.standing = Standing::Older;
+        ticket.facts = Vec::new();
+        book.put(ticket);
     }
 
     /// Finds a ticket its slot, or its place in the queue (`Q1`, `Q3`, `Q5`, `Q9`).
@@ -88,8 +294,8 @@ impl Rules<'_> {
             (Placement::Slot { tier, .. } | Placement::Full { tier, .. }, Some((at, why))) => {
                 Self::leave(book, &mut ticket, partner_id, tier, (at, why));
             }
-            (Placement::Slot { tier, at, window, used }, None) => {
-                let slot = Slot { tier, at, window, used, waited: at > from };
+            (Placement::Slot { tier, at, window, used, grant }, None) => {
+                let slot = Slot { tier, from, at, window, used, grant, waited: at > from };
                 self.admit(book, &mut ticket, &partner_id, chosen.choice, slot, now);
             }
             (Placement::Full { tier, window, limit, used }, None) => {
@@ -113,6 +319,8 @@ impl Rules<'_> {
                             tier,
                             at: from,
                             waited: false,
+                            from,
+                            until: None,
                             charge: None,
                             promise: None,
                             chosen: chosen.choice,
@@ -138,12 +346,14 @@ impl Rules<'_> {
         let key = format!("charge:{}:{}", ticket.issue, ticket.charges);
         let (window, limit) = slot.window.unzip();
         let used = slot.used + 1;
-        let reason = match (window, limit) {
-            (Some(window), Some(limit)) => format!("ticket {used} of {limit} in the {} from {}", window.kind, window.start),
+        let waived = slot.waived();
+        let reason = match (window, limit, &slot.grant) {
+            _ if waived => "waived: nothing is charged".to_owned(),
+            (Some(window), Some(limit), None) => format!("ticket {used} of {limit} in the {} from {}", window.kind, window.start),
+            (_, _, Some(_)) => "an extra ticket that was granted".to_owned(),
             _ => "unlimited tickets".to_owned(),
         };
-        let promise =
-            self.programme.tier(&slot.tier).map(|tier| Promise { target: tier.response, ladder: self.policy.ladder_for(&tier.id) });
+        let promise = self.promise(&slot.tier);
         if slot.waited {
             book.note(ticket.issue, slot.at, "Q5", format!("a slot came free: {reason}; the clock starts"));
         } else {
@@ -153,46 +363,67 @@ impl Rules<'_> {
             book.note(ticket.issue, slot.at, "S1", format!("answer within {} of {}", promise.target, slot.at));
         }
         ticket.stepped = None;
+        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: "waived by an agent".to_owned() });
+        book.enter(Entry {
+            key: key.clone(),
+            partner: partner.clone(),
+            issue: ticket.issue,
+            kind: if waived { EntryKind::Waiver } else { EntryKind::Charge },
+            at: slot.at,
+            recorded_at: now,
+            units: u32::from(!waived),
+            until: None,
+            grant: slot.grant.clone(),
+            actor: ticket.author.as_ref().map_or_else(|| "ghost".to_owned(), |author| author.login.clone()),
+            reason,
+        });
         ticket.standing = Standing::Admitted(Admission {
             partner: partner.clone(),
             tier: slot.tier,
             at: slot.at,
             waited: slot.waited,
-            charge: Some(Charge { key: key.clone(), window, used, limit }),
+            from: slot.from,
+            until: None,
+            charge: Some(Charge { key, window, used, limit, grant: slot.grant, back }),
             promise,
             chosen,
-        });
-        book.enter(Entry {
-            key,
-            partner: partner.clone(),
-            issue: ticket.issue,
-            kind: EntryKind::Charge,
-            at: slot.at,
-            recorded_at: now,
-            actor: ticket.author.as_ref().map_or_else(|| "ghost".to_owned(), |author| author.login.clone()),
-            reason,
         });
     }
 
     /// What a ticket that stood in line from `from` on finds, and in which stay: the first slot that came free while it stood there,
     /// or how its last stay ended (`Q5`, `Q10`).
     fn find(&self, book: &Book, partner: &Partner, ticket: &Ticket, from: Timestamp, now: Timestamp) -> (Placement, Stay) {
-        // What it was charged and given back before must not stand in its own way.
+        // What it was charged and given back before must not stand in its own way; what stands of former times does.
         let others: Vec<_>;
         let mut allowances = self.allowances(book, partner);
         if ticket.charges > 0 {
-            others = allowances.entries.iter().filter(|entry| entry.issue != ticket.issue).cloned().collect();
+            let stands = |entry: &&Entry| {
+                let own = entry.issue == ticket.issue && entry.kind != EntryKind::Grant;
+                let kept = |life: &Admission| {
+                    let charge = life.charge.as_ref().filter(|charge| charge.back.as_ref().is_none_or(|back| back.kind.is_none()));
+                    charge.is_some_and(|charge| charge.key == entry.key)
+                };
+                !own || ticket.past.iter().any(kept)
+            };
+            others = allowances.entries.iter().filter(stands).cloned().collect();
             allowances.entries = &others;
         }
         let first = Stay { since: from, left: None };
         if self.policy.over_quota != OverQuota::Wait {
             return (allowances.place(from, from), first);
         }
+        let waived = ticket.waived_at(&partner.id, from);
         let mut found = None;
         for stay in ticket.stays(&partner.id, from) {
-            match allowances.place(stay.since, now) {
-                Placement::Slot { tier, at, window, used } if stay.covers(at) => {
-                    return (Placement::Slot { tier, at, window, used }, Stay { left: None, ..stay });
+            let until = waived.filter(|at| stay.covers(*at)).map_or(now, |at| at.min(now));
+            match allowances.place(stay.since, until) {
+                Placement::Slot { tier, at, window, used, grant } if stay.covers(at) => {
+                    return (Placement::Slot { tier, at, window, used, grant }, Stay { left: None, ..stay });
+                }
+                Placement::Full { tier, .. } if waived.is_some_and(|at| stay.covers(at) && at <= now) => {
+                    // Nothing is charged for it, so it waits for no slot (Q7).
+                    let slot = Placement::Slot { tier, at: until, window: None, used: 0, grant: Some(WAIVED.to_owned()) };
+                    return (slot, Stay { left: None, ..stay });
                 }
                 placement => found = Some((placement, stay)),
             }
@@ -227,13 +458,15 @@ impl Rules<'_> {
             let Standing::Waiting(waiting) = ticket.standing.clone() else { continue };
             let chosen = match Self::who(book, &ticket, true) {
                 Who::Partner(chosen) if chosen.partner == partner.id => chosen,
-                _ => Chosen { partner: partner.id.clone(), choice: Choice::Only, from: waiting.since },
+                _ => Chosen { partner: partner.id.clone(), choice: Choice::Only, from: waiting.since, claim: None },
             };
-            let (placement, stay) = self.find(book, &partner, &ticket, chosen.from.min(waiting.since), now);
+            let from = ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from.min(waiting.since));
+            let (placement, stay) = self.find(book, &partner, &ticket, from, now);
             match (placement, stay.left) {
                 (_, Some(left)) => Self::leave(book, &mut ticket, partner.id.clone(), waiting.tier, left),
-                (Placement::Slot { tier, at, window, used }, None) => {
-                    self.admit(book, &mut ticket, &partner.id, chosen.choice, Slot { tier, at, window, used, waited: true }, now);
+                (Placement::Slot { tier, at, window, used, grant }, None) => {
+                    let slot = Slot { tier, from: stay.since, at, window, used, grant, waited: true };
+                    self.admit(book, &mut ticket, &partner.id, chosen.choice, slot, now);
                 }
                 (Placement::Full { tier, window, limit, used }, None) => {
                     let opens = self.promised(&partner, window, limit, ahead);
@@ -253,10 +486,56 @@ impl Rules<'_> {
 /// A free slot, as it was found.
 struct Slot {
     tier: TierId,
+    /// Since when the ticket stood in line for it.
+    from: Timestamp,
     at: Timestamp,
     window: Option<(Window, u32)>,
     used: u32,
+    grant: Option<String>,
     waited: bool,
+}
+
+/// In the place of a grant: nothing is charged at all.
+const WAIVED: &str = "waived";
+
+/// Corrections of one ticket after one event; more would be a circle.
+const MOST_ROUNDS: usize = 16;
+
+impl Slot {
+    fn waived(&self) -> bool {
+        self.grant.as_deref() == Some(WAIVED)
+    }
+}
+
+const fn id_of(ticket: &Ticket) -> IssueId {
+    ticket.issue
+}
+
+fn charge_of(ticket: &mut Ticket, life: usize) -> Option<&mut Charge> {
+    if life < ticket.past.len() {
+        return ticket.past.get_mut(life)?.charge.as_mut();
+    }
+    match &mut ticket.standing {
+        Standing::Admitted(admission) => admission.charge.as_mut(),
+        _ => None,
+    }
+}
+
+/// The line that gives a charge back.
+fn returned(ticket: &Ticket, life: &Admission, charge: &Charge, kind: EntryKind, actor: String, reason: &str, now: Timestamp) -> Entry {
+    Entry {
+        key: charge.key.replacen("charge", kind.as_str(), 1),
+        partner: life.partner.clone(),
+        issue: ticket.issue,
+        kind,
+        at: life.at,
+        recorded_at: now,
+        units: 1,
+        until: None,
+        grant: charge.grant.clone(),
+        actor,
+        reason: reason.to_owned(),
+    }
 }
 
 fn gap_words(why: super::ticket::Gap) -> String {

@@ -13,10 +13,36 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// Uses one unit.
+    /// Uses a unit.
     Charge,
-    /// Gives back a unit that was charged.
+    /// Gives back a unit that was charged (`Q6`).
     Refund,
+    /// The same, because the partner closed early: once in a window (`Q6`).
+    Withdrawal,
+    /// The same, because an agent charges nothing for it (`Q7`).
+    Waiver,
+    /// Adds units that can be used for a time (`Q7`).
+    Grant,
+}
+
+impl EntryKind {
+    /// As the ledger writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Refund => "refund",
+            Self::Withdrawal => "withdrawal",
+            Self::Waiver => "waiver",
+            Self::Grant => "grant",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Charge, Self::Refund, Self::Withdrawal, Self::Waiver, Self::Grant].into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// One line of the ledger. There is no counter: a balance is always the sum of these (`Q7`).
@@ -26,7 +52,7 @@ pub struct Entry {
     pub key: String,
     /// Whose.
     pub partner: PartnerId,
-    /// For which ticket.
+    /// For which ticket; 0 for a grant that an operator gave without one.
     pub issue: IssueId,
     /// Which way.
     pub kind: EntryKind,
@@ -34,24 +60,46 @@ pub struct Entry {
     pub at: Timestamp,
     /// When it was decided; a refund frees a slot from then on.
     pub recorded_at: Timestamp,
+    /// How many; 0 for a waiver of a ticket that was never charged.
+    pub units: u32,
+    /// First instant at which a grant can be used no more.
+    pub until: Option<Timestamp>,
+    /// The key of the grant that this charge, or what gives it back, stands on; `None`: on the window itself.
+    pub grant: Option<String>,
     /// Who.
     pub actor: String,
     /// Why.
     pub reason: String,
 }
 
-/// Units used in a window, as known at `as_of`. Charges count whenever they were made: nobody is displaced (`Q11`).
+/// What entries add up to, as known at `as_of`. Charges count whenever they were made: nobody is displaced (`Q11`).
+fn sum<'e>(entries: impl Iterator<Item = &'e Entry>, as_of: Timestamp) -> u32 {
+    let units = entries.map(|entry| match entry.kind {
+        EntryKind::Charge => i64::from(entry.units),
+        EntryKind::Refund | EntryKind::Withdrawal | EntryKind::Waiver if entry.recorded_at <= as_of => -i64::from(entry.units),
+        _ => 0,
+    });
+    u32::try_from(units.sum::<i64>().max(0)).unwrap_or(u32::MAX)
+}
+
+/// Units used in a window, as known at `as_of`. What stands on a grant is not among them.
 #[must_use]
 pub fn used(entries: &[Entry], window: Window, as_of: Timestamp) -> u32 {
-    let inside = entries.iter().filter(|entry| window.contains(entry.at));
-    let sum: i64 = inside
-        .map(|entry| match entry.kind {
-            EntryKind::Charge => 1,
-            EntryKind::Refund if entry.recorded_at <= as_of => -1,
-            EntryKind::Refund => 0,
-        })
-        .sum();
-    u32::try_from(sum.max(0)).unwrap_or(u32::MAX)
+    sum(entries.iter().filter(|entry| entry.grant.is_none() && window.contains(entry.at)), as_of)
+}
+
+/// Units of a grant that are left at `as_of`.
+#[must_use]
+pub fn left_of(entries: &[Entry], grant: &Entry, as_of: Timestamp) -> u32 {
+    grant.units.saturating_sub(sum(entries.iter().filter(|entry| entry.grant.as_deref() == Some(&grant.key)), as_of))
+}
+
+/// The grants that can be used at `at`, the one that ends first in front.
+pub fn grants_at(entries: &[Entry], at: Timestamp) -> Vec<&Entry> {
+    let open = |entry: &&Entry| entry.kind == EntryKind::Grant && entry.at <= at && entry.until.is_none_or(|until| at < until);
+    let mut grants: Vec<_> = entries.iter().filter(open).collect();
+    grants.sort_by_key(|grant| (grant.until.unwrap_or(Timestamp::MAX), grant.at));
+    grants
 }
 
 /// Where a ticket finds itself.
@@ -67,6 +115,8 @@ pub enum Placement {
         window: Option<(Window, u32)>,
         /// Units used before this one.
         used: u32,
+        /// The key of the grant that has the slot; `None`: the window has it.
+        grant: Option<String>,
     },
     /// Every window up to now is full.
     Full {
@@ -116,7 +166,7 @@ impl Allowances<'_> {
             match self.look(at) {
                 slot @ Placement::Slot { .. } => return slot,
                 Placement::Full { tier, window, limit, used } => {
-                    next = [Some(window.end), next, self.next_refund(window, at)].into_iter().flatten().min();
+                    next = [Some(window.end), next, self.next_free(window, at)].into_iter().flatten().min();
                     full = Some(Placement::Full { tier, window, limit, used });
                 }
                 refused if full.is_none() => return refused,
@@ -152,12 +202,15 @@ impl Allowances<'_> {
         };
         match self.programme.tier(&tier).and_then(|tier| tier.tickets) {
             None => Placement::NotIncluded(tier),
-            Some(Allowance::Unlimited) => Placement::Slot { tier, at, window: None, used: 0 },
+            Some(Allowance::Unlimited) => Placement::Slot { tier, at, window: None, used: 0, grant: None },
             Some(Allowance::PerWindow { limit, window }) => {
                 let window = Window::at(self.zone, window, at);
                 let used = used(self.entries, window, at);
+                let granted = || grants_at(self.entries, at).into_iter().find(|grant| left_of(self.entries, grant, at) > 0);
                 if used < limit {
-                    Placement::Slot { tier, at, window: Some((window, limit)), used }
+                    Placement::Slot { tier, at, window: Some((window, limit)), used, grant: None }
+                } else if let Some(grant) = granted() {
+                    Placement::Slot { tier, at, window: Some((window, limit)), used, grant: Some(grant.key.clone()) }
                 } else {
                     Placement::Full { tier, window, limit, used }
                 }
@@ -165,9 +218,14 @@ impl Allowances<'_> {
         }
     }
 
-    fn next_refund(&self, window: Window, after: Timestamp) -> Option<Timestamp> {
-        let refunds = self.entries.iter().filter(|entry| entry.kind == EntryKind::Refund && window.contains(entry.at));
-        refunds.map(|entry| entry.recorded_at).filter(|at| *at > after).min()
+    /// The next instant after `after` at which something came free but by a window's end: a refund, a grant.
+    fn next_free(&self, window: Window, after: Timestamp) -> Option<Timestamp> {
+        let free = self.entries.iter().filter_map(|entry| match entry.kind {
+            EntryKind::Charge => None,
+            EntryKind::Grant => Some(entry.at.max(entry.recorded_at)),
+            _ => (entry.grant.is_some() || window.contains(entry.at)).then_some(entry.recorded_at),
+        });
+        free.filter(|at| *at > after).min()
     }
 }
 

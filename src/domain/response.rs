@@ -1,25 +1,74 @@
-//! Response clocks, read from a ticket's facts (`S1` to `S10`).
+//! Response clocks, read from a ticket's facts (`S1` to `S12`).
 
-use super::event::Person;
-use super::ids::PartnerId;
-use super::ticket::{Admission, Departure, Fact, Promise, Role, Standing, Ticket, Told};
+use super::beats::{Beat, Doing};
+use super::clock::{Clock, Gap};
+use super::command::{Command, Verb};
+use super::event::{CloseReason, Person};
+use super::ids::{CommentId, PartnerId};
+use super::quota::EntryKind;
+use super::ticket::{Admission, Amendment, Amends, Departure, Promise, Role, Standing, Ticket};
+use crate::programme::{Calendar, Target, TierId};
 use jiff::{SignedDuration, Timestamp};
 
-/// A comment by the closer up to this long after the close counts as before it: GitHub's "close with comment" sends two
-/// events in no order (`S9`).
-const CLOSING_COMMENT: SignedDuration = SignedDuration::from_secs(5);
+/// A reopening later than this after the close is charged again (`S9`).
+const FREE_REOPENING: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Closed by the partner this soon, an unanswered ticket is given back (`Q6`).
+const EARLY_CLOSE: SignedDuration = SignedDuration::from_mins(15);
 
 /// One run of a response clock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cycle {
     /// 1 is the first.
     pub number: u32,
+    /// What started it.
+    pub begun: Begun,
     /// When it began to run.
     pub start: Timestamp,
-    /// When the promise is up.
+    /// When the promise is up; the earliest that it can be while the clock stands still.
     pub due: Timestamp,
+    /// Where the clock has stood still up to its end or until now, and its budget.
+    pub clock: Clock,
+    /// The promise that it runs by (`S5`).
+    pub promise: Promise,
+    /// The promise that labels and texts name: a rise of the tier moves due, and stays unnamed (`S11`, `G2`).
+    pub named: (TierId, Target),
+    /// Since when the clock stands still, and why.
+    pub paused: Option<(Timestamp, Pause)>,
+    /// `/extend`: when, by how much, why (`C`).
+    pub extended: Option<(Timestamp, SignedDuration, String)>,
+    /// Acknowledged: when, and until when that holds; `None`: for good (`E5`).
+    pub acknowledged: Vec<(Timestamp, Option<Timestamp>)>,
+    /// `/escalate`: when.
+    pub hurried: Vec<Timestamp>,
+    /// The partner's comments that it waits to see answered; none: the issue itself.
+    pub asks: Vec<CommentId>,
+    /// Which of the ticket's admissions it belongs to.
+    pub(super) life: usize,
     /// How it ended, or that it runs.
     pub state: State,
+}
+
+/// What started a cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// The ticket's admission (`S1`).
+    Admission,
+    /// A reopening (`S9`).
+    Reopening,
+    /// The partner's comment after an answer (`S4`).
+    Comment,
+}
+
+/// Why a clock stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// `/wait`, or its label (`S7`).
+    Waits,
+    /// The issue is locked (`S7`).
+    Locked,
+    /// The repository is out of the desk's hands (`S12`).
+    Unmanaged,
 }
 
 /// Where a cycle stands.
@@ -49,9 +98,13 @@ pub enum Outcome {
     ClosedUnanswered,
     /// Closed by the partner in time (`S9`).
     Cancelled,
-    /// Deleted, converted or transferred in time (`S12`).
+    /// Deleted or converted in time (`S12`).
     Gone,
-    /// Closed without an answer after the promise was up: a breach stays a breach (`S9`).
+    /// Transferred to where the desk does not reach, in time (`S12`).
+    LeftCoverage,
+    /// An agent settled a comment that needed no answer, in time (`S4`).
+    Settled,
+    /// Ended in another way than by an answer after the promise was up: a breach stays a breach (`S9`).
     ClosedLate,
 }
 
@@ -80,18 +133,134 @@ impl Stay {
     }
 }
 
+/// What became of one command (`C`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The comment that it stands in.
+    pub comment: CommentId,
+    /// When it was given.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Option<Person>,
+    /// The command.
+    pub command: Command,
+    /// What became of it.
+    pub said: Said,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// Carried out.
+    Done,
+    /// A question, answered in a reply.
+    Asked(Verb),
+    /// Not carried out, for this reason.
+    Refused(Refusal),
+    /// Nobody's business here: no answer.
+    Passed,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The desk has no such command.
+    Unknown,
+    /// It is not in its form.
+    Malformed(Verb),
+    /// Only support engineers may.
+    ForAgents,
+    /// Only the partner's people and support engineers may.
+    ForPeople,
+    /// The issue counts for nobody.
+    NoTicket,
+    /// No clock runs.
+    NoClock,
+    /// The first answer is owed; nothing pauses or settles it (`S7`, `S4`).
+    FirstAnswer,
+    /// The clock runs already, or stands still by something else.
+    NotPaused,
+    /// The clock stands still already.
+    Paused,
+    /// Moved once already.
+    ExtendedBefore,
+    /// The due time has passed.
+    PastDue,
+    /// No step is left.
+    NoStep,
+    /// The issue is closed.
+    Closed,
+    /// The issue is open.
+    Open,
+    /// No unit is used.
+    NotCharged,
+    /// No slot is free.
+    NoSlot,
+    /// No partner of that name that they may name, or it is too late for it.
+    NotFor,
+}
+
+/// Everything that the walk through a ticket's beats finds.
+#[derive(Debug, Clone)]
+pub struct Walk {
+    /// Its cycles, first to last.
+    pub cycles: Vec<Cycle>,
+    /// Its commands with what became of them, in order.
+    pub verdicts: Vec<Verdict>,
+    /// The issue is open.
+    pub open: bool,
+    /// The last command that opened or closed the issue, if nobody did otherwise since: the comment, and as what it is closed.
+    pub wish: Option<(CommentId, Option<CloseReason>)>,
+    /// The last comment that ended a pause by `/wait` or its label.
+    pub resumed_by: Option<CommentId>,
+    /// What gives back the unit of each admission.
+    pub(super) triggers: Vec<Option<Trigger>>,
+    /// The reopening that ends each admission.
+    pub(super) ends: Vec<Option<Timestamp>>,
+}
+
+/// What gives a unit back (`Q6`, `Q7`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trigger {
+    pub(super) at: Timestamp,
+    pub(super) kind: EntryKind,
+    pub(super) by: Option<Person>,
+    pub(super) reason: String,
+}
+
 impl Cycle {
-    /// Runs at present.
+    /// Runs at present, or stands still.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.state == State::Running
     }
 
-    /// The instant at three quarters of the target, from which a ticket counts as due soon (`E1`).
+    /// The calendar that it counts on.
     #[must_use]
-    pub fn soon(&self) -> Timestamp {
-        let share = self.due.duration_since(self.start) * 3 / 4;
-        self.start.saturating_add(share).unwrap_or(self.due)
+    pub fn calendar(&self) -> Option<&Calendar> {
+        self.promise.calendar.as_deref()
+    }
+
+    /// When the promise is up; `None` while the clock stands still before that.
+    #[must_use]
+    pub fn due_known(&self) -> Option<Timestamp> {
+        self.clock.due(self.calendar()).known()
+    }
+
+    /// The instant at three quarters of the target, from which a ticket counts as due soon (`E1`), if it is known.
+    #[must_use]
+    pub fn soon(&self) -> Option<Timestamp> {
+        let share = SignedDuration::from_millis_i128(self.clock.budget.as_millis() * 3 / 4);
+        self.clock.reach(self.calendar(), share).known()
+    }
+
+    /// Whether the promise was up before `at`.
+    fn is_over(&self, at: Timestamp) -> bool {
+        self.due_known().is_some_and(|due| at > due)
+    }
+
+    fn answered(&self) -> bool {
+        matches!(&self.state, State::Ended { outcome: Outcome::Met | Outcome::Late | Outcome::Settled, .. })
     }
 }
 
@@ -99,90 +268,572 @@ impl Ticket {
     /// Every cycle of this ticket, first to last; none without a promise.
     #[must_use]
     pub fn cycles(&self) -> Vec<Cycle> {
-        let Standing::Admitted(Admission { at, promise: Some(promise), .. }) = &self.standing else { return Vec::new() };
-        let mut cycles = vec![begin(1, *at, promise)];
-        for (when, fact) in self.in_order() {
-            let Some(current) = cycles.last_mut() else { break };
-            match (&current.state, &fact.what) {
-                (State::Running, Told::Comment { substance: true, .. }) if self.role(fact) == Role::Agent => {
-                    // Judged by GitHub's own time of the comment, though it may be ordered before a close (S3, S9).
-                    let outcome = if fact.at <= current.due { Outcome::Met } else { Outcome::Late };
-                    current.state = State::Ended { at: fact.at, by: fact.by.clone(), outcome };
-                }
-                (State::Running, Told::Closed) => {
-                    let outcome = match self.role(fact) {
-                        _ if when > current.due => Outcome::ClosedLate,
-                        Role::Partner => Outcome::Cancelled,
-                        _ => Outcome::ClosedUnanswered,
-                    };
-                    current.state = State::Ended { at: fact.at, by: fact.by.clone(), outcome };
-                }
-                (State::Running, Told::Gone) => {
-                    let outcome = if when > current.due { Outcome::ClosedLate } else { Outcome::Gone };
-                    current.state = State::Ended { at: fact.at, by: fact.by.clone(), outcome };
-                }
-                // The reopening that brought it back in line, and so to its promise, is the start itself.
-                (State::Ended { .. }, Told::Reopened) if fact.at > *at => {
-                    let number = current.number + 1;
-                    cycles.push(begin(number, fact.at, promise));
-                }
-                // Closed and opened again before there was a promise: it stood in line again, and the clock starts as promised.
-                (State::Ended { outcome: Outcome::Cancelled | Outcome::ClosedUnanswered, .. }, Told::Reopened) => {
-                    current.state = State::Running;
-                }
-                _ => {}
-            }
-        }
-        cycles
+        self.walk().cycles
     }
 
-    /// Its stays in the queue of a partner, if it stood in line from `from` on and no slot came free. An answer ends its wait for
-    /// good; a close until it is reopened (`Q10`). Read from the facts, so that the order of their arrival does not matter (`R3`).
+    /// Its admissions, the present one last.
+    #[must_use]
+    pub fn lives(&self) -> Vec<&Admission> {
+        let present = match &self.standing {
+            Standing::Admitted(admission) => Some(admission),
+            _ => None,
+        };
+        self.past.iter().chain(present).collect()
+    }
+
+    /// Reads clocks, commands, refunds and open or closed from the facts.
+    #[must_use]
+    pub fn walk(&self) -> Walk {
+        let lives = self.lives();
+        let partner = self.partner();
+        let mut walker = Walker {
+            ticket: self,
+            walk: Walk {
+                cycles: Vec::new(),
+                verdicts: Vec::new(),
+                open: true,
+                wish: None,
+                resumed_by: None,
+                triggers: vec![None; lives.len()],
+                ends: vec![None; lives.len()],
+            },
+            lives,
+            life: 0,
+            answered: false,
+            answered_in_life: false,
+            closed_at: None,
+            waits: None,
+            locked: None,
+            over: false,
+        };
+        walker.begin(Begun::Admission, None);
+        let mut amendments = self.amendments.iter().peekable();
+        for beat in self.beats(partner) {
+            while let Some(amendment) = amendments.next_if(|amendment| amendment.at <= beat.when) {
+                walker.amend(amendment);
+            }
+            if let Some(left) = self.left_coverage.filter(|left| *left < beat.when) {
+                walker.leave(left);
+            }
+            walker.take(&beat);
+        }
+        amendments.for_each(|amendment| walker.amend(amendment));
+        if let Some(left) = self.left_coverage {
+            walker.leave(left);
+        }
+        walker.walk
+    }
+
+    /// Its stays in the queue of a partner, if it stood in line from `from` on and no slot came free. An answer or a close ends its
+    /// wait until it is reopened (`Q10`). Read from the facts, so that the order of their arrival does not matter (`R3`).
     #[must_use]
     pub fn stays(&self, partner: &PartnerId, from: Timestamp) -> Vec<Stay> {
         let mut stays = vec![Stay { since: from, left: None }];
-        for (_, fact) in self.in_order().into_iter().filter(|(_, fact)| fact.at >= from) {
+        let mut open = true;
+        for beat in self.beats(Some(partner)).into_iter().filter(|beat| beat.fact.at >= from) {
             let Some(stay) = stays.last_mut() else { break };
-            match (stay.left, &fact.what) {
-                (None, Told::Comment { substance: true, .. }) if self.role_for(Some(partner), fact) == Role::Agent => {
-                    stay.left = Some((fact.at, Departure::Answered));
+            let mut leave = |why| {
+                stay.left.get_or_insert((beat.fact.at, why));
+            };
+            match beat.what {
+                Doing::Answer(_) => leave(Departure::Answered),
+                Doing::Closed(_) => {
+                    open = false;
+                    leave(Departure::Closed);
                 }
-                (None, Told::Closed) => stay.left = Some((fact.at, Departure::Closed)),
-                (None, Told::Gone) => stay.left = Some((fact.at, Departure::Gone)),
-                (Some((_, Departure::Closed)), Told::Reopened) => stays.push(Stay { since: fact.at, left: None }),
+                Doing::Command(_, command) if closes(command).is_some() => {
+                    open = false;
+                    leave(Departure::Closed);
+                }
+                Doing::Gone => leave(Departure::Gone),
+                Doing::Reopened | Doing::Command(_, Command::Plain(Verb::Reopen)) if !open => {
+                    open = true;
+                    stays.push(Stay { since: beat.fact.at, left: None });
+                }
                 _ => {}
             }
         }
         stays
     }
 
-    /// The facts in the order in which they count: by their own times; at one instant an answer, then a close, then a
-    /// reopening (`S8`); a closer's comment before the close that it came with (`S9`).
-    fn in_order(&self) -> Vec<(Timestamp, &Fact)> {
-        let mut facts: Vec<_> = self.facts.iter().map(|fact| (self.counts_at(fact), fact)).collect();
-        facts.sort_by_key(|(when, fact)| {
-            let (rank, id) = match fact.what {
-                Told::Comment { id, .. } => (0, id.0),
-                Told::Closed => (1, 0),
-                Told::Reopened => (2, 0),
-                Told::Gone => (3, 0),
-            };
-            (*when, rank, id)
-        });
-        facts
+    /// When somebody opened the issue again by hand, or asked for it by `/reopen`.
+    pub(super) fn reopenings(&self, partner: &PartnerId) -> Vec<Timestamp> {
+        let beats = self.beats(Some(partner));
+        let again = |beat: &&Beat<'_>| match beat.what {
+            Doing::Reopened => beat.role != Role::Bot,
+            Doing::Command(_, command) => *command == Command::Plain(Verb::Reopen),
+            _ => false,
+        };
+        beats.iter().filter(again).map(|beat| beat.fact.at).collect()
     }
 
-    fn counts_at(&self, fact: &Fact) -> Timestamp {
-        if !matches!(fact.what, Told::Comment { .. }) {
-            return fact.at;
-        }
-        let same_person = |other: &Fact| matches!((&other.by, &fact.by), (Some(a), Some(b)) if a.id == b.id);
-        let close = self.facts.iter().filter(|other| other.what == Told::Closed && same_person(other)).map(|close| close.at);
-        close.filter(|close| *close <= fact.at && fact.at.duration_since(*close) <= CLOSING_COMMENT).max().unwrap_or(fact.at)
+    /// `/grant`s that were not carried out yet: the comment, when, by whom, what.
+    pub(super) fn grants_asked(&self) -> Vec<(CommentId, Timestamp, String, Command)> {
+        let beats = self.beats(self.partner()).into_iter();
+        let asked = beats.filter_map(|beat| match beat.what {
+            Doing::Command(id, command @ Command::Grant { .. }) if !self.carried_out.contains(&id) => {
+                let by = beat.fact.by.as_ref().map_or_else(|| "ghost".to_owned(), |person| person.login.clone());
+                Some((id, beat.fact.at, by, command.clone()))
+            }
+            _ => None,
+        });
+        let mut asked: Vec<_> = asked.collect();
+        asked.dedup_by_key(|(id, ..)| *id);
+        asked
+    }
+
+    /// The first `/waive` from `from` on: such a ticket waits for no slot (`Q7`).
+    pub(super) fn waived_at(&self, partner: &PartnerId, from: Timestamp) -> Option<Timestamp> {
+        let beats = self.beats(Some(partner));
+        let waived = beats.iter().find(|beat| beat.fact.at >= from && matches!(beat.what, Doing::Command(_, Command::Waive(_))));
+        waived.map(|beat| beat.fact.at)
     }
 }
 
-fn begin(number: u32, start: Timestamp, promise: &Promise) -> Cycle {
-    let due = start.saturating_add(promise.target.duration()).unwrap_or(Timestamp::MAX);
-    Cycle { number, start, due, state: State::Running }
+/// The commands that close an issue, and as what.
+fn closes(command: &Command) -> Option<CloseReason> {
+    match command {
+        Command::Plain(Verb::Withdraw) => Some(CloseReason::NotPlanned),
+        Command::Duplicate(_) => Some(CloseReason::Duplicate),
+        _ => None,
+    }
+}
+
+struct Walker<'t> {
+    ticket: &'t Ticket,
+    walk: Walk,
+    lives: Vec<&'t Admission>,
+    life: usize,
+    /// An agent has answered this ticket at some time.
+    answered: bool,
+    answered_in_life: bool,
+    closed_at: Option<Timestamp>,
+    /// Since when `/wait` or its label holds.
+    waits: Option<Timestamp>,
+    /// Since when the issue is locked.
+    locked: Option<Timestamp>,
+    /// A reopening ended the last admission that is known; what comes after belongs to the next.
+    over: bool,
+}
+
+impl Walker<'_> {
+    fn running(&mut self) -> Option<&mut Cycle> {
+        self.walk.cycles.last_mut().filter(|cycle| cycle.is_running())
+    }
+
+    /// Begins the cycle of the present admission, or one more of it at `at`.
+    fn begin(&mut self, begun: Begun, at: Option<Timestamp>) {
+        let Some(life) = self.lives.get(self.life) else { return };
+        let start = at.unwrap_or(life.at);
+        let dated = self.ticket.promises.iter().find(|dated| at.is_some() && dated.start == start).map(|dated| &dated.promise);
+        let Some(promise) = dated.or(life.promise.as_ref()).cloned() else { return };
+        let number = self.walk.cycles.last().map_or(1, |last| last.number + 1);
+        let frozen = self.ticket.frozen.iter().map(|freeze| Gap { from: freeze.from, until: freeze.until });
+        let clock = Clock::new(start, promise.target.duration(), frozen);
+        let mut cycle = Cycle {
+            number,
+            begun,
+            start,
+            due: start,
+            clock,
+            named: (promise.tier.clone(), promise.target),
+            promise,
+            paused: None,
+            extended: None,
+            acknowledged: Vec::new(),
+            hurried: Vec::new(),
+            asks: Vec::new(),
+            life: self.life,
+            state: State::Running,
+        };
+        if self.answered && begun != Begun::Admission && (self.waits.is_some() || self.locked.is_some()) {
+            cycle.clock.stop(start);
+            cycle.paused = Some((start, if self.locked.is_some() { Pause::Locked } else { Pause::Waits }));
+        }
+        let frozen = self.ticket.frozen.iter().find(|freeze| freeze.until.is_none());
+        if let (Some(freeze), None) = (frozen, &cycle.paused) {
+            cycle.paused = Some((freeze.from.max(start), Pause::Unmanaged));
+        }
+        settle_due(&mut cycle);
+        self.walk.cycles.push(cycle);
+    }
+
+    fn end(&mut self, beat: &Beat<'_>, in_time: Outcome, late: Outcome, judged_at: Timestamp) {
+        let (at, by) = (beat.fact.at, beat.fact.by.clone());
+        if let Some(cycle) = self.running() {
+            let outcome = if cycle.is_over(judged_at) { late } else { in_time };
+            end_cycle(cycle, at, by, outcome);
+        }
+    }
+
+    fn leave(&mut self, at: Timestamp) {
+        if let Some(cycle) = self.running() {
+            let outcome = if cycle.is_over(at) { Outcome::ClosedLate } else { Outcome::LeftCoverage };
+            end_cycle(cycle, at, None, outcome);
+        }
+    }
+
+    fn amend(&mut self, amendment: &Amendment) {
+        let Some(cycle) = self.running() else { return };
+        if cycle.is_over(amendment.at) || amendment.at < cycle.start {
+            return;
+        }
+        let budget = amendment.promise.target.duration();
+        let new = match amendment.why {
+            Amends::Retargeted => cycle.clock.restarted(cycle.start, budget),
+            Amends::Raised => cycle.clock.restarted(amendment.at, budget),
+        };
+        let sooner = new.due(amendment.promise.calendar.as_deref()).earliest() < cycle.due;
+        if amendment.why == Amends::Retargeted {
+            cycle.named = (amendment.promise.tier.clone(), amendment.promise.target);
+        }
+        if amendment.why == Amends::Retargeted || sooner {
+            cycle.clock = new;
+            cycle.promise = amendment.promise.clone();
+        } else {
+            // The old promise was the better one; only the tier is another (S11).
+            cycle.promise.tier.clone_from(&amendment.promise.tier);
+        }
+        settle_due(cycle);
+    }
+
+    fn take(&mut self, beat: &Beat<'_>) {
+        match beat.what {
+            Doing::Answer(_) => self.answer(beat),
+            Doing::Word(id) => self.word(beat, id),
+            Doing::Command(id, command) => {
+                let said = self.command(beat, id, command);
+                self.verdict(beat, id, command, said);
+            }
+            Doing::NoCommand(id, command) => {
+                let said = self.refused(beat, command);
+                self.verdict(beat, id, command, said);
+            }
+            Doing::Liked(id) => {
+                if let Some(cycle) = self.running().filter(|cycle| cycle.begun == Begun::Comment) {
+                    cycle.asks.retain(|ask| *ask != id);
+                    if cycle.asks.is_empty() {
+                        self.end(beat, Outcome::Settled, Outcome::ClosedLate, beat.when);
+                    }
+                }
+            }
+            Doing::Closed(reason) => {
+                self.unwish(beat);
+                self.close(beat, reason);
+            }
+            Doing::Reopened => {
+                self.unwish(beat);
+                self.reopen(beat);
+            }
+            Doing::Locked => {
+                self.locked.get_or_insert(beat.when);
+                self.pause(beat.when, Pause::Locked);
+            }
+            Doing::Unlocked => {
+                self.locked = None;
+                self.go_on(beat.when);
+            }
+            Doing::Paused => {
+                self.waits.get_or_insert(beat.when);
+                self.pause(beat.when, Pause::Waits);
+            }
+            Doing::Unpaused => {
+                self.waits = None;
+                self.go_on(beat.when);
+            }
+            Doing::Gone => {
+                self.trigger(beat, !self.answered_in_life, EntryKind::Refund, "deleted or converted before an answer");
+                self.end(beat, Outcome::Gone, Outcome::ClosedLate, beat.when);
+            }
+        }
+    }
+
+    /// Somebody opened or closed the issue by hand: a command's wish is no longer the last word.
+    fn unwish(&mut self, beat: &Beat<'_>) {
+        if beat.role != Role::Bot {
+            self.walk.wish = None;
+        }
+    }
+
+    fn verdict(&mut self, beat: &Beat<'_>, comment: CommentId, command: &Command, said: Said) {
+        let verdict = Verdict { comment, at: beat.fact.at, by: beat.fact.by.clone(), command: command.clone(), said };
+        self.walk.verdicts.push(verdict);
+    }
+
+    fn answer(&mut self, beat: &Beat<'_>) {
+        // Judged by GitHub's own time of the comment, though it may be ordered before a close (S3, S9).
+        self.end(beat, Outcome::Met, Outcome::Late, beat.fact.at);
+        self.answered = true;
+        self.answered_in_life = true;
+    }
+
+    fn word(&mut self, beat: &Beat<'_>, id: CommentId) {
+        if self.waits.take().is_some() {
+            self.walk.resumed_by = Some(id);
+            self.go_on(beat.when);
+        }
+        if let Some(cycle) = self.running() {
+            if cycle.begun == Begun::Comment {
+                cycle.asks.push(id);
+            }
+            return;
+        }
+        let next = self.walk.cycles.last().is_some_and(|last| last.promise.every && last.answered());
+        if next && self.walk.open && !self.over {
+            self.begin(Begun::Comment, Some(beat.fact.at));
+            if let Some(cycle) = self.running() {
+                cycle.asks.push(id);
+            }
+        }
+    }
+
+    fn close(&mut self, beat: &Beat<'_>, reason: CloseReason) {
+        if !self.walk.open {
+            return;
+        }
+        self.walk.open = false;
+        self.closed_at = Some(beat.when);
+        let unanswered = !self.answered_in_life;
+        let early = self.lives.get(self.life).is_some_and(|life| beat.when.duration_since(life.at) <= EARLY_CLOSE);
+        match (beat.role, reason) {
+            // The author's own close; a colleague's is one by `/withdraw`.
+            (Role::Partner, _) => {
+                let author = beat.fact.by.as_ref().is_some_and(|by| self.ticket.is_author(by.id));
+                let withdrawn = !matches!(beat.what, Doing::Closed(_));
+                self.trigger(
+                    beat,
+                    unanswered && early && (author || withdrawn),
+                    EntryKind::Withdrawal,
+                    "closed by the partner within 15 minutes, unanswered",
+                );
+            }
+            (_, CloseReason::Duplicate) => self.trigger(beat, unanswered, EntryKind::Refund, "closed as a duplicate before an answer"),
+            (_, CloseReason::NotPlanned) => self.trigger(beat, unanswered, EntryKind::Refund, "closed as not planned before an answer"),
+            (_, CloseReason::Completed) => {}
+        }
+        let outcome = if beat.role == Role::Partner { Outcome::Cancelled } else { Outcome::ClosedUnanswered };
+        self.end(beat, outcome, Outcome::ClosedLate, beat.when);
+        self.waits = None;
+    }
+
+    fn reopen(&mut self, beat: &Beat<'_>) {
+        if self.walk.open {
+            return;
+        }
+        self.walk.open = true;
+        let closed = self.closed_at.take();
+        if self.over {
+            return;
+        }
+        let Some(life) = self.lives.get(self.life) else { return };
+        let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
+        let given_back =
+            back.is_some_and(|back| matches!(back.kind, Some(EntryKind::Refund | EntryKind::Withdrawal)) && back.at <= beat.fact.at);
+        let lapsed = life.charge.is_some() && closed.is_some_and(|closed| beat.when.duration_since(closed) > FREE_REOPENING);
+        if beat.fact.at > life.at && (given_back || lapsed) {
+            if let Some(end) = self.walk.ends.get_mut(self.life) {
+                *end = Some(beat.fact.at);
+            }
+            self.answered_in_life = false;
+            if life.until == Some(beat.fact.at) && self.life + 1 < self.lives.len() {
+                self.life += 1;
+                self.begin(Begun::Admission, None);
+            } else {
+                self.over = true;
+            }
+            return;
+        }
+        let early = beat.fact.at <= life.at;
+        match self.walk.cycles.last_mut() {
+            Some(cycle) if early => {
+                // Closed and opened again before there was a promise: it stood in line again, and the clock starts as promised.
+                if let State::Ended { outcome: Outcome::Cancelled | Outcome::ClosedUnanswered, .. } = cycle.state {
+                    cycle.state = State::Running;
+                }
+            }
+            Some(cycle) if !cycle.is_running() => self.begin(Begun::Reopening, Some(beat.fact.at)),
+            _ => {}
+        }
+    }
+
+    fn pause(&mut self, at: Timestamp, why: Pause) {
+        if !self.answered {
+            return;
+        }
+        if let Some(cycle) = self.running()
+            && cycle.paused.is_none_or(|(_, pause)| pause == Pause::Unmanaged)
+        {
+            cycle.clock.stop(at);
+            cycle.paused = Some((at, why));
+            settle_due(cycle);
+        }
+    }
+
+    /// Ends the pause, unless something else holds it.
+    fn go_on(&mut self, at: Timestamp) {
+        let holds = self.waits.is_some() || self.locked.is_some();
+        let why = if self.locked.is_some() { Pause::Locked } else { Pause::Waits };
+        let frozen = self.ticket.frozen.iter().find(|freeze| freeze.until.is_none()).map(|freeze| (freeze.from, Pause::Unmanaged));
+        let Some(cycle) = self.running() else { return };
+        let Some((since, _)) = cycle.paused.filter(|(_, pause)| *pause != Pause::Unmanaged) else { return };
+        if holds {
+            cycle.paused = Some((since, why));
+            return;
+        }
+        cycle.clock.go_on(since, at);
+        cycle.paused = frozen;
+        settle_due(cycle);
+    }
+
+    fn trigger(&mut self, beat: &Beat<'_>, fits: bool, kind: EntryKind, reason: &str) {
+        let counted = |life: &&Admission| life.charge.is_some() && (kind == EntryKind::Waiver || beat.fact.at >= life.at);
+        let charged = self.lives.get(self.life).is_some_and(counted) && !self.over;
+        if let Some(trigger @ None) = self.walk.triggers.get_mut(self.life).filter(|_| fits && charged) {
+            *trigger = Some(Trigger { at: beat.fact.at, kind, by: beat.fact.by.clone(), reason: reason.to_owned() });
+        }
+    }
+
+    /// A command by somebody who may not give it, or that is none.
+    fn refused(&self, beat: &Beat<'_>, command: &Command) -> Said {
+        let counts = self.ticket.partner().is_some();
+        match (command, beat.role) {
+            (Command::Unknown(_), Role::Passerby) | (_, Role::Bot) => Said::Passed,
+            (_, Role::Passerby | Role::Partner) if !counts => Said::Passed,
+            (Command::Unknown(_), _) => Said::Refused(Refusal::Unknown),
+            (_, Role::Passerby) => Said::Refused(Refusal::ForPeople),
+            (Command::Malformed(verb), Role::Agent) => Said::Refused(Refusal::Malformed(*verb)),
+            (Command::Malformed(verb), _) if !verb.for_agents() => Said::Refused(Refusal::Malformed(*verb)),
+            _ => Said::Refused(Refusal::ForAgents),
+        }
+    }
+
+    fn command(&mut self, beat: &Beat<'_>, id: CommentId, command: &Command) -> Said {
+        if let Command::For(name) = command {
+            return self.claimed(beat, name);
+        }
+        if command.verb() == Some(Verb::Help) {
+            return Said::Asked(Verb::Help);
+        }
+        if self.ticket.partner().is_none() {
+            return if beat.role == Role::Agent { Said::Refused(Refusal::NoTicket) } else { Said::Passed };
+        }
+        match self.carry_out(beat, id, command) {
+            Ok(said) => said,
+            Err(refusal) => Said::Refused(refusal),
+        }
+    }
+
+    fn claimed(&self, beat: &Beat<'_>, name: &str) -> Said {
+        let fits = self.ticket.claimed.as_ref().is_some_and(|claimed| claimed.eq_ignore_ascii_case(name.trim()));
+        let is = |partner: &PartnerId| partner.as_str().eq_ignore_ascii_case(name.trim());
+        match self.ticket.partner() {
+            Some(partner) if fits || is(partner) => Said::Done,
+            None if beat.role != Role::Agent => Said::Passed,
+            _ => Said::Refused(Refusal::NotFor),
+        }
+    }
+
+    fn carry_out(&mut self, beat: &Beat<'_>, id: CommentId, command: &Command) -> Result<Said, Refusal> {
+        let at = beat.when;
+        match command {
+            Command::Plain(verb @ (Verb::Quota | Verb::Status | Verb::Why)) => return Ok(Said::Asked(*verb)),
+            Command::Plain(Verb::Withdraw) | Command::Duplicate(_) => {
+                if !self.walk.open {
+                    return Err(Refusal::Closed);
+                }
+                let reason = closes(command).unwrap_or_default();
+                self.close(beat, reason);
+                self.walk.wish = Some((id, Some(reason)));
+            }
+            Command::Plain(Verb::Reopen) => {
+                if self.walk.open {
+                    return Err(Refusal::Open);
+                }
+                if matches!(self.ticket.standing, Standing::TurnedAway(_)) {
+                    return Err(Refusal::NoSlot);
+                }
+                self.reopen(beat);
+                self.walk.wish = Some((id, None));
+            }
+            Command::Plain(Verb::Wait) => {
+                let answered = self.answered;
+                let cycle = self.running().ok_or(Refusal::NoClock)?;
+                if !answered {
+                    return Err(Refusal::FirstAnswer);
+                }
+                if cycle.paused.is_some_and(|(_, pause)| pause == Pause::Waits) {
+                    return Err(Refusal::Paused);
+                }
+                self.waits.get_or_insert(at);
+                self.pause(at, Pause::Waits);
+            }
+            Command::Plain(Verb::Resume) => {
+                self.running().ok_or(Refusal::NoClock)?;
+                self.waits.take().ok_or(Refusal::NotPaused)?;
+                self.walk.resumed_by = Some(id);
+                self.go_on(at);
+            }
+            Command::Plain(Verb::None) => {
+                let cycle = self.running().ok_or(Refusal::NoClock)?;
+                if cycle.begun != Begun::Comment {
+                    return Err(Refusal::FirstAnswer);
+                }
+                self.end(beat, Outcome::Settled, Outcome::ClosedLate, at);
+            }
+            Command::Plain(Verb::Escalate) => {
+                let cycle = self.running().ok_or(Refusal::NoClock)?;
+                if cycle.paused.is_some() {
+                    return Err(Refusal::Paused);
+                }
+                if !super::escalation::firings(cycle).iter().any(|firing| firing.at > at) {
+                    return Err(Refusal::NoStep);
+                }
+                cycle.hurried.push(at);
+            }
+            Command::Ack(time) => {
+                let cycle = self.running().ok_or(Refusal::NoClock)?;
+                let until = time.map(|time| at.saturating_add(time).unwrap_or(Timestamp::MAX));
+                cycle.acknowledged.push((at, until));
+            }
+            Command::Extend { by, reason } => {
+                let cycle = self.running().ok_or(Refusal::NoClock)?;
+                if cycle.extended.is_some() {
+                    return Err(Refusal::ExtendedBefore);
+                }
+                if cycle.is_over(at) {
+                    return Err(Refusal::PastDue);
+                }
+                cycle.clock.budget = cycle.clock.budget.saturating_add(*by);
+                cycle.extended = Some((at, *by, reason.clone()));
+                settle_due(cycle);
+            }
+            Command::Waive(reason) => return self.asked_back(beat, EntryKind::Waiver, reason),
+            Command::Refund(reason) => return self.asked_back(beat, EntryKind::Refund, reason),
+            Command::Grant { .. } => {
+                return if self.ticket.carried_out.contains(&id) { Ok(Said::Done) } else { Err(Refusal::NoTicket) };
+            }
+            Command::Plain(_) | Command::For(_) | Command::Malformed(_) | Command::Unknown(_) => return Ok(Said::Passed),
+        }
+        Ok(Said::Done)
+    }
+
+    /// `/waive` and `/refund`: done where the unit was given back for it, or will be at once.
+    fn asked_back(&mut self, beat: &Beat<'_>, kind: EntryKind, reason: &str) -> Result<Said, Refusal> {
+        let waits = matches!(self.ticket.standing, Standing::Waiting(_)) && kind == EntryKind::Waiver;
+        let charge = self.lives.get(self.life).filter(|_| !self.over).and_then(|life| life.charge.as_ref());
+        let first = self.walk.triggers.get(self.life).is_some_and(Option::is_none);
+        self.trigger(beat, true, kind, reason);
+        if waits || (charge.is_some() && first) { Ok(Said::Done) } else { Err(Refusal::NotCharged) }
+    }
+}
+
+fn end_cycle(cycle: &mut Cycle, at: Timestamp, by: Option<Person>, outcome: Outcome) {
+    if let Some((since, _)) = cycle.paused.take() {
+        cycle.clock.go_on(since, at.max(since));
+    }
+    cycle.state = State::Ended { at, by, outcome };
+}
+
+fn settle_due(cycle: &mut Cycle) {
+    cycle.due = cycle.clock.due(cycle.calendar()).earliest();
 }

@@ -3,12 +3,15 @@
 //! Facts are kept, not folded: the clock is read from them in the order in which they happened, so that late, double and
 //! reordered events all lead to the same ticket (`R3`).
 
-use super::event::{Event, Person, What};
+use super::command::{self, Command};
+use super::event::{CloseReason, Event, Person, What};
 use super::ids::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
+use super::quota::EntryKind;
 use super::window::Window;
-use crate::programme::{Ladder, Target, TierId};
+use crate::programme::{Calendar, Ladder, Target, TierId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// An issue as the desk knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,11 +43,35 @@ pub struct Ticket {
     /// The partner named in the opening text (`W5`, `W7`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
+    /// The text by which the partner was named, where one was (`W5`, `W7`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<String>,
     /// First heard of by something else than its opening, so an earlier life of the desk may have commented on it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub found: bool,
+    /// The id that the issue has since it was transferred; the ticket keeps the first (`S12`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<IssueId>,
+    /// When it was transferred to where the desk does not reach (`S12`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_coverage: Option<Timestamp>,
     /// What the desk decided.
     pub standing: Standing,
+    /// Former times as a counted ticket: each ended in a refund or lay long closed, and a reopening began the next (`Q6`, `S9`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Admission>,
+    /// Promises of cycles that began after the first of an admission, by their start (`S5`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promises: Vec<Dated>,
+    /// Changes of a running promise: a rise of the tier, an operator's `retarget` (`S5`, `S11`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amendments: Vec<Amendment>,
+    /// Times in which nobody could answer or be told here (`S12`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<Freeze>,
+    /// Comments whose commands on the ledger have been carried out (`C`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried_out: Vec<CommentId>,
     /// What GitHub told, in the order of its arrival.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
@@ -109,16 +136,54 @@ pub enum Told {
         id: CommentId,
         /// It says more than commands.
         substance: bool,
-        /// `/for partner`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        claim: Option<String>,
+        /// The commands in it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        commands: Vec<Command>,
+    },
+    /// A comment was deleted (`S10`).
+    Uncommented {
+        /// Which.
+        id: CommentId,
+    },
+    /// An agent's thumbs-up on a comment (`S4`).
+    Liked {
+        /// On which.
+        id: CommentId,
     },
     /// The issue was closed.
-    Closed,
+    Closed {
+        /// As what.
+        reason: CloseReason,
+    },
     /// The issue was opened again.
     Reopened,
-    /// The issue is no more, or no longer where it was (`S12`).
+    /// Locked, which pauses (`S7`).
+    Locked,
+    /// Unlocked.
+    Unlocked,
+    /// The label that pauses was put on (`S7`).
+    Paused,
+    /// And taken off.
+    Unpaused,
+    /// The issue is no more (`S12`).
     Gone,
+}
+
+impl Told {
+    /// The partner that a comment names.
+    #[must_use]
+    pub fn claim(&self) -> Option<&str> {
+        match self {
+            Self::Comment { commands, .. } => command::claim(commands),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a close, whatever its reason.
+    #[must_use]
+    pub const fn is_close(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
 }
 
 /// What the desk decided about an issue.
@@ -224,6 +289,11 @@ pub struct Admission {
     /// It had to wait first (`Q5`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waited: bool,
+    /// Since when it stood in line for this: its opening, or the reopening after a refund.
+    pub from: Timestamp,
+    /// The reopening that began the next admission; `None` for the present one (`Q6`, `S9`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// What was charged; `None`: admitted over the allowance without a promise.
     pub charge: Option<Charge>,
     /// The promise as it was given; `None`: without one. Later edits of the programme do not touch it (`S5`).
@@ -243,15 +313,94 @@ pub struct Charge {
     pub used: u32,
     /// The window's allowance; `None`: unlimited.
     pub limit: Option<u32>,
+    /// The ledger's key of the grant that it used (`Q7`); `None`: the allowance itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// What became of it since (`Q6`, `Q7`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<GivenBack>,
+}
+
+/// A unit that was given back, or that was asked back in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenBack {
+    /// When what led to it happened.
+    pub at: Timestamp,
+    /// As what it stands in the ledger; `None`: refused, since a window refunds one early close only (`Q6`).
+    pub kind: Option<EntryKind>,
+    /// Why.
+    pub reason: String,
 }
 
 /// A response promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Promise {
+    /// The tier that promises.
+    pub tier: TierId,
     /// Answer within this long.
     pub target: Target,
+    /// In the hours of this calendar; `None`: around the clock (`S6`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Arc<Calendar>>,
+    /// Every unanswered comment of the partner starts a clock, not only the issue (`S4`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub every: bool,
     /// The ladder in force when the cycle started (`E2`).
-    pub ladder: Ladder,
+    pub ladder: Arc<Ladder>,
+}
+
+/// The promise of a cycle that began at `start` (`S5`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dated {
+    /// The cycle's start.
+    pub start: Timestamp,
+    /// The promise in force then.
+    pub promise: Promise,
+}
+
+/// A change of a running promise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Amendment {
+    /// From when.
+    pub at: Timestamp,
+    /// Why.
+    pub why: Amends,
+    /// The new promise.
+    pub promise: Promise,
+}
+
+/// Why a running promise changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Amends {
+    /// The tier rose: due is the earlier of the old due and the new target from then on (`S11`).
+    Raised,
+    /// An operator's `retarget`: the new target from the cycle's start (`S5`).
+    Retargeted,
+}
+
+/// A time in which a repository was not the desk's to work in (`S12`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; `None`: still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub why: FreezeReason,
+}
+
+/// Why a repository is out of the desk's hands (`S12`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreezeReason {
+    /// The repository is archived.
+    Archived,
+    /// The installation is suspended.
+    Suspended,
+    /// The App is not installed there any more.
+    Uninstalled,
 }
 
 /// Why a ticket counts for this partner and not for another (`W5`, `W7`).
@@ -289,8 +438,16 @@ impl Ticket {
             created_at: issue.created_at,
             seen_at: issue.updated_at,
             claim: issue.claim.clone(),
+            claimed: None,
             found: !matches!(event.what, What::Opened | What::MovedHere { .. }),
+            moved_to: None,
+            left_coverage: None,
             standing: Standing::Older,
+            past: Vec::new(),
+            promises: Vec::new(),
+            amendments: Vec::new(),
+            frozen: Vec::new(),
+            carried_out: Vec::new(),
             facts: Vec::new(),
             stepped: None,
             charges: 0,
@@ -303,20 +460,26 @@ impl Ticket {
             return;
         }
         self.seen_at = event.issue.updated_at;
-        if event.installation != InstallationId(0) {
+        if event.installation != InstallationId(0) && event.repo.id == self.repo {
             self.installation = event.installation;
         }
-        self.repo_name.clone_from(&event.repo.full_name);
-        self.private = event.repo.private;
         self.title.clone_from(&event.issue.title);
-        self.url.clone_from(&event.issue.url);
+        // The place that it was transferred from still tells of it (S12).
+        if event.repo.id == self.repo {
+            self.repo_name.clone_from(&event.repo.full_name);
+            self.private = event.repo.private;
+            self.url.clone_from(&event.issue.url);
+        }
     }
 
     /// Adds a fact unless it is known already; says whether it was new.
     pub fn learn(&mut self, fact: Fact) -> bool {
         let known = self.facts.iter().any(|other| match (&other.what, &fact.what) {
-            (Told::Comment { id: a, .. }, Told::Comment { id: b, .. }) => a == b,
+            (Told::Comment { id: a, .. }, Told::Comment { id: b, .. })
+            | (Told::Uncommented { id: a }, Told::Uncommented { id: b })
+            | (Told::Liked { id: a }, Told::Liked { id: b }) => a == b,
             (Told::Gone, Told::Gone) => true,
+            (Told::Closed { .. }, Told::Closed { .. }) => other.at == fact.at,
             (a, b) => a == b && other.at == fact.at,
         });
         if !known {
@@ -381,17 +544,13 @@ impl Ticket {
     #[must_use]
     pub fn wants(&self, fact: &Fact) -> bool {
         let counts = !matches!(self.standing, Standing::Older | Standing::Nobody);
-        counts || fact.sides.agent || !matches!(fact.what, Told::Comment { claim: None, .. })
+        counts || fact.sides.agent || !matches!(fact.what, Told::Comment { .. }) || fact.what.claim().is_some()
     }
 
-    /// Whether the issue is open, as far as the facts tell.
+    /// The id that GitHub knows the issue by at present (`S12`).
     #[must_use]
-    pub fn is_open(&self) -> bool {
-        let last = |told: &Told| self.facts.iter().filter(|fact| fact.what == *told).map(|fact| fact.at).max();
-        match (last(&Told::Closed), last(&Told::Reopened)) {
-            (Some(closed), Some(reopened)) => reopened >= closed,
-            (closed, _) => closed.is_none(),
-        }
+    pub fn present_id(&self) -> IssueId {
+        self.moved_to.unwrap_or(self.issue)
     }
 
     /// Whether the issue is no more where it was (`S12`).

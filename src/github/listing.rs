@@ -34,8 +34,8 @@ impl Known {
     /// As a ticket's facts tell it.
     #[must_use]
     pub fn of(ticket: &Ticket) -> Self {
-        let last = |told: &Told| ticket.facts.iter().filter(|fact| fact.what == *told).map(|fact| fact.at).max();
-        Self { closed: last(&Told::Closed), reopened: last(&Told::Reopened) }
+        let last = |fits: &dyn Fn(&Told) -> bool| ticket.facts.iter().filter(|fact| fits(&fact.what)).map(|fact| fact.at).max();
+        Self { closed: last(&Told::is_close), reopened: last(&|told| *told == Told::Reopened) }
     }
 
     /// Whether GitHub shows an issue that was closed or opened again since. One that was both, and stands as it stood before,
@@ -143,7 +143,7 @@ impl GitHub {
             Err(error) => return Err(error),
         };
         let issue = found.issue(&source.repo);
-        if issue.id != ticket.issue {
+        if issue.id != ticket.present_id() {
             return Ok(vec![source.event(&known(ticket), since, None, What::Gone)]);
         }
         let comments: Vec<WireComment> = all_pages!(|page| {
@@ -179,7 +179,7 @@ impl GitHub {
             self.get(source.installation, &path).await?
         });
         let told = |entry: WireHistory| {
-            let what = entry.what().filter(|what| matches!(what, What::Closed(_) | What::Reopened))?;
+            let what = entry.what()?;
             Some(source.event(issue, entry.created_at?, entry.actor.as_ref().map(WireUser::person), what))
         };
         Ok(history.into_iter().filter_map(told).collect())
@@ -200,7 +200,7 @@ fn second(at: Timestamp) -> String {
 /// The issue as the desk knows it, for when GitHub shows it no more.
 fn known(ticket: &Ticket) -> Issue {
     Issue {
-        id: ticket.issue,
+        id: ticket.present_id(),
         number: ticket.number,
         title: ticket.title.clone(),
         url: ticket.url.clone(),

@@ -3,6 +3,7 @@
 
 pub mod allowance;
 pub mod benefit;
+pub mod calendar;
 pub(crate) mod document;
 pub mod duration;
 pub mod labels;
@@ -14,6 +15,7 @@ pub mod problem;
 
 pub use allowance::{Allowance, Target, WindowKind};
 pub use benefit::{Benefit, BenefitKind, BenefitValue, Change, Difference, Money};
+pub use calendar::Calendar;
 pub use duration::{parse_duration, show_duration};
 pub use labels::{LabelStyle, LabelText};
 pub use ladder::{Ladder, LadderStep, StepAt};
@@ -66,6 +68,8 @@ pub struct Tier {
     pub tickets: Option<Allowance>,
     /// Answer within this long.
     pub response: Target,
+    /// In whose hours the response target counts; `None`: around the clock (`S6`).
+    pub calendar: Option<std::sync::Arc<Calendar>>,
     /// Price a month, in hundredths of the programme's currency.
     pub price_cents: Option<i64>,
     /// What else the tier includes, by benefit id; an absent one is not included.

@@ -152,7 +152,7 @@ fn tier(section: &Section<'_>, rank: usize, benefits: &[Benefit], currency: &str
     let price_cents = section.get("price").and_then(|field| amount(&field, AMOUNT));
     let includes = section.get("includes").and_then(|field| field.section("a table of benefits"));
     let includes = includes.map(|table| included(&table, benefits, currency)).unwrap_or_default();
-    Some(Tier { id: TierId(id?), name: name?.to_owned(), rank, tickets, response: response?, price_cents, includes })
+    Some(Tier { id: TierId(id?), name: name?.to_owned(), rank, tickets, response: response?, calendar: None, price_cents, includes })
 }
 
 /// `Q3`: an empty text is an error, for having no tickets is written by leaving the key out.

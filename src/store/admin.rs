@@ -224,10 +224,31 @@ impl Tx {
     /// The database fails.
     pub async fn ledger(&mut self, partner: &PartnerId) -> Result<Vec<Entry>> {
         let statement = sql!(
-            "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason FROM ledger WHERE partner_id = $1 ORDER BY at_ms, key"
+            "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger WHERE partner_id = $1 ORDER BY at_ms, key"
         );
         let rows = self.rows(statement, [partner.as_str().into()]).await?;
         rows.iter().map(super::books::entry).collect()
+    }
+
+    /// What an account of a ticket needs of the ledger: its own lines, its partner's of the windows from `since` on, and grants that
+    /// can still be used then.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn ledger_about(&mut self, issue: IssueId, partner: Option<&PartnerId>, since: Timestamp) -> Result<Vec<Entry>> {
+        let statement = sql!(
+            "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE issue_id = $1
+             UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE partner_id = $2 AND at_ms >= $3
+             UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE partner_id = $2 AND kind = 'grant' AND until_ms > $3
+             UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id = $2 AND kind = 'grant' AND until_ms > $3)
+             ORDER BY at_ms, key"
+        );
+        let args = [issue.0.into(), partner.map_or("", PartnerId::as_str).into(), since.as_millisecond().into()];
+        self.rows(statement, args).await?.iter().map(super::books::entry).collect()
     }
 
     /// A ticket's log: instant, rule, reason.

@@ -6,7 +6,7 @@ use crate::domain::book::{Agents, Book};
 use crate::domain::event::Repo;
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::{Entry, EntryKind};
-use crate::domain::ticket::{Standing, Ticket, Told};
+use crate::domain::ticket::{Standing, Ticket};
 use crate::domain::{DeliveryId, InstallationId, IssueId, PartnerId, RepoId, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -81,6 +81,12 @@ impl Tx {
         let mut loaded = Loaded::default();
         let tickets = sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}");
         let book = &mut loaded.book;
+        let aliases = sql!("SELECT issue_id, ticket_id FROM aliases WHERE issue_id {in ints $1}");
+        for row in self.rows(aliases, [to_json(&needs.issues)?.into()]).await? {
+            let (issue, ticket) = (IssueId(row.int("issue_id")?), IssueId(row.int("ticket_id")?));
+            book.aliases.insert(issue, ticket);
+            needs.issues.insert(ticket);
+        }
         for row in self.rows(tickets, [to_json(&needs.issues)?.into()]).await? {
             let ticket: Ticket = row.json("doc")?;
             needs.add(&ticket);
@@ -101,9 +107,15 @@ impl Tx {
             book.tickets.insert(ticket.issue, ticket);
         }
         if let Some(earliest) = needs.instants.first() {
+            // A grant can be older than the windows in question, and with it what stands on it.
             let ledger = sql!(
-                "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason FROM ledger
-                 WHERE partner_id {in texts $1} AND at_ms >= $2 ORDER BY partner_id, at_ms, key"
+                "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+                 WHERE partner_id {in texts $1} AND at_ms >= $2
+                 UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+                 WHERE partner_id {in texts $1} AND kind = 'grant' AND until_ms > $2
+                 UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+                 WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id {in texts $1} AND kind = 'grant' AND until_ms > $2)
+                 ORDER BY partner_id, at_ms, key"
             );
             let since = ledger_since(*earliest).as_millisecond();
             for row in self.rows(ledger, [partners.into(), since.into()]).await? {
@@ -115,6 +127,7 @@ impl Tx {
         for row in self.rows(repos, [to_json(&needs.repos)?.into()]).await? {
             let id = RepoId(row.int("id")?);
             book.first_seen.insert(id, row.instant("first_seen_ms")?);
+            book.installations.insert(id, InstallationId(row.int("installation_id")?));
             let known = (row.text("full_name")?, row.flag("private")?, InstallationId(row.int("installation_id")?));
             loaded.known_repos.insert(id, known);
         }
@@ -176,6 +189,14 @@ impl Tx {
         self.save_tickets(&rows).await?;
         self.save_entries(&book.changes.entries).await?;
         self.save_log(loaded).await?;
+        for (issue, ticket) in &book.changes.aliases {
+            let statement = sql!(
+                "INSERT INTO aliases (issue_id, ticket_id) VALUES ($1, $2) ON CONFLICT (issue_id) DO UPDATE SET ticket_id = excluded.ticket_id"
+            );
+            self.run(statement, [issue.0.into(), ticket.0.into()]).await?;
+            // What was shown where it was may be lost on the way; it is looked for, and put on again.
+            self.show_anew(*ticket).await?;
+        }
         self.save_people(loaded).await
     }
 
@@ -210,6 +231,9 @@ impl Tx {
             kind: EntryKind,
             at_ms: i64,
             recorded_ms: i64,
+            units: u32,
+            until_ms: Option<i64>,
+            grant_key: Option<&'a str>,
             actor: &'a str,
             reason: &'a str,
         }
@@ -223,14 +247,17 @@ impl Tx {
             kind: entry.kind,
             at_ms: entry.at.as_millisecond(),
             recorded_ms: entry.recorded_at.as_millisecond(),
+            units: entry.units,
+            until_ms: entry.until.map(Timestamp::as_millisecond),
+            grant_key: entry.grant.as_deref(),
             actor: &entry.actor,
             reason: &entry.reason,
         });
         let statement = sql!(
-            "INSERT INTO ledger (key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason)
-             SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason
+            "INSERT INTO ledger (key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason)
+             SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason
              FROM {rows $1: key TEXT, partner_id TEXT, issue_id BIGINT, kind TEXT, at_ms BIGINT, recorded_ms BIGINT,
-                   actor TEXT, reason TEXT} WHERE true"
+                   units BIGINT, until_ms BIGINT, grant_key TEXT, actor TEXT, reason TEXT} WHERE true"
         );
         self.run(statement, [to_json(&rows.collect::<Vec<_>>())?.into()]).await?;
         Ok(())
@@ -392,9 +419,7 @@ impl Needs {
             self.people.entry(author.id).or_insert_with(|| author.login.clone());
         }
         for fact in &ticket.facts {
-            if let Told::Comment { claim: Some(claim), .. } = &fact.what {
-                self.claims.insert(claim.clone());
-            }
+            self.claims.extend(fact.what.claim().map(str::to_owned));
         }
     }
 }
@@ -435,11 +460,8 @@ pub(super) fn membership(row: &Row) -> Result<Membership> {
 }
 
 pub(super) fn entry(row: &Row) -> Result<Entry> {
-    let kind = match row.text("kind")?.as_str() {
-        "charge" => EntryKind::Charge,
-        "refund" => EntryKind::Refund,
-        other => return Err(super::StoreError::Unreadable { what: "ledger.kind", why: other.to_owned() }),
-    };
+    let kind = row.text("kind")?;
+    let kind = EntryKind::named(&kind).ok_or(super::StoreError::Unreadable { what: "ledger.kind", why: kind })?;
     Ok(Entry {
         key: row.text("key")?,
         partner: partner_id(row, "partner_id")?,
@@ -447,6 +469,9 @@ pub(super) fn entry(row: &Row) -> Result<Entry> {
         kind,
         at: row.instant("at_ms")?,
         recorded_at: row.instant("recorded_ms")?,
+        units: u32::try_from(row.int("units")?).unwrap_or_default(),
+        until: row.maybe_instant("until_ms")?,
+        grant: row.maybe_text("grant_key")?,
         actor: row.text("actor")?,
         reason: row.text("reason")?,
     })

@@ -169,6 +169,15 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Unreadable { what: "value to store", why: error.to_string() })
 }
 
+const SQLITE: &[(i64, &str, &str)] = &[
+    (1, "desk", include_str!("../../migrations/sqlite/0001_desk.sql")),
+    (3, "rules", include_str!("../../migrations/sqlite/0003_rules.sql")),
+];
+const POSTGRES: &[(i64, &str, &str)] = &[
+    (1, "desk", include_str!("../../migrations/postgres/0001_desk.sql")),
+    (3, "rules", include_str!("../../migrations/postgres/0003_rules.sql")),
+];
+
 /// Migrations as the binary carries them. `sqlx::migrate!` would do it, at the price of building both drivers a second time for
 /// the compiler's side.
 fn migrations(files: &[(i64, &'static str, &'static str)]) -> Migrator {
@@ -208,7 +217,7 @@ impl Store {
             .pragma("cache_size", "-16384")
             .disable_statement_logging();
         let writer = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
-        migrations(&[(1, "desk", include_str!("../../migrations/sqlite/0001_desk.sql"))]).run(&writer).await?;
+        migrations(SQLITE).run(&writer).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
         let reader = reader.connect_lazy_with(options.read_only(true));
         Ok(Self::Sqlite { writer, reader })
@@ -221,7 +230,7 @@ impl Store {
             .application_name("partner-desk")
             .disable_statement_logging();
         let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
-        migrations(&[(1, "desk", include_str!("../../migrations/postgres/0001_desk.sql"))]).run(&pool).await?;
+        migrations(POSTGRES).run(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 

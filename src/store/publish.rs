@@ -105,6 +105,23 @@ impl Tx {
         Ok(())
     }
 
+    /// Has everything of a ticket looked for and shown again: it is somewhere else now (`S12`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn show_anew(&mut self, issue: IssueId) -> Result<()> {
+        let rows = self.rows(sql!("SELECT applied FROM tickets WHERE issue_id = $1"), [issue.0.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let mut applied: Applied = if row.maybe_text("applied")?.is_some() { row.json("applied")? } else { Applied::default() };
+        applied.labels.clear();
+        for comment in applied.comments.values_mut() {
+            comment.id = None;
+        }
+        let statement = sql!("UPDATE tickets SET applied = $2, version = version + 1, publish_at_ms = 0 WHERE issue_id = $1");
+        self.run(statement, [issue.0.into(), to_json(&applied)?.into()]).await?;
+        Ok(())
+    }
+
     /// Lets go of what a former life of this process held. For a database that only this process uses.
     ///
     /// # Errors

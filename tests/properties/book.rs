@@ -108,7 +108,8 @@ pub(crate) fn charged(entries: &[Entry], policy: &Policy, kind: WindowKind) -> B
         let window = Window::at(&policy.time_zone, kind, entry.at);
         *windows.entry(window.start).or_default() += match entry.kind {
             EntryKind::Charge => 1,
-            EntryKind::Refund => -1,
+            EntryKind::Grant => 0,
+            _ => -1,
         };
     }
     windows

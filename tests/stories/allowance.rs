@@ -121,7 +121,7 @@ story!(q3_q8_zero_a_week_waits_without_a_promised_slot_until_the_tier_rises, FOU
     insta::assert_snapshot!(desk.status(&issue), @r"
     **Waiting for a slot** for **Acme** (Zero). The tier's allowance is **0 per week**.
 
-    It is next in line. No slot is promised: it is accepted when the tier rises.
+    It is next in line. No slot is promised: it is accepted when the tier rises, or when extra tickets are granted.
     ");
     desk.at("2026-12-02T09:00:00Z").await;
     assert_eq!(desk.labels(&issue), "[quota: waiting] [tier: Zero]");
@@ -148,9 +148,9 @@ story!(q4_one_charge_a_ticket_however_often_and_in_whatever_order_it_is_told, |d
     desk.holds_webhooks();
     let issue = desk.opens("alice", "Once").await;
     desk.says("alice", &issue, "And some more").await;
-    desk.at("2026-11-18T09:01:00Z").await;
+    desk.at("2026-11-18T09:16:00Z").await;
     desk.closes("alice", &issue).await;
-    desk.at("2026-11-18T09:02:00Z").await;
+    desk.at("2026-11-18T09:17:00Z").await;
     desk.reopens("alice", &issue).await;
     desk.delivers(&[3, 1, 1, 0, 0, 2, 3, 2, 1, 0]).await;
     desk.delivers_the_rest().await;
@@ -184,7 +184,7 @@ story!(q5_close_shuts_what_is_over_and_keeps_nothing_in_line, Setup { config: "o
     insta::assert_snapshot!(desk.status(&third), @r"
     **Not accepted** for **Uni** (Student). **2 of 2** tickets of the week until Monday 2026-11-23 00:00 UTC are used.
 
-    Over the allowance, issues are closed here, and none is kept in line (`Q5`). Please open a new issue from **Monday 2026-11-23 00:00 UTC** on.
+    Over the allowance, issues are closed here, and none is kept in line (`Q5`). From **Monday 2026-11-23 00:00 UTC** on, `/reopen` in a comment opens this one again.
     ");
     desk.at("2026-11-23T00:00:00Z").await;
     assert_eq!((desk.view(&third).state.as_str(), desk.ledger("uni").await.len()), ("closed", 2));

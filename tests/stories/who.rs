@@ -71,7 +71,7 @@ story!(w2_the_tier_is_that_of_the_opening_not_of_its_webhook, |desk| {
     desk.at("2026-11-18T10:00:00Z").await;
     desk.set_tier("acme", "gold").await;
     desk.delivers_the_rest().await;
-    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 21:00 UTC] [sla: 12h] [tier: Silver]");
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 14:00 UTC] [sla: 12h] [tier: Silver]", "due follows the rise (S11)");
 
     let next = desk.opens("alice", "Opened under Gold").await;
     assert_eq!(desk.labels(&next), "[due: 2026-11-18 14:00 UTC] [sla: 4h] [tier: Gold]");

@@ -138,11 +138,11 @@ impl Sheet<'_> {
 
     fn entry(&self, entry: &Entry) -> Vec<String> {
         let amount = match entry.kind {
-            EntryKind::Charge => "charge",
-            EntryKind::Refund => "refund",
+            EntryKind::Grant => format!("grant of {}", entry.units),
+            kind => kind.as_str().to_owned(),
         };
         let why = format!("{} ({})", plain(&entry.reason), plain(&entry.actor));
-        vec![entry.at.to_string(), amount.to_owned(), self.issue(entry.issue), why]
+        vec![entry.at.to_string(), amount, self.issue(entry.issue), why]
     }
 
     fn json(&self) -> Value {
