@@ -1,7 +1,7 @@
 //! A small GitHub for the demo and the story tests: the few REST endpoints that the desk uses, people who act, signed
 //! webhooks, and things that go wrong on order.
 //!
-//! People act through methods of [`Sandbox`] (in `people`), the desk through HTTP (in `api`). Both change the same
+//! People act through methods of [`Sandbox`] (in `people` and `owners`), the desk through HTTP (in `api`). Both change the same
 //! state, and both leave the webhooks that GitHub would send. Time is the [`Clock`] that the sandbox is started with and
 //! is shown as GitHub shows it, cut to the second. What GitHub would refuse is refused in its own words; what this sandbox
 //! cannot do is listed by [`Sandbox::violations`], so that a test never passes on an answer that was made up.
@@ -14,6 +14,8 @@ mod api;
 mod api_app;
 mod api_issues;
 mod api_labels;
+#[cfg(test)]
+mod api_tests;
 mod auth;
 pub mod chat_sink;
 mod faults;
@@ -25,6 +27,8 @@ mod moving;
 mod news;
 mod outgoing;
 mod owners;
+#[cfg(test)]
+mod owners_tests;
 mod people;
 mod places;
 mod record;
