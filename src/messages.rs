@@ -488,10 +488,19 @@ fn why(view: &View<'_>) -> String {
         return "The account is not shown in a public repository (`G3`).".to_owned();
     }
     let mut text = "| when (UTC) | rule | who | what |\n|---|---|---|---|\n".to_owned();
-    for Line { at, rule, who, text: what } in view.ticket.account(view.ledger, view.log) {
-        let _ = writeln!(text, "| {} | `{rule}` | {} | {} |", at.strftime("%Y-%m-%d %H:%M:%S"), plain(&who), plain(&what));
+    for row in account_rows(&view.ticket.account(view.ledger, view.log)) {
+        let _ = writeln!(text, "{row}");
     }
     text
+}
+
+/// An account as rows of a table in Markdown.
+#[must_use]
+pub fn account_rows(account: &[Line]) -> Vec<String> {
+    let row = |Line { at, rule, who, text }: &Line| {
+        format!("| {} | `{rule}` | {} | {} |", at.strftime("%Y-%m-%d %H:%M:%S"), plain(who), plain(text))
+    };
+    account.iter().map(row).collect()
 }
 
 fn refused(view: &View<'_>, command: &Command, refusal: Refusal, agent: bool) -> String {
@@ -599,6 +608,12 @@ pub fn plain(text: &str) -> String {
         }
     }
     out
+}
+
+/// Text by people on one line of a terminal.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Text by people inside a code span.

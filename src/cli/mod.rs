@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod partner;
 pub mod receive;
+pub mod retarget;
 pub mod serve;
 
 use crate::app::{StartError, open_desk};
@@ -40,6 +42,10 @@ enum Command {
     Partner(partner::PartnerCommand),
     /// Replay a saved webhook and show what the desk would decide.
     Receive(receive::Receive),
+    /// Print the account of a ticket: each charge, start, pause and stop, with the rule, who, and why.
+    Explain(explain::Explain),
+    /// Give running clocks the promise that the programme has now; ended ones are never judged again.
+    Retarget(retarget::Retarget),
 }
 
 /// Why a command did not do what it was for. Exit code 1 for what failed, 2 for what was asked wrongly.
@@ -103,6 +109,8 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
         Command::Partner(command) => partner::run(command, &desk().await?, out).await,
         Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,
+        Command::Explain(explain) => explain::run(&explain, &desk().await?, out).await,
+        Command::Retarget(retarget) => retarget::run(&retarget, &desk().await?, out).await,
     }
 }
 

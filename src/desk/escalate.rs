@@ -98,10 +98,12 @@ impl Desk {
     /// Reads tickets again from GitHub and takes in what the desk had not heard of (`E3`). Gives back those that could not be read.
     pub(super) async fn confirm(&self, tickets: &[Ticket]) -> BTreeSet<IssueId> {
         let Some(github) = &self.github else { return BTreeSet::new() };
+        let now = self.clock.now();
         let reads = stream::iter(tickets.to_vec()).map(|ticket| {
             let github = github.clone();
             async move {
-                let read = tokio::time::timeout(CONFIRM_WITHIN, github.news_of(&ticket, last_heard_of(&ticket))).await;
+                let asks = ticket.asks_to_look_at(now);
+                let read = tokio::time::timeout(CONFIRM_WITHIN, github.news_of(&ticket, last_heard_of(&ticket), &asks)).await;
                 (ticket, read)
             }
         });

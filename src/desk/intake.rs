@@ -1,13 +1,14 @@
 //! Taking in what happened at GitHub: a batch of events in one transaction, all on disk before any is acknowledged (`R1`).
 
 use super::Desk;
+use crate::chat::{ChatMessage, Notice};
 use crate::domain::book::{Book, LogLine};
 use crate::domain::command::claim;
 use crate::domain::decide::Taken;
 use crate::domain::event::{Event, News, What};
 use crate::domain::ticket::Ticket;
 use crate::domain::{DeliveryId, IssueId};
-use crate::store::{Loaded, Needs, Result, Tx};
+use crate::store::{Loaded, Needs, Outgoing, Result, Tx};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,12 +154,32 @@ impl Desk {
         let repos: BTreeMap<_, _> =
             batch.iter().filter_map(Incoming::event).map(|event| (event.repo.id, (event.repo.clone(), event.installation))).collect();
         tx.save_repos(&loaded, &repos).await?;
+        self.warn(&mut tx, &loaded.book.changes.notices, now).await?;
         tx.commit().await?;
         tell(&loaded.book);
         if changed {
             self.wakes.all();
         }
         Ok(outcomes)
+    }
+
+    /// Puts warnings to those who run the desk into every channel's outbox, each key once (`E1`).
+    pub(super) async fn warn(&self, tx: &mut Tx, notices: &[(String, String)], now: Timestamp) -> Result<()> {
+        for (key, text) in notices {
+            tracing::warn!(%key, "{text}");
+            let Ok(body) = serde_json::to_string(&ChatMessage::Notice(Notice { text: text.clone() })) else { continue };
+            let outgoing = self.policy.channels.iter().filter(|_| !self.observes()).map(|channel| Outgoing {
+                key: format!("{key}:{channel}"),
+                channel: channel.clone(),
+                issue_id: None,
+                cycle: 0,
+                body: body.clone(),
+                created_ms: now.as_millisecond(),
+                confirmed_ms: now.as_millisecond(),
+            });
+            tx.send_later(&outgoing.collect::<Vec<_>>()).await?;
+        }
+        Ok(())
     }
 
     async fn decide(&self, tx: &mut Tx, batch: &[Incoming], now: Timestamp) -> Result<(Vec<Outcome>, Loaded)> {

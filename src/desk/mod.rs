@@ -7,6 +7,7 @@ pub mod intake;
 pub mod people;
 pub mod places;
 pub mod publish;
+pub mod retarget;
 pub mod speak;
 pub mod upkeep;
 

@@ -53,7 +53,7 @@ impl Doing<'_> {
     /// At one instant: stop, then pause, then start (`S8`).
     const fn rank(&self) -> u8 {
         match self {
-            Self::Answer(_) | Self::Liked(_) => 0,
+            Self::Answer(_) => 0,
             Self::Command(_, command) | Self::NoCommand(_, command) => match command.verb() {
                 Some(Verb::Withdraw | Verb::Duplicate | Verb::None) => 1,
                 Some(Verb::Resume) => 3,
@@ -65,7 +65,9 @@ impl Doing<'_> {
             Self::Unlocked | Self::Unpaused => 3,
             Self::Word(_) => 4,
             Self::Reopened => 5,
-            Self::Gone => 6,
+            // It comes after the comment that it is about.
+            Self::Liked(_) => 6,
+            Self::Gone => 7,
         }
     }
 }

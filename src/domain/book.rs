@@ -54,6 +54,8 @@ pub struct Changes {
     pub agents: Vec<(String, UserId)>,
     /// New ids of transferred issues, with the tickets that they are.
     pub aliases: BTreeMap<IssueId, IssueId>,
+    /// Warnings to those who run the desk: a key that is said once, and the text.
+    pub notices: Vec<(String, String)>,
     /// Lines for the tickets' logs.
     pub log: Vec<LogLine>,
 }

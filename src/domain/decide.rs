@@ -82,7 +82,7 @@ impl Rules<'_> {
             }
         }
         if let What::Moved(moved) = &event.what {
-            self.moved(book, &mut ticket, moved, event.at);
+            Self::moved(book, &mut ticket, moved, event.at, now);
         }
         book.put(ticket);
         self.judge(book, id, opened, now);
@@ -114,7 +114,7 @@ impl Rules<'_> {
     }
 
     /// A transferred issue is the same ticket where the desk reaches it; else it leaves the desk's coverage (`S12`).
-    fn moved(&self, book: &mut Book, ticket: &mut Ticket, moved: &Moved, at: Timestamp) {
+    fn moved(book: &mut Book, ticket: &mut Ticket, moved: &Moved, at: Timestamp, now: Timestamp) {
         if book.covered.contains(&moved.repo.id) {
             let seen = Event {
                 installation: InstallationId(0),
@@ -124,9 +124,14 @@ impl Rules<'_> {
                 actor: None,
                 what: What::Seen,
             };
-            Self::arrive(book, ticket, &seen);
+            Self::arrive(book, ticket, &seen, now);
         } else if ticket.left_coverage.is_none() && ticket.repo != moved.repo.id {
             ticket.left_coverage = Some(at);
+            let text = format!(
+                "{}#{} was transferred to {}, which the desk does not watch. Its clock has ended as `left coverage`; nobody is reminded of it any more (S12).",
+                ticket.repo_name, ticket.number, moved.repo.full_name
+            );
+            book.changes.notices.push((format!("{}:left:{}", ticket.issue, at.as_millisecond()), text));
             book.note(
                 ticket.issue,
                 at,
@@ -139,22 +144,20 @@ impl Rules<'_> {
     /// The other half of a transfer: the issue that was `from` elsewhere is here now.
     fn follow(book: &mut Book, from: IssueId, event: &Event, now: Timestamp) {
         let Some(mut ticket) = book.tickets.get(&book.ticket_of(from)).cloned() else { return };
-        if ticket.present_id() != event.issue.id {
-            // Something else about the issue's new place may have come before, and have made a ticket of it.
-            if let Some(other) = book.tickets.get(&event.issue.id).cloned().filter(|other| other.issue != ticket.issue) {
-                for fact in other.facts.clone() {
-                    ticket.learn(fact);
-                }
-                Self::merged(book, other, now);
-            }
-        }
-        Self::arrive(book, &mut ticket, event);
+        Self::arrive(book, &mut ticket, event, now);
         book.put(ticket);
     }
 
-    fn arrive(book: &mut Book, ticket: &mut Ticket, event: &Event) {
+    fn arrive(book: &mut Book, ticket: &mut Ticket, event: &Event, now: Timestamp) {
         if ticket.repo == event.repo.id && ticket.present_id() == event.issue.id && ticket.left_coverage.is_none() {
             return;
+        }
+        // Something else about the issue's new place may have come before, and have made a ticket of it.
+        if let Some(other) = book.tickets.get(&event.issue.id).cloned().filter(|other| other.issue != ticket.issue) {
+            for fact in other.facts.clone() {
+                ticket.learn(fact);
+            }
+            Self::merged(book, other, now);
         }
         let from = format!("{}#{}", ticket.repo_name, ticket.number);
         if event.installation != InstallationId(0) {
@@ -169,6 +172,8 @@ impl Rules<'_> {
         ticket.number = event.issue.number;
         ticket.url.clone_from(&event.issue.url);
         ticket.left_coverage = None;
+        // Where it was, it looked gone.
+        ticket.facts.retain(|fact| fact.what != Told::Gone);
         ticket.found = true;
         book.alias(event.issue.id, ticket.issue);
         book.note(

@@ -2,10 +2,10 @@
 //! ping for one issue (`E3`).
 
 use super::client::{ApiError, GitHub, PER_PAGE, all_pages};
-use super::wire::{WireComment, WireHistory, WireIssue, WireRepo, WireUser};
+use super::wire::{WireComment, WireHistory, WireIssue, WireReaction, WireRepo, WireUser};
 use crate::domain::event::{CloseReason, Event, Issue, Repo, What};
 use crate::domain::ticket::{Ticket, Told};
-use crate::domain::{InstallationId, IssueId};
+use crate::domain::{CommentId, InstallationId, IssueId};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub struct Known {
     closed: Option<Timestamp>,
     /// When it was opened again last, if ever.
     reopened: Option<Timestamp>,
+    /// It is no more.
+    gone: bool,
 }
 
 impl Known {
@@ -35,12 +37,16 @@ impl Known {
     #[must_use]
     pub fn of(ticket: &Ticket) -> Self {
         let last = |fits: &dyn Fn(&Told) -> bool| ticket.facts.iter().filter(|fact| fits(&fact.what)).map(|fact| fact.at).max();
-        Self { closed: last(&Told::is_close), reopened: last(&|told| *told == Told::Reopened) }
+        Self { closed: last(&Told::is_close), reopened: last(&|told| *told == Told::Reopened), gone: ticket.is_gone() }
     }
 
     /// Whether GitHub shows an issue that was closed or opened again since. One that was both, and stands as it stood before,
     /// shows it by its `closed_at`, or by its `state_reason` where it is open.
     fn is_outdated_by(self, found: &WireIssue) -> bool {
+        // Closed and locked is what an issue looks like that was converted to a discussion; only its history tells (S12).
+        if found.locked && found.open() == Some(false) && !self.gone {
+            return true;
+        }
         let open = self.closed.is_none_or(|closed| self.reopened.is_some_and(|reopened| reopened >= closed));
         match found.open() {
             Some(now_open) if now_open != open => true,
@@ -121,11 +127,12 @@ impl GitHub {
         Ok(events)
     }
 
-    /// What happened to one ticket that the desk has not heard of, up to now; `Gone` when the issue is no more.
+    /// What happened to one ticket that the desk has not heard of, up to now; `Gone` when the issue is no more. Thumbs-up are read
+    /// for the comments `asks` only: GitHub sends no webhook about them (`S4`).
     ///
     /// # Errors
     /// GitHub cannot be asked.
-    pub async fn news_of(&self, ticket: &Ticket, since: Timestamp) -> Result<Vec<Event>, ApiError> {
+    pub async fn news_of(&self, ticket: &Ticket, since: Timestamp, asks: &[CommentId]) -> Result<Vec<Event>, ApiError> {
         let source = Source {
             installation: ticket.installation,
             repo: Repo { id: ticket.repo, full_name: ticket.repo_name.clone(), private: ticket.private },
@@ -155,6 +162,15 @@ impl GitHub {
         for comment in &comments {
             let (at, actor, what) = comment.commented();
             events.push(source.event(&issue, at, actor, what));
+        }
+        for ask in asks {
+            let likes: Vec<WireReaction> = all_pages!(|page| {
+                let path =
+                    format!("/repositories/{}/issues/comments/{ask}/reactions?content=%2B1&per_page={PER_PAGE}&page={page}", ticket.repo);
+                self.get(ticket.installation, &path).await?
+            });
+            let likes = likes.into_iter().filter_map(|like| like.liked(*ask));
+            events.extend(likes.map(|(at, actor, what)| source.event(&issue, at, Some(actor), what)));
         }
         if Known::of(ticket).is_outdated_by(&found) {
             events.extend(self.history(&source, &found, &issue).await?);

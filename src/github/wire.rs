@@ -205,6 +205,8 @@ pub(super) struct WireIssue {
     #[serde(default)]
     body: Option<String>,
     #[serde(default)]
+    pub(super) locked: bool,
+    #[serde(default)]
     pull_request: Option<serde::de::IgnoredAny>,
 }
 
@@ -221,6 +223,24 @@ pub(super) struct WireComment {
     pub(super) body: Option<String>,
     #[serde(default)]
     pub(super) issue_url: Option<String>,
+}
+
+/// A reaction, in the API's answers.
+#[derive(Deserialize)]
+pub(super) struct WireReaction {
+    #[serde(default)]
+    user: Option<WireUser>,
+    #[serde(default)]
+    content: Option<String>,
+    created_at: Timestamp,
+}
+
+impl WireReaction {
+    /// A thumbs-up on that comment.
+    pub(super) fn liked(&self, comment: CommentId) -> Option<(Timestamp, Person, What)> {
+        let person = self.user.as_ref().filter(|_| self.content.as_deref() == Some("+1"))?.person();
+        Some((self.created_at, person, What::Liked(comment)))
+    }
 }
 
 /// One entry of an issue's own history in the API.
@@ -245,6 +265,7 @@ impl WireHistory {
             "reopened" => What::Reopened,
             "locked" => What::Locked,
             "unlocked" => What::Unlocked,
+            "converted_to_discussion" => What::Gone,
             "labeled" => What::Labeled(self.label.as_ref()?.name.clone()),
             "unlabeled" => What::Unlabeled(self.label.as_ref()?.name.clone()),
             _ => return None,

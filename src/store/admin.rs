@@ -142,7 +142,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Has tickets looked at again at once that other partners or members might admit: those refused, unknown or waiting.
+    /// Has tickets looked at again at once that other partners or members might admit: those refused, unknown or waiting; and running clocks, which a rise
+    /// of the tier moves (`S11`).
     ///
     /// # Errors
     /// The database fails.
@@ -151,6 +152,9 @@ impl Tx {
             sql!("UPDATE tickets SET next_at_ms = $1 WHERE standing IN ('nobody', 'no_subscription', 'not_included', 'checking')");
         self.run(statement, [now.as_millisecond().into()]).await?;
         self.run(sql!("UPDATE tickets SET next_at_ms = $1 WHERE standing = 'waiting'"), [now.as_millisecond().into()]).await?;
+        // A rise of the tier moves running clocks (S11).
+        let running = sql!("UPDATE tickets SET next_at_ms = $1 WHERE standing = 'admitted' AND next_at_ms IS NOT NULL");
+        self.run(running, [now.as_millisecond().into()]).await?;
         Ok(())
     }
 

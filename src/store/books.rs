@@ -399,6 +399,28 @@ impl Tx {
         rows.iter().map(|row| row.json("doc")).collect()
     }
 
+    /// The tickets whose clocks run.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn running_tickets(&mut self) -> Result<BTreeSet<IssueId>> {
+        let rows = self.rows(sql!("SELECT issue_id FROM tickets WHERE next_at_ms IS NOT NULL AND standing = 'admitted'"), []).await?;
+        rows.iter().map(|row| Ok(IssueId(row.int("issue_id")?))).collect()
+    }
+
+    /// The ticket of an issue by its place; where several have been there, the latest.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn ticket_at(&mut self, repository: &str, number: i64) -> Result<Option<Ticket>> {
+        let statement = sql!(
+            "SELECT doc FROM tickets WHERE number = $2 AND repo_id IN (SELECT id FROM repositories WHERE lower(full_name) = $1)
+             ORDER BY created_ms DESC LIMIT 1"
+        );
+        let rows = self.rows(statement, [repository.trim().to_lowercase().into(), number.into()]).await?;
+        rows.first().map(|row| row.json("doc")).transpose()
+    }
+
     /// One ticket.
     ///
     /// # Errors

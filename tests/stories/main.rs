@@ -25,6 +25,7 @@ mod examples;
 mod instance;
 mod key;
 mod migrations;
+mod moves;
 mod once;
 mod openapi;
 mod openapi_check;
