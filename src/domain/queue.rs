@@ -209,14 +209,9 @@ impl Rules<'_> {
         let Some(partner) = ticket.partner().and_then(|id| book.partners.get(id)).cloned() else { return };
         for (comment, at, by, command) in ticket.grants_asked() {
             let Command::Grant { count, until, reason } = command else { continue };
-            let zone = &self.policy.time_zone;
-            let kind = partner.tier_at(at).and_then(|tier| self.programme.tier(&tier)).and_then(|tier| match tier.tickets {
-                Some(Allowance::PerWindow { window, .. }) => Some(window),
-                _ => None,
-            });
             let until = match until {
-                Some(day) => start_of(zone, day.tomorrow().unwrap_or(day)),
-                None => Window::at(zone, kind.unwrap_or(WindowKind::Month), at).end,
+                Some(day) => start_of(&self.policy.time_zone, day.tomorrow().unwrap_or(day)),
+                None => self.grant_ends(&partner, at),
             };
             book.note(ticket.issue, at, "Q7", format!("{count} more tickets for {} until {until}, by {by}: {reason}", partner.id));
             book.enter(Entry {
@@ -234,6 +229,15 @@ impl Rules<'_> {
             });
             ticket.carried_out.push(comment);
         }
+    }
+
+    /// When a grant ends that names no day: with the partner's window at `at`.
+    pub(crate) fn grant_ends(&self, partner: &Partner, at: Timestamp) -> Timestamp {
+        let kind = partner.tier_at(at).and_then(|tier| self.programme.tier(&tier)).and_then(|tier| match tier.tickets {
+            Some(Allowance::PerWindow { window, .. }) => Some(window),
+            _ => None,
+        });
+        Window::at(&self.policy.time_zone, kind.unwrap_or(WindowKind::Month), at).end
     }
 
     /// Notes the promise of each cycle that began after its admission, and follows a rise of the tier (`S5`, `S9`, `S11`).

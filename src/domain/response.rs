@@ -697,6 +697,8 @@ impl Walker<'_> {
     fn refused(&self, beat: &Beat<'_>, command: &Command) -> Said {
         let counts = self.ticket.partner().is_some();
         match (command, beat.role) {
+            // Other bots have commands, too; only on a ticket can one be meant for the desk.
+            (Command::Unknown(_), _) if !counts => Said::Passed,
             (Command::Unknown(_), Role::Passerby) | (_, Role::Bot) => Said::Passed,
             (_, Role::Passerby | Role::Partner) if !counts => Said::Passed,
             (Command::Unknown(_), _) => Said::Refused(Refusal::Unknown),

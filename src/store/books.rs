@@ -222,7 +222,11 @@ impl Tx {
         Ok(())
     }
 
-    async fn save_entries(&mut self, entries: &[Entry]) -> Result<()> {
+    /// Adds lines to the ledger.
+    ///
+    /// # Errors
+    /// The database fails, or a line of that key stands there already (`Q4`).
+    pub async fn save_entries(&mut self, entries: &[Entry]) -> Result<()> {
         #[derive(Serialize)]
         struct EntryRow<'a> {
             key: &'a str,

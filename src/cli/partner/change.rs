@@ -6,7 +6,9 @@ use super::rows::Row;
 use super::{AddPartner, import, misused, named_partner, note, timeline};
 use crate::cli::CliError;
 use crate::desk::Desk;
+use crate::domain::IssueId;
 use crate::domain::partner::{Partner, Subscription};
+use crate::domain::quota::{Entry, EntryKind};
 use crate::programme::problem::{Problems, Unfit};
 use crate::programme::{Change, Programme, Tier};
 use jiff::tz::TimeZone;
@@ -114,6 +116,43 @@ pub(super) async fn end(id: &str, at: Option<&str>, desk: &Desk) -> Result<Strin
     }
     let change = format!("ends {}: {}; was {}", days::from(at, zone), days::tiers(&partner.tiers, zone), days::tiers(&before.tiers, zone));
     save(tx, "partner end", &partner, &change, now).await?;
+    Ok(format!("{}: {change}\n", partner.id))
+}
+
+/// Gives extra tickets (`Q7`).
+pub(super) async fn grant(id: &str, tickets: u32, reason: &str, until: Option<&str>, desk: &Desk) -> Result<String, CliError> {
+    let (now, zone) = (desk.clock.now(), &desk.policy.time_zone);
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(misused("--reason", reason, Unfit::new("a reason, for the ledger")));
+    }
+    let given = until.map(|text| days::read(text, Edge::Until, zone).map_err(|unfit| misused("--until", text, unfit))).transpose()?;
+    let mut tx = desk.store.write().await?;
+    let partner = named_partner(&mut tx, id).await?;
+    let until = given.unwrap_or_else(|| desk.rules().grant_ends(&partner, now));
+    if until <= now {
+        tx.rollback().await?;
+        return Err(misused("--until", &days::until(until, zone), Unfit::new("a day that is not over yet")));
+    }
+    let earlier = tx.ledger(&partner.id).await?.iter().filter(|entry| entry.kind == EntryKind::Grant).count();
+    let entry = Entry {
+        key: format!("grant:{}:{}", partner.id, earlier + 1),
+        partner: partner.id.clone(),
+        issue: IssueId(0),
+        kind: EntryKind::Grant,
+        at: now,
+        recorded_at: now,
+        units: tickets,
+        until: Some(until),
+        grant: None,
+        actor: "operator".to_owned(),
+        reason: reason.to_owned(),
+    };
+    tx.save_entries(&[entry]).await?;
+    let change = format!("{tickets} extra tickets until {}: {reason}", days::until(until, zone));
+    note(&mut tx, now, "partner grant", &format!("{}: {change}", partner.id)).await?;
+    tx.look_again(now).await?;
+    tx.commit().await?;
     Ok(format!("{}: {change}\n", partner.id))
 }
 

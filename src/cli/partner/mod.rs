@@ -85,6 +85,20 @@ pub enum PartnerCommand {
         #[arg(long, value_name = "DAY")]
         at: Option<String>,
     },
+    /// Give a partner extra tickets, used when its window is full.
+    Grant {
+        /// The partner's id.
+        id: String,
+        /// How many.
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+        tickets: u32,
+        /// Why; the ledger keeps it.
+        #[arg(long)]
+        reason: String,
+        /// Last day on which they can be used, or an instant; the end of the present window, if left out.
+        #[arg(long, value_name = "DAY")]
+        until: Option<String>,
+    },
     /// Members of a partner.
     #[command(subcommand)]
     Member(MemberCommand),
@@ -183,6 +197,7 @@ pub async fn run(command: PartnerCommand, desk: &Desk, out: &mut dyn std::io::Wr
         PartnerCommand::Show { id, json } => show::show(&id, json, desk).await?,
         PartnerCommand::SetTier { id, tier, from, until } => change::set_tier(&id, &tier, from.as_deref(), until.as_deref(), desk).await?,
         PartnerCommand::End { id, at } => change::end(&id, at.as_deref(), desk).await?,
+        PartnerCommand::Grant { id, tickets, reason, until } => change::grant(&id, tickets, &reason, until.as_deref(), desk).await?,
         PartnerCommand::Member(MemberCommand::Add(args)) => member::add(&args, desk).await?,
         PartnerCommand::Member(MemberCommand::Remove { partner, login, id, at }) => {
             member::remove(&partner, login.as_deref(), id.as_deref(), at.as_deref(), desk).await?

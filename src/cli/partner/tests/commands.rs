@@ -166,3 +166,19 @@ async fn what_a_change_may_admit_is_looked_at_again() {
     fixture.ok(&["member", "add", "acme", "bob"]).await;
     assert_eq!(next().await, Some(NOW.parse::<Timestamp>().unwrap().as_millisecond()));
 }
+
+#[tokio::test]
+async fn extra_tickets_are_granted_with_a_reason_and_an_end() {
+    let fixture = acme().await;
+    assert_eq!(
+        fixture.ok(&["grant", "acme", "2", "--reason", "the outage of Monday"]).await,
+        "acme: 2 extra tickets until 2026-11-22: the outage of Monday\n"
+    );
+    fixture.ok(&["grant", "acme", "1", "--reason", "a good year", "--until", "2026-12-31"]).await;
+    let shown = fixture.ok(&["show", "acme"]).await;
+    assert!(shown.contains("grant of 2") && shown.contains("the outage of Monday (operator)"), "{shown}");
+    let (_, wrong) = fixture.refused(&["grant", "acme", "1", "--reason", "late", "--until", "2026-01-31"]).await;
+    assert!(wrong.contains("--until") && wrong.contains("a day that is not over yet"), "{wrong}");
+    let (_, wrong) = fixture.refused(&["grant", "acme", "1", "--reason", " "]).await;
+    assert!(wrong.contains("--reason"), "{wrong}");
+}
