@@ -1,9 +1,10 @@
 //! The working set of the rules: what the desk loaded for an event, and what the rules changed in it.
 
-use super::ids::{IssueId, PartnerId, RepoId, UserId};
+use super::event::Repo;
+use super::ids::{InstallationId, IssueId, PartnerId, RepoId, UserId};
 use super::partner::{Membership, Partner};
 use super::quota::Entry;
-use super::ticket::{Standing, Ticket};
+use super::ticket::{Freeze, Standing, Ticket};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,19 @@ pub struct Agents {
     pub ids: BTreeSet<UserId>,
     /// Logins given by the operator whose ids are not known yet, in lower case; bound at first sight (`W1`).
     pub unbound: BTreeSet<String>,
+}
+
+/// A repository as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// `owner/name`.
+    pub full_name: String,
+    /// Whether the public cannot read it (`G3`).
+    pub private: bool,
+    /// Through which installation it is written to.
+    pub installation: InstallationId,
+    /// When this view of it was true.
+    pub seen: Timestamp,
 }
 
 /// Tickets, partners, members and ledger that an event can touch; complete for the partners that it names.
@@ -29,6 +43,10 @@ pub struct Book {
     pub ledger: BTreeMap<PartnerId, Vec<Entry>>,
     /// When each repository was first seen: what is older is no ticket (`R2`).
     pub first_seen: BTreeMap<RepoId, Timestamp>,
+    /// The repositories as they were last seen.
+    pub places: BTreeMap<RepoId, Place>,
+    /// When each repository was out of the desk's hands (`S12`).
+    pub freezes: BTreeMap<RepoId, Vec<Freeze>>,
     /// Support engineers.
     pub agents: Agents,
     /// What the rules changed since this book was opened.
@@ -63,6 +81,23 @@ pub struct LogLine {
     pub text: String,
 }
 
+impl Place {
+    /// Takes over a view that is not older. GitHub tells instants to the second.
+    pub fn become_as(&mut self, seen: Self) {
+        if seen.seen.as_second() < self.seen.as_second() {
+            return;
+        }
+        let installation = if seen.installation == InstallationId(0) { self.installation } else { seen.installation };
+        *self = Self { installation, ..seen };
+    }
+
+    /// Whether another view shows the same.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        (&self.full_name, self.private, self.installation) == (&other.full_name, other.private, other.installation)
+    }
+}
+
 impl Book {
     /// Notes a reason for the ticket's log.
     pub fn note(&mut self, issue: IssueId, at: Timestamp, rule: &'static str, text: impl Into<String>) {
@@ -74,6 +109,15 @@ impl Book {
         if self.tickets.get(&ticket.issue) != Some(&ticket) {
             self.changes.tickets.insert(ticket.issue);
             self.tickets.insert(ticket.issue, ticket);
+        }
+    }
+
+    /// Takes over how a repository looked at an instant, unless it was seen later than that (`R3`).
+    pub fn see(&mut self, repo: &Repo, installation: InstallationId, at: Timestamp) {
+        let seen = Place { full_name: repo.full_name.clone(), private: repo.private, installation, seen: at };
+        match self.places.get_mut(&repo.id) {
+            Some(known) => known.become_as(seen),
+            None => drop(self.places.insert(repo.id, seen)),
         }
     }
 

@@ -54,6 +54,7 @@ impl Rules<'_> {
         }
         let id = event.issue.id;
         book.first_seen.entry(event.repo.id).or_insert(event.at);
+        book.see(&event.repo, event.installation, event.issue.updated_at);
         let mut ticket = if let Some(known) = book.tickets.get(&id) {
             let mut ticket = known.clone();
             ticket.refresh(event);
@@ -87,6 +88,7 @@ impl Rules<'_> {
                 ticket.learn(fact);
             }
         }
+        book.relocate(&mut ticket);
         book.put(ticket);
         self.judge(book, id, opened, now);
         Taken::Ticket(id)
@@ -101,6 +103,9 @@ impl Rules<'_> {
             if ticket.is_open() || matches!(ticket.standing, Standing::Checking { .. }) {
                 self.judge(book, id, false, now);
             }
+            return Vec::new();
+        }
+        if ticket.is_frozen() {
             return Vec::new();
         }
         let mut ticket = ticket.clone();
@@ -125,6 +130,7 @@ impl Rules<'_> {
                 let partner = book.partners.get(&waiting.partner)?;
                 self.allowances(book, partner).next_look(now)
             }
+            Standing::Admitted(_) if ticket.is_frozen() => None,
             Standing::Admitted(_) => ticket.clock_wakes(),
             _ => None,
         }

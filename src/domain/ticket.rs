@@ -45,6 +45,9 @@ pub struct Ticket {
     pub found: bool,
     /// What the desk decided.
     pub standing: Standing,
+    /// Times in which nobody could answer or be told here (`S12`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<Freeze>,
     /// What GitHub told, in the order of its arrival.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
@@ -254,6 +257,30 @@ pub struct Promise {
     pub ladder: Ladder,
 }
 
+/// A time in which a repository was not the desk's to work in (`S12`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; `None`: still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub why: FreezeReason,
+}
+
+/// Why a repository is out of the desk's hands (`S12`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreezeReason {
+    /// The repository is archived.
+    Archived,
+    /// The installation is suspended.
+    Suspended,
+    /// The App is not installed there any more.
+    Uninstalled,
+}
+
 /// Why a ticket counts for this partner and not for another (`W5`, `W7`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -291,6 +318,7 @@ impl Ticket {
             claim: issue.claim.clone(),
             found: !matches!(event.what, What::Opened | What::MovedHere { .. }),
             standing: Standing::Older,
+            frozen: Vec::new(),
             facts: Vec::new(),
             stepped: None,
             charges: 0,
