@@ -65,7 +65,7 @@ pub(super) async fn named(desk: &Desk, text: &str) -> Result<Ticket, CliError> {
     let repos = tx.all_repos().await?;
     tx.rollback().await?;
     found.ok_or_else(|| {
-        let known = repos.iter().any(|known| known.full_name.eq_ignore_ascii_case(repo));
+        let known = repos.iter().any(|known| known.place.full_name.eq_ignore_ascii_case(repo));
         let why = if known { "the desk knows the repository, but not this issue" } else { "the desk has not seen this repository" };
         CliError::Failed(format!("{repo}#{number}: {why}"))
     })

@@ -29,16 +29,19 @@ impl Desk {
                 return Ok(());
             }
         };
-        let mut known: BTreeMap<RepoId, RepoRow> = self.known_repos().await?;
-        for installation in installations.into_iter().filter(|installation| !installation.suspended) {
+        let mut listings = BTreeMap::new();
+        for installation in installations.iter().filter(|installation| installation.suspended.is_none()) {
             match github.repositories(installation.id).await {
-                Ok(repos) => {
-                    for repo in repos.into_iter().filter(|repo| self.covers(&repo.full_name)) {
-                        let row = known.remove(&repo.id);
-                        self.catch_up_with(repo, installation.id, row, now).await?;
-                    }
-                }
+                Ok(listing) => drop(listings.insert(installation.id, listing)),
                 Err(error) => tracing::warn!(%error, installation = %installation.id, "cannot catch up with this installation"),
+            }
+        }
+        let mut known: BTreeMap<RepoId, RepoRow> = self.known_repos().await?;
+        self.find_places(&installations, &listings, now).await?;
+        for (installation, listing) in listings {
+            for (repo, _) in listing.repos.into_iter().filter(|(repo, _)| self.covers(&repo.full_name)) {
+                let row = known.remove(&repo.id);
+                self.catch_up_with(repo, installation, row, now).await?;
             }
         }
         Ok(())
@@ -55,7 +58,6 @@ impl Desk {
         let Some(row) = row else {
             // New here: what is older than this moment is no ticket.
             let mut tx = self.store.write().await?;
-            tx.see_repo(&repo, installation, now).await?;
             tx.repo_listed(repo.id, now).await?;
             return tx.commit().await;
         };

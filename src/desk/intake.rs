@@ -10,7 +10,7 @@ use crate::domain::ticket::Ticket;
 use crate::domain::{DeliveryId, IssueId};
 use crate::store::{Loaded, Needs, Outgoing, Result, Tx};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// One piece of news, and the delivery that it came by; one that was found by asking has none.
 #[derive(Debug, Clone)]
@@ -151,13 +151,12 @@ impl Desk {
         let rules = self.rules();
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
-        let repos: BTreeMap<_, _> =
-            batch.iter().filter_map(Incoming::event).map(|event| (event.repo.id, (event.repo.clone(), event.installation))).collect();
-        tx.save_repos(&loaded, &repos).await?;
+        let moved = tx.save_places(&loaded).await?;
+        self.keep_up_with(&mut tx, &moved, now).await?;
         self.warn(&mut tx, &loaded.book.changes.notices, now).await?;
         tx.commit().await?;
         tell(&loaded.book);
-        if changed {
+        if changed || !moved.repos.is_empty() {
             self.wakes.all();
         }
         Ok(outcomes)

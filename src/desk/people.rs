@@ -48,7 +48,7 @@ impl Desk {
     async fn any_installation(&self) -> std::result::Result<Option<InstallationId>, ApiError> {
         let Some(github) = &self.github else { return Ok(None) };
         let installations = github.installations().await?;
-        Ok(installations.into_iter().find(|installation| !installation.suspended).map(|installation| installation.id))
+        Ok(installations.into_iter().find(|installation| installation.suspended.is_none()).map(|installation| installation.id))
     }
 
     /// Makes the database's agents those of the configuration, and binds them to their ids (`W3`).

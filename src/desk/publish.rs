@@ -29,6 +29,7 @@ impl Desk {
     /// # Errors
     /// The database fails.
     pub async fn publish(&self) -> Result<usize> {
+        self.tell_who_can_read().await?;
         let mut done = 0;
         loop {
             let mut tx = self.store.write().await?;

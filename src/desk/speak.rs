@@ -93,8 +93,15 @@ impl Desk {
             }
         }
         let Some(ticket) = self.ticket(issue).await? else { return Ok(Some("its ticket is gone".to_owned())) };
-        let running = ticket.cycles().last().filter(|cycle| cycle.is_running()).map(|Cycle { number, .. }| i64::from(*number));
-        Ok((running != Some(ping.cycle)).then(|| "answered, closed or gone before it could be sent".to_owned()))
+        let running = ticket.cycles().pop().filter(Cycle::is_running);
+        let Some(cycle) = running.filter(|cycle| i64::from(cycle.number) == ping.cycle) else {
+            return Ok(Some("answered, closed or gone before it could be sent".to_owned()));
+        };
+        // It may have waited until its repository was back, and the clock stood still meanwhile (S12).
+        if let ChatMessage::Ping(said) = message {
+            said.due_at = cycle.due;
+        }
+        Ok(None)
     }
 
     async fn ticket(&self, issue: crate::domain::IssueId) -> Result<Option<crate::domain::ticket::Ticket>> {

@@ -1,9 +1,10 @@
 //! The working set of the rules: what the desk loaded for an event, and what the rules changed in it.
 
+use super::event::Repo;
 use super::ids::{InstallationId, IssueId, PartnerId, RepoId, UserId};
 use super::partner::{Membership, Partner};
 use super::quota::Entry;
-use super::ticket::{Standing, Ticket};
+use super::ticket::{Freeze, Standing, Ticket};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,19 @@ pub struct Agents {
     pub ids: BTreeSet<UserId>,
     /// Logins given by the operator whose ids are not known yet, in lower case; bound at first sight (`W1`).
     pub unbound: BTreeSet<String>,
+}
+
+/// A repository as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// `owner/name`.
+    pub full_name: String,
+    /// Whether the public cannot read it (`G3`).
+    pub private: bool,
+    /// Through which installation it is written to.
+    pub installation: InstallationId,
+    /// When this view of it was true.
+    pub seen: Timestamp,
 }
 
 /// Tickets, partners, members and ledger that an event can touch; complete for the partners that it names.
@@ -31,10 +45,12 @@ pub struct Book {
     pub first_seen: BTreeMap<RepoId, Timestamp>,
     /// Repositories that the desk watches (`S12`).
     pub covered: BTreeSet<RepoId>,
-    /// Through which installation each is written to.
-    pub installations: BTreeMap<RepoId, InstallationId>,
     /// Ids of transferred issues, with the tickets that they are (`S12`).
     pub aliases: BTreeMap<IssueId, IssueId>,
+    /// The repositories as they were last seen.
+    pub places: BTreeMap<RepoId, Place>,
+    /// When each repository was out of the desk's hands (`S12`).
+    pub freezes: BTreeMap<RepoId, Vec<Freeze>>,
     /// Support engineers.
     pub agents: Agents,
     /// What the rules changed since this book was opened.
@@ -73,6 +89,23 @@ pub struct LogLine {
     pub text: String,
 }
 
+impl Place {
+    /// Takes over a view that is not older. GitHub tells instants to the second.
+    pub fn become_as(&mut self, seen: Self) {
+        if seen.seen.as_second() < self.seen.as_second() {
+            return;
+        }
+        let installation = if seen.installation == InstallationId(0) { self.installation } else { seen.installation };
+        *self = Self { installation, ..seen };
+    }
+
+    /// Whether another view shows the same.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        (&self.full_name, self.private, self.installation) == (&other.full_name, other.private, other.installation)
+    }
+}
+
 impl Book {
     /// Notes a reason for the ticket's log.
     pub fn note(&mut self, issue: IssueId, at: Timestamp, rule: &'static str, text: impl Into<String>) {
@@ -97,6 +130,15 @@ impl Book {
     pub fn alias(&mut self, issue: IssueId, ticket: IssueId) {
         if issue != ticket && self.aliases.insert(issue, ticket) != Some(ticket) {
             self.changes.aliases.insert(issue, ticket);
+        }
+    }
+
+    /// Takes over how a repository looked at an instant, unless it was seen later than that (`R3`).
+    pub fn see(&mut self, repo: &Repo, installation: InstallationId, at: Timestamp) {
+        let seen = Place { full_name: repo.full_name.clone(), private: repo.private, installation, seen: at };
+        match self.places.get_mut(&repo.id) {
+            Some(known) => known.become_as(seen),
+            None => drop(self.places.insert(repo.id, seen)),
         }
     }
 

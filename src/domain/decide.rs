@@ -59,6 +59,7 @@ impl Rules<'_> {
         }
         let id = book.ticket_of(event.issue.id);
         book.first_seen.entry(event.repo.id).or_insert(event.at);
+        book.see(&event.repo, event.installation, event.issue.updated_at);
         let mut ticket = if let Some(known) = book.tickets.get(&id) {
             let mut ticket = known.clone();
             ticket.refresh(event);
@@ -84,6 +85,7 @@ impl Rules<'_> {
         if let What::Moved(moved) = &event.what {
             Self::moved(book, &mut ticket, moved, event.at, now);
         }
+        book.relocate(&mut ticket);
         book.put(ticket);
         self.judge(book, id, opened, now);
         Taken::Ticket(id)
@@ -162,8 +164,8 @@ impl Rules<'_> {
         let from = format!("{}#{}", ticket.repo_name, ticket.number);
         if event.installation != InstallationId(0) {
             ticket.installation = event.installation;
-        } else if let Some(installation) = book.installations.get(&event.repo.id) {
-            ticket.installation = *installation;
+        } else if let Some(place) = book.places.get(&event.repo.id) {
+            ticket.installation = place.installation;
         }
         ticket.moved_to = Some(event.issue.id);
         ticket.repo = event.repo.id;
@@ -195,6 +197,9 @@ impl Rules<'_> {
             }
             return Vec::new();
         }
+        if ticket.is_frozen() {
+            return Vec::new();
+        }
         self.judge(book, id, false, now);
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return Vec::new() };
         let steps = ticket.step(now);
@@ -218,6 +223,7 @@ impl Rules<'_> {
                 let partner = book.partners.get(&waiting.partner)?;
                 self.allowances(book, partner).next_look(now)
             }
+            Standing::Admitted(_) if ticket.is_frozen() => None,
             Standing::Admitted(admission) => {
                 // A rise of the tier moves a running promise (S11).
                 let running = ticket.running().is_some();

@@ -125,8 +125,8 @@ pub struct Standing {
 pub struct InstallationInfo {
     /// Which.
     pub id: InstallationId,
-    /// Suspended by its owner.
-    pub suspended: bool,
+    /// Since when its owner has it suspended.
+    pub suspended: Option<Timestamp>,
 }
 
 impl GitHub {
@@ -194,7 +194,7 @@ impl GitHub {
             let path = format!("/app/installations?per_page={PER_PAGE}&page={page}");
             send(&self.app, http::Method::GET, &path, None).await?
         });
-        let info = |found: Found| InstallationInfo { id: InstallationId(found.id), suspended: found.suspended_at.is_some() };
+        let info = |found: Found| InstallationInfo { id: InstallationId(found.id), suspended: found.suspended_at };
         Ok(found.into_iter().map(info).collect())
     }
 

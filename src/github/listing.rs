@@ -61,22 +61,36 @@ impl Known {
     }
 }
 
+/// The repositories of an installation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Those that were found, and whether each is archived.
+    pub repos: Vec<(Repo, bool)>,
+    /// They are as many as GitHub counts, so what is not among them is not in the installation.
+    pub whole: bool,
+}
+
 impl GitHub {
     /// The repositories of an installation.
     ///
     /// # Errors
     /// GitHub cannot be asked.
-    pub async fn repositories(&self, installation: InstallationId) -> Result<Vec<Repo>, ApiError> {
+    pub async fn repositories(&self, installation: InstallationId) -> Result<Listing, ApiError> {
         #[derive(serde::Deserialize)]
         struct Page {
             #[serde(default)]
+            total_count: usize,
+            #[serde(default)]
             repositories: Vec<WireRepo>,
         }
+        let mut counted = 0;
         let found = all_pages!(|page| {
             let path = format!("/installation/repositories?per_page={PER_PAGE}&page={page}");
-            self.get::<Page>(installation, &path).await?.repositories
+            let page: Page = self.get(installation, &path).await?;
+            counted = page.total_count;
+            page.repositories
         });
-        Ok(found.iter().map(WireRepo::repo).collect())
+        Ok(Listing { whole: found.len() >= counted, repos: found.iter().map(|found| (found.repo(), found.archived)).collect() })
     }
 
     /// Everything that changed in a repository since `since`, as events in no order. `known` says how issues stood when the desk

@@ -140,7 +140,7 @@ struct WireInstallation {
     #[serde(default)]
     suspended_at: Option<Timestamp>,
     #[serde(default)]
-    updated_at: Option<WireInstant>,
+    created_at: Option<WireInstant>,
 }
 
 /// GitHub writes some instants as text and the same ones elsewhere as seconds.
@@ -432,9 +432,16 @@ impl Payload {
         Ok(Read::News(Box::new(News::Label(news))))
     }
 
+    /// GitHub gives these no time of their own: in its published examples a repository's `updated_at` stays as it was when it is renamed
+    /// or transferred, and an installation's when it is no longer suspended.
     fn repository(self, received: Timestamp) -> Result<Read, Missing> {
         let wire = self.repository.as_ref().ok_or("repository")?;
-        let at = wire.updated_at.as_ref().and_then(WireInstant::instant).unwrap_or(received);
+        let at = match self.action() {
+            // Sent again late, it must not hide that the repository was made public since. If the time is too early, listing puts
+            // it right; the other way round would tell the public what is not theirs (G3).
+            "privatized" => wire.updated_at.as_ref().and_then(WireInstant::instant).unwrap_or(received).min(received),
+            _ => received,
+        };
         let repo = wire.repo();
         let what = match self.action() {
             "archived" => PlaceWhat::Archived(repo),
@@ -448,12 +455,14 @@ impl Payload {
     fn installation(self, event: &str, received: Timestamp) -> Result<Read, Missing> {
         let repos = |list: &Option<Vec<WireRepo>>| list.iter().flatten().map(WireRepo::repo).collect::<Vec<_>>();
         let wire = self.installation.as_ref().ok_or("installation")?;
-        let updated = wire.updated_at.as_ref().and_then(WireInstant::instant).unwrap_or(received);
         let (at, what) = match (event, self.action()) {
-            ("installation", "created") => (updated, PlaceWhat::Installed(repos(&self.repositories))),
+            ("installation", "created") => {
+                let at = wire.created_at.as_ref().and_then(WireInstant::instant).unwrap_or(received);
+                (at, PlaceWhat::Installed(repos(&self.repositories)))
+            }
             ("installation", "deleted") => (received, PlaceWhat::Uninstalled),
-            ("installation", "suspend") => (wire.suspended_at.unwrap_or(updated), PlaceWhat::Suspended),
-            ("installation", "unsuspend") => (updated, PlaceWhat::Unsuspended),
+            ("installation", "suspend") => (wire.suspended_at.unwrap_or(received), PlaceWhat::Suspended),
+            ("installation", "unsuspend") => (received, PlaceWhat::Unsuspended),
             ("installation_repositories", _) => {
                 let what = PlaceWhat::Repositories { added: repos(&self.repositories_added), removed: repos(&self.repositories_removed) };
                 (received, what)

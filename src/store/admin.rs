@@ -5,7 +5,7 @@ use super::sql::sql;
 use super::{Arg, Result, Tx, to_json};
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::Entry;
-use crate::domain::{InstallationId, IssueId, PartnerId, RepoId, UserId};
+use crate::domain::{IssueId, PartnerId, UserId};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -27,21 +27,6 @@ pub struct AuditLine {
     pub act: String,
     /// What it changed.
     pub detail: String,
-}
-
-/// A repository that the desk has seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepoRow {
-    /// Which.
-    pub id: RepoId,
-    /// `owner/name`.
-    pub full_name: String,
-    /// Through which installation.
-    pub installation: InstallationId,
-    /// When it was first seen (`R2`).
-    pub first_seen: Timestamp,
-    /// Up to when changes were listed.
-    pub listed: Option<Timestamp>,
 }
 
 impl Tx {
@@ -190,35 +175,6 @@ impl Tx {
     pub async fn bind_agent(&mut self, login: &str, user: UserId) -> Result<()> {
         let args = [login.to_ascii_lowercase().into(), user.0.into()];
         self.run(sql!("UPDATE agents SET user_id = $2 WHERE login_key = $1"), args).await?;
-        Ok(())
-    }
-
-    /// Every repository that was seen.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn all_repos(&mut self) -> Result<Vec<RepoRow>> {
-        let statement = sql!("SELECT id, full_name, installation_id, first_seen_ms, listed_ms FROM repositories ORDER BY id");
-        let rows = self.rows(statement, []).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(RepoRow {
-                    id: RepoId(row.int("id")?),
-                    full_name: row.text("full_name")?,
-                    installation: InstallationId(row.int("installation_id")?),
-                    first_seen: row.instant("first_seen_ms")?,
-                    listed: row.maybe_instant("listed_ms")?,
-                })
-            })
-            .collect()
-    }
-
-    /// Remembers up to when a repository's changes were listed (`R2`).
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn repo_listed(&mut self, repo: RepoId, at: Timestamp) -> Result<()> {
-        self.run(sql!("UPDATE repositories SET listed_ms = $2 WHERE id = $1"), [repo.0.into(), at.as_millisecond().into()]).await?;
         Ok(())
     }
 

@@ -1,13 +1,13 @@
 //! Loading a [`Book`] for the rules, and saving what they changed.
 
+use super::places::{freeze, place};
 use super::sql::sql;
-use super::{Arg, Outgoing, Result, Row, Tx, to_json};
-use crate::domain::book::{Agents, Book};
-use crate::domain::event::Repo;
+use super::{Outgoing, Result, Row, Tx, to_json};
+use crate::domain::book::{Agents, Book, Place};
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::{Entry, EntryKind};
 use crate::domain::ticket::{Standing, Ticket};
-use crate::domain::{DeliveryId, InstallationId, IssueId, PartnerId, RepoId, UserId};
+use crate::domain::{DeliveryId, IssueId, PartnerId, RepoId, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,17 @@ pub struct Loaded {
     pub book: Book,
     /// Places of [`Book::members`] in the database.
     member_ids: Vec<i64>,
-    known_repos: BTreeMap<RepoId, (String, bool, InstallationId)>,
+    /// Repositories as the database has them.
+    known_places: BTreeMap<RepoId, Place>,
+}
+
+/// Repositories that look otherwise than before.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// All of them.
+    pub repos: BTreeSet<RepoId>,
+    /// Those that became private or public.
+    pub visible: BTreeSet<RepoId>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +59,7 @@ struct TicketRow<'a> {
     standing: &'static str,
     created_ms: i64,
     next_at_ms: Option<i64>,
+    live: i64,
     dirty: i64,
     doc: String,
 }
@@ -123,14 +134,19 @@ impl Tx {
                 book.ledger.entry(entry.partner.clone()).or_default().push(entry);
             }
         }
-        let repos = sql!("SELECT id, first_seen_ms, full_name, private, installation_id FROM repositories WHERE id {in ints $1}");
+        let repos = sql!(
+            "SELECT id, first_seen_ms, full_name, private, installation_id, seen_ms, from_ms, until_ms, why
+             FROM repositories LEFT JOIN freezes ON freezes.repo_id = repositories.id WHERE id {in ints $1} ORDER BY id, from_ms, why"
+        );
         for row in self.rows(repos, [to_json(&needs.repos)?.into()]).await? {
             let id = RepoId(row.int("id")?);
             book.first_seen.insert(id, row.instant("first_seen_ms")?);
-            book.installations.insert(id, InstallationId(row.int("installation_id")?));
-            let known = (row.text("full_name")?, row.flag("private")?, InstallationId(row.int("installation_id")?));
-            loaded.known_repos.insert(id, known);
+            book.places.insert(id, place(&row)?);
+            if row.maybe_int("from_ms")?.is_some() {
+                book.freezes.entry(id).or_default().push(freeze(&row)?);
+            }
         }
+        loaded.known_places.clone_from(&book.places);
         Ok(loaded)
     }
 
@@ -205,16 +221,16 @@ impl Tx {
             return Ok(());
         }
         let statement = sql!(
-            "INSERT INTO tickets (issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms,
+            "INSERT INTO tickets (issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
                                   version, published, publish_at_ms, attempts, doc)
-             SELECT issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms,
+             SELECT issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
                     1, CASE WHEN dirty = 1 THEN 0 ELSE 1 END, 0, 0, doc
              FROM {rows $1: issue_id BIGINT, installation_id BIGINT, repo_id BIGINT, number BIGINT, partner_id TEXT,
-                   standing TEXT, created_ms BIGINT, next_at_ms BIGINT, dirty BIGINT, doc TEXT} WHERE true
+                   standing TEXT, created_ms BIGINT, next_at_ms BIGINT, live BIGINT, dirty BIGINT, doc TEXT} WHERE true
              ON CONFLICT (issue_id) DO UPDATE SET
                  installation_id = excluded.installation_id, repo_id = excluded.repo_id, number = excluded.number,
                  partner_id = excluded.partner_id, standing = excluded.standing, next_at_ms = excluded.next_at_ms,
-                 doc = excluded.doc, version = tickets.version + 1,
+                 live = excluded.live, doc = excluded.doc, version = tickets.version + 1,
                  published = CASE WHEN excluded.published = 1 AND tickets.applied IS NULL
                                   THEN tickets.version + 1 ELSE tickets.published END"
         );
@@ -309,41 +325,28 @@ impl Tx {
         Ok(())
     }
 
-    /// Remembers repositories that are new, or were renamed, moved or made public since (`S12`).
+    /// Saves how repositories were seen while the book was open, those that are new or look otherwise than before (`S12`). Says
+    /// which of those known before look otherwise.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn save_repos(&mut self, loaded: &Loaded, seen: &BTreeMap<RepoId, (Repo, InstallationId)>) -> Result<()> {
-        for (id, (repo, installation)) in seen {
-            let present = (repo.full_name.clone(), repo.private, *installation);
-            if loaded.known_repos.get(id) == Some(&present) {
+    pub async fn save_places(&mut self, loaded: &Loaded) -> Result<Changed> {
+        let mut changed = Changed::default();
+        for (id, place) in &loaded.book.places {
+            let known = loaded.known_places.get(id);
+            if known.is_some_and(|known| known.is_as(place)) {
                 continue;
             }
             let Some(first_seen) = loaded.book.first_seen.get(id) else { continue };
-            self.see_repo(repo, *installation, *first_seen).await?;
+            self.put_place(*id, place, *first_seen).await?;
+            if let Some(known) = known {
+                changed.repos.insert(*id);
+                if known.private != place.private {
+                    changed.visible.insert(*id);
+                }
+            }
         }
-        Ok(())
-    }
-
-    /// Remembers one repository; when it was first seen stays.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn see_repo(&mut self, repo: &Repo, installation: InstallationId, first_seen: Timestamp) -> Result<()> {
-        let statement = sql!(
-            "INSERT INTO repositories (id, installation_id, full_name, private, first_seen_ms) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (id) DO UPDATE SET installation_id = excluded.installation_id, full_name = excluded.full_name,
-                 private = excluded.private"
-        );
-        let args: [Arg; 5] = [
-            repo.id.0.into(),
-            installation.0.into(),
-            repo.full_name.as_str().into(),
-            i64::from(repo.private).into(),
-            first_seen.as_millisecond().into(),
-        ];
-        self.run(statement, args).await?;
-        Ok(())
+        Ok(changed)
     }
 
     /// Puts pings into the outbox; one that stands there already stays as it is (`E2`).
@@ -460,6 +463,7 @@ fn ticket_row(ticket: &Ticket, next_at: Option<Timestamp>, dirty: bool) -> Resul
         standing: ticket.standing_word(),
         created_ms: ticket.created_at.as_millisecond(),
         next_at_ms: next_at.map(Timestamp::as_millisecond),
+        live: i64::from(ticket.is_live()),
         dirty: i64::from(dirty),
         doc: to_json(ticket)?,
     })

@@ -6,12 +6,14 @@
 mod admin;
 mod books;
 mod outbox;
+mod places;
 mod publish;
 mod sql;
 
-pub use admin::{AuditLine, MemberRow, RepoRow};
-pub use books::{Loaded, Needs};
+pub use admin::{AuditLine, MemberRow};
+pub use books::{Changed, Loaded, Needs};
 pub use outbox::{Outgoing, PendingPing};
+pub use places::RepoRow;
 pub use publish::{Applied, AppliedComment, Claim};
 
 use jiff::Timestamp;
@@ -169,18 +171,24 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Unreadable { what: "value to store", why: error.to_string() })
 }
 
-const SQLITE: &[(i64, &str, &str)] = &[
+/// Files of `migrations/`: number, name, text. They stand in the order of their numbers, which may have gaps.
+type Files = &'static [(i64, &'static str, &'static str)];
+
+const SQLITE: Files = &[
     (1, "desk", include_str!("../../migrations/sqlite/0001_desk.sql")),
     (3, "rules", include_str!("../../migrations/sqlite/0003_rules.sql")),
+    (5, "places", include_str!("../../migrations/sqlite/0005_places.sql")),
 ];
-const POSTGRES: &[(i64, &str, &str)] = &[
+
+const POSTGRES: Files = &[
     (1, "desk", include_str!("../../migrations/postgres/0001_desk.sql")),
     (3, "rules", include_str!("../../migrations/postgres/0003_rules.sql")),
+    (5, "places", include_str!("../../migrations/postgres/0005_places.sql")),
 ];
 
 /// Migrations as the binary carries them. `sqlx::migrate!` would do it, at the price of building both drivers a second time for
 /// the compiler's side.
-fn migrations(files: &[(i64, &'static str, &'static str)]) -> Migrator {
+fn migrations(files: Files) -> Migrator {
     let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
         Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
     };

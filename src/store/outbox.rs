@@ -52,14 +52,18 @@ impl Tx {
         rows.iter().map(|row| row.text("channel")).collect()
     }
 
-    /// Claims the oldest message of a channel, if its time has come and nobody else holds it: so a channel stays in order.
+    /// Claims the oldest message of a channel, if its time has come and nobody else holds it: so a channel stays in order. Messages
+    /// about tickets of a repository that is out of the desk's hands wait until it is back, and hold up no others (`S12`).
     ///
     /// # Errors
     /// The database fails.
     pub async fn claim_ping(&mut self, channel: &str, now: Timestamp, lease: SignedDuration) -> Result<Option<PendingPing>> {
         let statement = sql!(
             "UPDATE outbox SET lease_ms = $3, attempts = attempts + 1
-             WHERE key = (SELECT key FROM outbox WHERE state = 'pending' AND channel = $1 ORDER BY created_ms, key LIMIT 1{pg  FOR UPDATE})
+             WHERE key = (SELECT key FROM outbox WHERE state = 'pending' AND channel = $1
+                            AND NOT EXISTS (SELECT 1 FROM tickets JOIN freezes ON freezes.repo_id = tickets.repo_id
+                                            WHERE tickets.issue_id = outbox.issue_id AND freezes.until_ms IS NULL)
+                          ORDER BY created_ms, key LIMIT 1{pg  FOR UPDATE})
                AND lease_ms <= $2 AND not_before_ms <= $2 AND state = 'pending'
              RETURNING key, issue_id, cycle, body, confirmed_ms, attempts"
         );

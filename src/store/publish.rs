@@ -51,7 +51,8 @@ pub struct Claim {
 }
 
 impl Tx {
-    /// Claims tickets whose version was not published yet, for `lease`.
+    /// Claims tickets whose version was not published yet, for `lease`. Those of a repository that is out of the desk's hands wait
+    /// until it is back (`S12`).
     ///
     /// # Errors
     /// The database fails.
@@ -59,6 +60,8 @@ impl Tx {
         let statement = sql!(
             "UPDATE tickets SET publish_at_ms = $2, attempts = attempts + 1
              WHERE issue_id IN (SELECT issue_id FROM tickets WHERE version <> published AND publish_at_ms <= $1
+                                  AND NOT EXISTS (SELECT 1 FROM freezes
+                                                  WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
                                 ORDER BY publish_at_ms, issue_id LIMIT $3{pg  FOR UPDATE SKIP LOCKED})
              RETURNING doc, version, attempts, applied"
         );

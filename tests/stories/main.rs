@@ -30,6 +30,7 @@ mod once;
 mod openapi;
 mod openapi_check;
 mod outside;
+mod places;
 mod projection;
 mod queue;
 mod races;
