@@ -129,7 +129,8 @@ impl Stay {
     /// Whether it stood in line at `at`, or left just then.
     #[must_use]
     pub fn covers(&self, at: Timestamp) -> bool {
-        self.since <= at && self.left.is_none_or(|(left, _)| at <= left)
+        // What is gone is admitted no more, not even at that instant.
+        self.since <= at && self.left.is_none_or(|(left, why)| at < left || (at == left && why != Departure::Gone))
     }
 }
 
