@@ -1,8 +1,9 @@
-//! PURE. The programme: tiers with their benefits, allowances, response targets, escalation ladders, and the policy that an
+//! PURE. The programme: tiers with their benefits, allowances, response targets, calendars, escalation ladders, and the policy that an
 //! operator chooses around them. Parsed and validated here, looked up everywhere.
 
 pub mod allowance;
 pub mod benefit;
+pub mod calendar;
 pub(crate) mod document;
 pub mod duration;
 pub mod labels;
@@ -11,9 +12,11 @@ mod parse;
 pub mod percent;
 pub mod policy;
 pub mod problem;
+pub mod zone;
 
 pub use allowance::{Allowance, Target, WindowKind};
 pub use benefit::{Benefit, BenefitKind, BenefitValue, Change, Difference, Money};
+pub use calendar::Calendar;
 pub use duration::{parse_duration, show_duration};
 pub use labels::{LabelStyle, LabelText};
 pub use ladder::{Ladder, LadderStep, StepAt};
@@ -21,6 +24,7 @@ pub use parse::KEYS;
 pub use percent::Percent;
 pub use policy::{Mode, OverQuota, Policy, ResponseMode, UnknownAuthor};
 pub use problem::{Problem, Problems};
+pub use zone::Zone;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -66,6 +70,8 @@ pub struct Tier {
     pub tickets: Option<Allowance>,
     /// Answer within this long.
     pub response: Target,
+    /// In whose open time the target is counted; `None`: around the clock (`S6`).
+    pub calendar: Option<Calendar>,
     /// Price a month, in hundredths of the programme's currency.
     pub price_cents: Option<i64>,
     /// What else the tier includes, by benefit id; an absent one is not included.

@@ -207,6 +207,9 @@ impl Settings {
         if teams > 0 {
             found.push(format!("`agents` names {teams} team(s): GitHub is not asked for their members, list their logins too"));
         }
+        if self.programme.tiers.iter().any(|tier| tier.calendar.is_some()) {
+            found.push("`calendar` of a tier: its clock runs around the clock".to_owned());
+        }
         let steps = || self.policy.ladders.iter().flat_map(|ladder| &ladder.steps);
         if steps().any(|step| step.label.is_some() || !step.assign.is_empty()) {
             found.push("`label` and `assign` of a ladder's steps: steps speak in chat only".to_owned());
