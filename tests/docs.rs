@@ -108,11 +108,15 @@ fn every_example_loads_and_the_wrong_one_is_answered_as_written() {
     let text = read(CONFIGURATION);
     let examples = blocks(&text, "toml");
     let mut answers = blocks(&text, "text").into_iter();
+    let holidays = |path: &Path| match blocks(&text, "ics")[..] {
+        [holidays] if path == Path::new("holidays.ics") => Ok(holidays.to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    };
     for example in &examples {
         match example.lines().next().unwrap() {
             "# partner-desk.toml" => drop(load(example).unwrap_or_else(|problems| panic!("{problems}\n{example}"))),
             "# partner-desk.toml, wrong" => assert_eq!(load(example).unwrap_err(), answers.next().unwrap().trim_end()),
-            "# programme.toml" => drop(Programme::parse("programme.toml", example).unwrap()),
+            "# programme.toml" => drop(Programme::parse_with(Path::new("programme.toml"), example, &holidays).unwrap()),
             other => panic!("an example says which file it is in its first line, not {other:?}"),
         }
     }

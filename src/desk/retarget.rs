@@ -27,7 +27,9 @@ impl Desk {
         for id in issues {
             let Some(mut ticket) = book.tickets.get(&id).cloned() else { continue };
             let Some(before) = ticket.running() else { continue };
-            let Some(promise) = rules.promise(&before.promise.tier).filter(|promise| *promise != before.promise) else { continue };
+            let Some(promise) = rules.promise(&before.promise.tier, before.start).filter(|promise| *promise != before.promise) else {
+                continue;
+            };
             let text = format!("retarget: clock {} is answered within {} of {} now", before.number, promise.target, before.start);
             ticket.amendments.push(Amendment { at: now, why: Amends::Retargeted, promise });
             ticket.step_again_from(before.start);

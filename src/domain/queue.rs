@@ -246,7 +246,7 @@ impl Rules<'_> {
         for cycle in ticket.cycles() {
             let known = ticket.promises.iter().any(|dated| dated.start == cycle.start);
             if cycle.begun != Begun::Admission && !known {
-                let tier = partner.tier_at(cycle.start).and_then(|tier| self.promise(&tier));
+                let tier = partner.tier_at(cycle.start).and_then(|tier| self.promise(&tier, cycle.start));
                 let promise = tier.unwrap_or_else(|| cycle.promise.clone());
                 book.note(ticket.issue, cycle.start, "S9", format!("clock {} starts: answer within {}", cycle.number, promise.target));
                 ticket.promises.push(Dated { start: cycle.start, promise });
@@ -256,7 +256,7 @@ impl Rules<'_> {
         let rank = |tier: &TierId| self.programme.tier(tier).map(|tier| tier.rank);
         let Some(tier) = partner.tier_at(now).filter(|tier| rank(tier) > rank(&cycle.promise.tier)) else { return };
         let changed = partner.changes_after(cycle.start).any(|at| at <= now);
-        if let Some(promise) = self.promise(&tier).filter(|_| changed) {
+        if let Some(promise) = self.promise(&tier, now).filter(|_| changed) {
             book.note(
                 ticket.issue,
                 now,
@@ -267,13 +267,13 @@ impl Rules<'_> {
         }
     }
 
-    /// What a tier promises now.
-    pub(crate) fn promise(&self, tier: &TierId) -> Option<Promise> {
+    /// What a tier promises for a clock that starts at `at`, by the programme as it is now. Holidays that are over then are not kept.
+    pub(crate) fn promise(&self, tier: &TierId, at: Timestamp) -> Option<Promise> {
         let tier = self.programme.tier(tier)?;
         Some(Promise {
             tier: tier.id.clone(),
             target: tier.response,
-            calendar: tier.calendar.clone(),
+            calendar: tier.calendar.as_ref().map(|calendar| calendar.from_then_on(at)),
             every: self.policy.response == ResponseMode::Every,
             ladder: Arc::new(self.policy.ladder_for(&tier.id)),
         })
@@ -357,7 +357,7 @@ impl Rules<'_> {
             (_, _, Some(_)) => "an extra ticket that was granted".to_owned(),
             _ => "unlimited tickets".to_owned(),
         };
-        let promise = self.promise(&slot.tier);
+        let promise = self.promise(&slot.tier, slot.at);
         if slot.waited {
             book.note(ticket.issue, slot.at, "Q5", format!("a slot came free: {reason}; the clock starts"));
         } else {

@@ -239,7 +239,7 @@ impl Cycle {
     /// The calendar that it counts on.
     #[must_use]
     pub fn calendar(&self) -> Option<&Calendar> {
-        self.promise.calendar.as_deref()
+        self.promise.calendar.as_ref()
     }
 
     /// When the promise is up; `None` while the clock stands still before that.
@@ -484,7 +484,7 @@ impl Walker<'_> {
             Amends::Retargeted => cycle.clock.restarted(cycle.start, budget),
             Amends::Raised => cycle.clock.restarted(amendment.at, budget),
         };
-        let sooner = new.due(amendment.promise.calendar.as_deref()).earliest() < cycle.due;
+        let sooner = new.due(amendment.promise.calendar.as_ref()).earliest() < cycle.due;
         if amendment.why == Amends::Retargeted {
             cycle.named = (amendment.promise.tier.clone(), amendment.promise.target);
         }

@@ -341,7 +341,7 @@ pub struct Promise {
     pub target: Target,
     /// In the hours of this calendar; `None`: around the clock (`S6`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calendar: Option<Arc<Calendar>>,
+    pub calendar: Option<Calendar>,
     /// Every unanswered comment of the partner starts a clock, not only the issue (`S4`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub every: bool,

@@ -1,4 +1,4 @@
-//! PURE. The programme: tiers with their benefits, allowances, response targets, escalation ladders, and the policy that an
+//! PURE. The programme: tiers with their benefits, allowances, response targets, calendars, escalation ladders, and the policy that an
 //! operator chooses around them. Parsed and validated here, looked up everywhere.
 
 pub mod allowance;
@@ -12,6 +12,7 @@ mod parse;
 pub mod percent;
 pub mod policy;
 pub mod problem;
+pub mod zone;
 
 pub use allowance::{Allowance, Target, WindowKind};
 pub use benefit::{Benefit, BenefitKind, BenefitValue, Change, Difference, Money};
@@ -23,6 +24,7 @@ pub use parse::KEYS;
 pub use percent::Percent;
 pub use policy::{Mode, OverQuota, Policy, ResponseMode, UnknownAuthor};
 pub use problem::{Problem, Problems};
+pub use zone::Zone;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -68,8 +70,8 @@ pub struct Tier {
     pub tickets: Option<Allowance>,
     /// Answer within this long.
     pub response: Target,
-    /// In whose hours the response target counts; `None`: around the clock (`S6`).
-    pub calendar: Option<std::sync::Arc<Calendar>>,
+    /// In whose open time the target is counted; `None`: around the clock (`S6`).
+    pub calendar: Option<Calendar>,
     /// Price a month, in hundredths of the programme's currency.
     pub price_cents: Option<i64>,
     /// What else the tier includes, by benefit id; an absent one is not included.

@@ -1,9 +1,13 @@
 //! The programme file: from TOML to [`Programme`], with every problem that can be found in one reading.
 
+use super::calendar::Calendar;
+use super::calendar::read::{Beside, Calendars};
 use super::document::{Document, Field, Section};
 use super::problem::{Problem, Unfit, nearest};
-use super::{Allowance, Benefit, BenefitKind, BenefitValue, Money, Programme, Tier, TierId};
+use super::{Allowance, Benefit, BenefitKind, BenefitValue, Money, Programme, Target, Tier, TierId};
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use toml::de::DeValue;
 
 /// The built-in programme's name in messages.
@@ -11,7 +15,9 @@ const BUILTIN_FILE: &str = "built-in programme";
 
 const SOME_TIERS: &str = "at least one [[tier]] with id, name and response";
 const AMOUNT: &str = "an amount like 25 or 49.50";
-const ID: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
+/// A target takes at most this many weeks of its calendar, a century: more is a slip.
+const MOST_WEEKS: i128 = 5200;
+pub(super) const ID: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
 
 /// Every key of the programme file: its name, its default, what it means.
 pub const KEYS: &[(&str, &str, &str)] = &[
@@ -23,9 +29,16 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("benefit[].name", "required", "What people read."),
     ("benefit[].kind", "flag", "flag, text, percent, money, count, rank or allowance."),
     ("benefit[].obligation", "false", "Whether it is something that the partner owes."),
+    ("calendar[].id", "required", "What a tier's `calendar` names."),
+    ("calendar[].name", "its id", "What people read."),
+    ("calendar[].zone", "required", "IANA zone whose wall clock counts."),
+    ("calendar[].hours", "required", "Periods by day: { mon-fri = [\"09:00-12:30\", \"13:30-18:00\"], sat = [\"10:00-12:00\"] }."),
+    ("calendar[].holidays", "none", "Days that are closed, with names: 2026-12-24, 12-25 Christmas Day, 12-27..12-30."),
+    ("calendar[].holidays_file", "none", "An iCalendar file with more of them, relative to this file."),
     ("tier[].id", "required", "What the partner list names."),
     ("tier[].name", "required", "What people read."),
     ("tier[].response", "required", "Answer within this long: 4h, 90m, 20s."),
+    ("tier[].calendar", "around the clock", "The id of the calendar in whose open time the target is counted."),
     ("tier[].tickets", "none", "Tickets in each window: 10/week, 15/month, 0/week or unlimited. Left out: no tickets."),
     ("tier[].price", "none", "Price a month."),
     ("tier[].includes", "none", "Values by benefit id."),
@@ -45,14 +58,25 @@ impl Programme {
         }
     }
 
-    /// Reads a programme file. `file` is its name in messages.
+    /// Reads a programme file that names no other file. `file` is its name in messages.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let document = Document::new(file, text);
-        let programme = document.parse().map(|table| read(&document.root(&table)));
-        let problems = document.into_problems();
+        Self::parse_with(Path::new(file), text, &|_| Err(io::ErrorKind::NotFound.into()))
+    }
+
+    /// Reads a programme file. `file` is its name in messages and where the files that it names are looked for; `read` gives their text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it and with them.
+    pub fn parse_with(file: &Path, text: &str, read: &dyn Fn(&Path) -> io::Result<String>) -> Result<Self, Vec<Problem>> {
+        let document = Document::new(&file.display().to_string(), text);
+        let beside = Beside { folder: file.parent().unwrap_or(Path::new("")), read };
+        let mut of_other_files = Vec::new();
+        let programme = document.parse().map(|table| whole(&document.root(&table), &beside, &mut of_other_files));
+        let mut problems = document.into_problems();
+        problems.append(&mut of_other_files);
         match programme {
             Some(programme) if problems.is_empty() => Ok(programme),
             _ => Err(problems),
@@ -60,13 +84,14 @@ impl Programme {
     }
 }
 
-fn read(root: &Section<'_>) -> Programme {
-    root.only(&["name", "currency", "downgrade_notice_days", "notes", "benefit", "tier"]);
+fn whole(root: &Section<'_>, beside: &Beside<'_>, of_other_files: &mut Vec<Problem>) -> Programme {
+    root.only(&["name", "currency", "downgrade_notice_days", "notes", "benefit", "calendar", "tier"]);
     let name = root.get("name").map_or(Some("Partner programme"), |field| field.filled()).unwrap_or_default();
     let currency = root.get("currency").map_or(Some("USD".to_owned()), |field| currency(&field)).unwrap_or_default();
     let downgrade_notice_days = root.get("downgrade_notice_days").and_then(|field| field.whole(0..=3650));
     let notes = root.get("notes").and_then(|field| field.texts()).unwrap_or_default();
     let benefits = benefits(root);
+    let calendars = Calendars::read(root, beside, of_other_files);
     let mut tiers: Vec<Tier> = Vec::new();
     let mut first_lines: BTreeMap<String, usize> = BTreeMap::new();
     if let Some(field) = root.get("tier") {
@@ -79,7 +104,7 @@ fn read(root: &Section<'_>) -> Programme {
             if let Some(id) = section.get("id") {
                 unique(&id, "an id that no other tier has", &mut first_lines);
             }
-            tiers.extend(tier(&section, index, &benefits, &currency));
+            tiers.extend(tier(&section, index, &benefits, &calendars, &currency));
         }
     } else {
         root.refuse("tier", Unfit::because(SOME_TIERS, "without a tier nobody has tickets"));
@@ -88,7 +113,7 @@ fn read(root: &Section<'_>) -> Programme {
 }
 
 /// The section under the name that messages give it: by its id, else by its number.
-fn named<'a>(section: Section<'a>, what: &str, index: usize) -> Section<'a> {
+pub(super) fn named<'a>(section: Section<'a>, what: &str, index: usize) -> Section<'a> {
     let place = match section.get("id").as_ref().map(Field::value) {
         Some(DeValue::String(id)) if !id.trim().is_empty() => format!("{what} \"{}\"", id.trim()),
         _ => format!("{what} {}", index + 1),
@@ -97,7 +122,7 @@ fn named<'a>(section: Section<'a>, what: &str, index: usize) -> Section<'a> {
 }
 
 /// Refuses an id that was seen before, whatever its case.
-fn unique(id: &Field<'_>, expected: &str, first_lines: &mut BTreeMap<String, usize>) {
+pub(super) fn unique(id: &Field<'_>, expected: &str, first_lines: &mut BTreeMap<String, usize>) {
     let DeValue::String(text) = id.value() else { return };
     let key = text.trim().to_ascii_lowercase();
     match first_lines.get(&key) {
@@ -106,7 +131,7 @@ fn unique(id: &Field<'_>, expected: &str, first_lines: &mut BTreeMap<String, usi
     }
 }
 
-fn id(field: &Field<'_>) -> Option<String> {
+pub(super) fn id(field: &Field<'_>) -> Option<String> {
     let text = field.text()?.trim();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
@@ -143,16 +168,30 @@ fn benefits(root: &Section<'_>) -> Vec<Benefit> {
     sections.into_iter().enumerate().filter_map(read).collect()
 }
 
-fn tier(section: &Section<'_>, rank: usize, benefits: &[Benefit], currency: &str) -> Option<Tier> {
-    section.only(&["id", "name", "tickets", "response", "price", "includes"]);
+fn tier(section: &Section<'_>, rank: usize, benefits: &[Benefit], calendars: &Calendars, currency: &str) -> Option<Tier> {
+    section.only(&["id", "name", "tickets", "response", "calendar", "price", "includes"]);
     let id = section.require("id", ID).and_then(|field| id(&field));
     let name = section.require("name", "a name that people read").and_then(|field| field.filled());
-    let response = section.require("response", super::duration::DURATION_FORM).and_then(|field| field.parsed());
+    let response_field = section.require("response", super::duration::DURATION_FORM);
+    let response = response_field.as_ref().and_then(Field::parsed);
+    let calendar = section.get("calendar").and_then(|field| calendars.named(&field));
+    if let (Some(field), Some(response), Some(calendar)) = (&response_field, response, &calendar) {
+        refuse_centuries(field, response, calendar);
+    }
     let tickets = section.get("tickets").and_then(|field| tickets(&field));
     let price_cents = section.get("price").and_then(|field| amount(&field, AMOUNT));
     let includes = section.get("includes").and_then(|field| field.section("a table of benefits"));
     let includes = includes.map(|table| included(&table, benefits, currency)).unwrap_or_default();
-    Some(Tier { id: TierId(id?), name: name?.to_owned(), rank, tickets, response: response?, calendar: None, price_cents, includes })
+    Some(Tier { id: TierId(id?), name: name?.to_owned(), rank, tickets, response: response?, calendar, price_cents, includes })
+}
+
+/// `S6`: a target that its calendar does not come to is as good as none.
+fn refuse_centuries(field: &Field<'_>, response: Target, calendar: &Calendar) {
+    let weeks = response.duration().as_nanos() / calendar.week().length().as_nanos().max(1);
+    if weeks > MOST_WEEKS {
+        let expected = format!("a target that is over within {MOST_WEEKS} weeks of the calendar \"{}\"", calendar.id());
+        field.refuse(Unfit::because(expected, format!("this one takes {weeks}")));
+    }
 }
 
 /// `Q3`: an empty text is an error, for having no tickets is written by leaving the key out.

@@ -49,13 +49,13 @@ fn a_target_of_zero_is_refused() {
 fn an_unknown_key_is_refused_with_the_nearest() {
     assert_eq!(
         problem("tickts = \"3/week\""),
-        "programme.toml:5: unknown key \"tickts\" in tier \"a\": expected \"id\", \"name\", \"tickets\", \"response\", \"price\" or \"includes\"; the nearest known key is \"tickets\""
+        "programme.toml:5: unknown key \"tickts\" in tier \"a\": expected \"id\", \"name\", \"tickets\", \"response\", \"calendar\", \"price\" or \"includes\"; the nearest known key is \"tickets\""
     );
     let found = problems("nmae = \"x\"\n[[tier]]\nid = \"a\"\nname = \"A\"\nresponse = \"4h\"\n");
     assert_eq!(
         found,
         [
-            "programme.toml:1: unknown key \"nmae\": expected \"name\", \"currency\", \"downgrade_notice_days\", \"notes\", \"benefit\" or \"tier\"; the nearest known key is \"name\""
+            "programme.toml:1: unknown key \"nmae\": expected \"name\", \"currency\", \"downgrade_notice_days\", \"notes\", \"benefit\", \"calendar\" or \"tier\"; the nearest known key is \"name\""
         ]
     );
 }

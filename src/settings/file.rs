@@ -3,8 +3,8 @@
 use super::keys::under;
 use super::{ChatChannel, Sources, labels, ladders};
 use crate::programme::document::{Document, Field, Section};
-use crate::programme::problem::{Problem, Unfit, nearest};
-use crate::programme::{Policy, Programme};
+use crate::programme::problem::{Problem, Unfit};
+use crate::programme::{Policy, Programme, Zone};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
@@ -71,7 +71,7 @@ impl Sources<'_> {
         };
         let path = folder.join(field.filled()?);
         match (self.read)(&path) {
-            Ok(text) => Programme::parse(&path.display().to_string(), &text).map_err(|found| problems.extend(found)).ok(),
+            Ok(text) => Programme::parse_with(&path, &text, self.read).map_err(|found| problems.extend(found)).ok(),
             Err(error) => {
                 field.refuse(Unfit::because("a programme file that can be read", format!("{}: {error}", path.display())));
                 None
@@ -96,17 +96,8 @@ fn policy(root: &Section<'_>) -> Policy {
 
 /// `Q2`: only a zone with a name has rules for summer time.
 fn time_zone(field: &Field<'_>) -> Option<(TimeZone, String)> {
-    let text = field.filled()?;
-    let named = TimeZone::get(text).ok().filter(|zone| !zone.is_unknown());
-    if let Some(zone) = named {
-        let name = zone.iana_name().unwrap_or(text).to_owned();
-        return Some((zone, name));
-    }
-    let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-    let near = nearest(text, known.iter().map(String::as_str));
-    let expected = "an IANA time zone like \"Europe/Paris\" or \"UTC\"".to_owned();
-    field.refuse(Unfit { expected, hint: near.map(|near| format!("the nearest is \"{near}\"")) });
-    None
+    let zone = field.checked(Zone::named(field.filled()?))?;
+    Some((zone.rules().clone(), zone.name().to_owned()))
 }
 
 fn entries<T>(root: &Section<'_>, key: &str, read: impl Fn(&Field<'_>) -> Option<T>) -> Vec<T> {

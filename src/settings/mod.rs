@@ -13,7 +13,7 @@ pub use file::AgentEntry;
 pub use keys::{ENVIRONMENT, KEYS};
 
 use crate::programme::problem::{Problem, Problems};
-use crate::programme::{Policy, Programme, ResponseMode};
+use crate::programme::{Policy, Programme};
 use file::FileSettings;
 use secrecy::SecretString;
 use std::fmt;
@@ -200,9 +200,6 @@ impl Settings {
     #[must_use]
     pub fn without_effect(&self) -> Vec<String> {
         let mut found = Vec::new();
-        if self.policy.response == ResponseMode::Every {
-            found.push("`response = \"every\"`: clocks run to the first answer, as with \"first\"".to_owned());
-        }
         let teams = self.agents.iter().filter(|agent| matches!(agent, AgentEntry::Team { .. })).count();
         if teams > 0 {
             found.push(format!("`agents` names {teams} team(s): GitHub is not asked for their members, list their logins too"));

@@ -321,3 +321,24 @@ fn a_programme_that_is_missing_or_wrong_is_named() {
         ]
     );
 }
+
+#[test]
+fn s6_a_file_of_holidays_is_read_beside_the_programme() {
+    let config = ("etc/desk.toml", "programme = \"tiers/tiers.toml\"\n");
+    let env = [("PARTNER_DESK_CONFIG", "etc/desk.toml")];
+    let programme = "[[calendar]]\nid = \"office\"\nzone = \"UTC\"\nhours = { mon-fri = [\"09:00-17:00\"] }\nholidays_file = \"days.ics\"\n[[tier]]\nid = \"a\"\nname = \"A\"\nresponse = \"4h\"\ncalendar = \"office\"\n";
+    let ics = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR\n";
+    let settings = load(&env, &[config, ("etc/tiers/tiers.toml", programme), ("etc/tiers/days.ics", ics)]).unwrap();
+    assert_eq!(settings.programme.tiers[0].calendar.as_ref().unwrap().holidays().len(), 1);
+    assert_eq!(
+        problems(&env, &[config, ("etc/tiers/tiers.toml", programme)]),
+        [
+            "etc/tiers/tiers.toml:5: calendar \"office\": holidays_file = \"days.ics\": expected an iCalendar file that can be read; etc/tiers/days.ics: entity not found"
+        ]
+    );
+    let broken = ics.replace("20261224", "soon");
+    assert_eq!(
+        problems(&env, &[config, ("etc/tiers/tiers.toml", programme), ("etc/tiers/days.ics", &broken)]),
+        ["etc/tiers/days.ics:3: event: DTSTART = soon: expected a date like 20261224, or a time like 20261224T090000 or 20261224T080000Z"]
+    );
+}

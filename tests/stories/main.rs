@@ -17,6 +17,7 @@ mod desk;
 
 mod allowance;
 mod books;
+mod calendars;
 mod clock;
 mod door;
 mod doors;
