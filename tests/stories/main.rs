@@ -23,6 +23,7 @@ mod doors;
 mod escalation;
 mod examples;
 mod instance;
+mod keeping;
 mod key;
 mod migrations;
 mod moves;
