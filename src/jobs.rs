@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// Names and schedules, seconds first, in UTC.
-pub const JOBS: &[(&str, &str)] = &[("escalate", "* * * * * *"), ("catch up", "0 */5 * * * *")];
+pub const JOBS: &[(&str, &str)] = &[("escalate", "* * * * * *"), ("catch up", "0 */5 * * * *"), ("tidy", "30 17 * * * *")];
 
 /// Starts the scheduler. A run that takes longer than its period is not overtaken by the next.
 ///
@@ -42,6 +42,7 @@ async fn run(app: &App, name: &str) {
             app.desk.wakes.all();
             result
         }
+        "tidy" => app.desk.tidy().await.map(drop),
         _ => app.desk.catch_up().await,
     };
     if let Err(error) = result {

@@ -345,7 +345,8 @@ fn nobody(view: &View<'_>) -> String {
 }
 
 fn admitted_after_waiting(view: &View<'_>) -> String {
-    let author = view.ticket.author.as_ref().map_or_else(|| "A".to_owned(), |author| format!("@{}, a", author.login));
+    let author = view.ticket.author.as_ref().filter(|author| !author.is_forgotten());
+    let author = author.map_or_else(|| "A".to_owned(), |author| format!("@{}, a", author.login));
     let due = match view.ticket.cycles().first() {
         Some(cycle) if !view.ticket.is_hidden(view.policy) => {
             format!(" An engineer answers by **{}**{}.", utc(cycle.due), local(view, cycle.due))

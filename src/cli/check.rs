@@ -1,7 +1,7 @@
 //! `check`: the files alone, without network or database.
 
 use super::CliError;
-use crate::programme::Allowance;
+use crate::programme::{Allowance, show_duration};
 use crate::settings::Settings;
 use std::io::Write;
 
@@ -27,6 +27,7 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
         writeln!(out, "  {:<14} {tickets:<18} answer within {:<6} steps {}", tier.id.0, tier.response.to_string(), steps.join(", "))?;
     }
     writeln!(out, "mode           {}", policy.mode)?;
+    writeln!(out, "retention      {}", show_duration(policy.retention))?;
     let channels = if policy.channels.is_empty() { "none: nobody is pinged".to_owned() } else { policy.channels.join(", ") };
     writeln!(out, "chat           {channels}")?;
     for channel in settings.chat.iter().filter(|channel| channel.unset) {

@@ -3,12 +3,14 @@
 
 pub mod catch_up;
 pub mod escalate;
+pub mod forget;
 pub mod intake;
 pub mod people;
 pub mod places;
 pub mod publish;
 pub mod retarget;
 pub mod speak;
+pub mod tidy;
 pub mod upkeep;
 
 use crate::chat::Chat;

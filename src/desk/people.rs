@@ -99,7 +99,9 @@ impl Desk {
         let logins: Vec<_> = failed.iter().map(|row| row.member.login.clone()).collect();
         let found = self.look_up(&logins).await;
         let mut tx = self.store.write().await?;
-        for (row, found) in failed.into_iter().zip(found) {
+        // Who was bound, renamed or forgotten while GitHub was asked stays so.
+        let still = tx.unbound_members().await?;
+        for (row, found) in failed.into_iter().zip(found).filter(|(row, _)| still.contains(row)) {
             let mut member = row.member;
             match found {
                 LookUp::Found(user, login) => {

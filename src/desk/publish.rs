@@ -190,7 +190,8 @@ impl Desk {
             let found = standing.iter().flatten().find(|comment| comment.author == bot && comment.body.starts_with(&marker));
             id = found.map(|comment| comment.id);
         }
-        let shown = known.filter(|comment| comment.id.is_some()).map(|comment| comment.digest);
+        // Without a digest, what it says was forgotten, and so it is said anew (O2).
+        let shown = known.filter(|comment| comment.id.is_some() && !comment.digest.is_empty()).map(|comment| comment.digest);
         match id {
             Some(_) if shown.as_ref() == Some(&digest) => return Ok(()),
             Some(_) if shown.is_some() && post != Post::Status => return Ok(()),

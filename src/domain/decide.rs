@@ -281,7 +281,9 @@ impl Rules<'_> {
     /// Decides what can be decided about a ticket, again if need be, and lets its partner's queue move.
     fn judge(&self, book: &mut Book, id: IssueId, opened: bool, now: Timestamp) {
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return };
-        if matches!(ticket.standing, Standing::Older | Standing::Checking { .. } | Standing::Nobody) {
+        // Where somebody stood who was forgotten since, only the ticket still knows (O2).
+        let known = !ticket.author.as_ref().is_some_and(Person::is_forgotten);
+        if known && matches!(ticket.standing, Standing::Older | Standing::Checking { .. } | Standing::Nobody) {
             ticket.author_sides = self.sides(book, ticket.author.clone().as_ref(), ticket.created_at);
         }
         let undecided = matches!(ticket.standing, Standing::Older);

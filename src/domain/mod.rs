@@ -11,6 +11,7 @@ pub mod command;
 pub mod decide;
 pub mod escalation;
 pub mod event;
+pub mod forget;
 pub mod freeze;
 pub mod ids;
 pub mod partner;

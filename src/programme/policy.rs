@@ -3,6 +3,7 @@
 pub use super::labels::{LabelStyle, LabelText};
 use super::problem::{Unfit, nearest, one_of};
 use super::{Ladder, TierId};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -108,6 +109,8 @@ pub struct Policy {
     pub response: ResponseMode,
     /// No tier and no number in a public repository (`G3`).
     pub privacy: bool,
+    /// How long deliveries, ticket logs and sent messages are kept (`O2`).
+    pub retention: SignedDuration,
     /// The labels (`G2`).
     pub labels: LabelStyle,
     /// The configured ladders, in the order of the file (`E1`).
@@ -126,6 +129,7 @@ impl Default for Policy {
             unknown_author: UnknownAuthor::default(),
             response: ResponseMode::default(),
             privacy: false,
+            retention: SignedDuration::from_hours(400 * 24),
             labels: LabelStyle::default(),
             ladders: Vec::new(),
             channels: Vec::new(),

@@ -4,7 +4,8 @@ use super::keys::under;
 use super::{ChatChannel, Sources, labels, ladders};
 use crate::programme::document::{Document, Field, Section};
 use crate::programme::problem::{Problem, Unfit};
-use crate::programme::{Policy, Programme, Zone};
+use crate::programme::{Policy, Programme, Zone, parse_duration};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use std::path::Path;
 
@@ -91,7 +92,24 @@ fn policy(root: &Section<'_>) -> Policy {
     policy.unknown_author = root.get("unknown_author").and_then(|field| field.parsed()).unwrap_or_default();
     policy.response = root.get("response").and_then(|field| field.parsed()).unwrap_or_default();
     policy.privacy = root.get("privacy").and_then(|field| field.flag()).unwrap_or_default();
+    policy.retention = root.get("retention").and_then(|field| retention(&field)).unwrap_or(policy.retention);
     policy
+}
+
+/// `O2`: GitHub sends a delivery again for three days, and one that was forgotten would be taken for a new one.
+fn retention(field: &Field<'_>) -> Option<SignedDuration> {
+    const FORM: &str = "whole days, from \"4d\" to \"3650d\"";
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+    let length = field.checked(parse_duration(field.filled()?).map_err(|unfit| Unfit { expected: FORM.to_owned(), ..unfit }))?;
+    let hint = if length < DAY * 4 {
+        "GitHub sends a delivery again for three days, and the desk has to know it until then"
+    } else if length.as_millis() % DAY.as_millis() != 0 {
+        "a day is 24 hours"
+    } else {
+        return Some(length);
+    };
+    field.refuse(Unfit::because(FORM, hint));
+    None
 }
 
 /// `Q2`: only a zone with a name has rules for summer time.

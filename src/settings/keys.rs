@@ -12,6 +12,7 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("unknown_author", "ignore", "What happens to an issue by somebody unknown: `ignore`, `label`, `comment` or `close`."),
     ("response", "first", "What starts a response clock: `first` for the issue only, `every` for each unanswered comment."),
     ("privacy", "false", "No tier and no number in public repositories."),
+    ("retention", "400d", "How long deliveries, ticket logs and sent messages are kept: whole days."),
     ("labels.tier", "tier: {name}", "The label of the partner's tier."),
     ("labels.target", "sla: {target}", "The label of the response target."),
     ("labels.due", "due: {due}", "The label of the deadline."),
@@ -79,7 +80,7 @@ pub(super) fn under(parent: &str) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::programme::{LabelStyle, show_duration};
+    use crate::programme::{LabelStyle, Policy, show_duration};
 
     #[test]
     fn keys_are_found_by_their_parent() {
@@ -97,5 +98,11 @@ mod tests {
             assert_eq!(style.label_mut(key).unwrap().name, listed(key));
         }
         assert_eq!(show_duration(style.due_rounding), listed("due_rounding"));
+    }
+
+    #[test]
+    fn the_listed_retention_is_the_real_one() {
+        let listed = KEYS.iter().find(|(path, ..)| *path == "retention").unwrap().1;
+        assert_eq!(show_duration(Policy::default().retention), listed);
     }
 }

@@ -14,6 +14,7 @@ over_quota = "wait"                    # wait | close | admit_without_sla
 unknown_author = "ignore"              # ignore | label | comment | close
 response = "first"                     # first | every
 privacy = false
+retention = "90d"
 
 [[chat]]
 name = "support"
@@ -74,6 +75,7 @@ fn the_documented_example_loads() {
     let policy = &settings.policy;
     assert_eq!((policy.time_zone_name.as_str(), policy.mode, policy.over_quota), ("Europe/Paris", Mode::Enforce, OverQuota::Wait));
     assert_eq!(policy.channels, ["support"]);
+    assert_eq!(policy.retention, jiff::SignedDuration::from_hours(90 * 24));
     let team = AgentEntry::Team { org: "acme".into(), slug: "support".into() };
     assert_eq!(settings.agents, [AgentEntry::Login("ann".into()), team]);
     assert_eq!(settings.repositories, ["acme/support"]);
@@ -82,6 +84,23 @@ fn the_documented_example_loads() {
     let [half, due] = &policy.ladders[0].steps[..] else { panic!("two steps") };
     assert_eq!((half.at, half.name(), half.repeat), (StepAt::Share(5000), "due soon", None));
     assert_eq!((due.name(), due.times, due.mention.as_slice()), ("breach", 12, &["oncall".to_owned()][..]));
+}
+
+#[test]
+fn o2_retention_is_whole_days_and_longer_than_github_sends_again() {
+    let one = |text: &str| refused(&format!("retention = {text}")).join("\n");
+    let form = "expected whole days, from \"4d\" to \"3650d\"";
+    let short = "GitHub sends a delivery again for three days, and the desk has to know it until then";
+    assert_eq!(one("\"3d\""), format!("partner-desk.toml:1: retention = \"3d\": {form}; {short}"));
+    assert_eq!(one("\"-400d\""), format!("partner-desk.toml:1: retention = \"-400d\": {form}; {short}"));
+    assert_eq!(one("\"100h\""), format!("partner-desk.toml:1: retention = \"100h\": {form}; a day is 24 hours"));
+    assert_eq!(one("\"400\""), format!("partner-desk.toml:1: retention = \"400\": {form}; 400 has no unit"));
+    assert_eq!(one("\"4000d\""), format!("partner-desk.toml:1: retention = \"4000d\": {form}; at most 3650d"));
+    assert_eq!(one("400"), "partner-desk.toml:1: retention = 400: expected a text in quotes");
+    for (text, days) in [("4d", 4), ("96h", 4), ("3650d", 3650)] {
+        let settings = load(&[], &[("partner-desk.toml", &format!("retention = \"{text}\""))]).unwrap();
+        assert_eq!(settings.policy.retention, jiff::SignedDuration::from_hours(days * 24));
+    }
 }
 
 #[test]
@@ -186,7 +205,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
     assert_eq!(
         refused(text),
         [
-            "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"labels\", \"chat\" or \"ladder\"; the nearest known key is \"privacy\"",
+            "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"labels\", \"chat\" or \"ladder\"; the nearest known key is \"privacy\"",
             "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\" or \"secret\"; the nearest known key is \"secret\"",
             "partner-desk.toml:8: unknown key \"mett\" in labels: expected \"tier\", \"target\", \"due\", \"due_soon\", \"breached\", \"met\", \"paused\", \"waiting\", \"unknown\", \"waiting_partner\" or \"due_rounding\"; the nearest known key is \"met\"",
             "partner-desk.toml:10: unknown key \"colour\" in labels: met: expected \"name\" or \"color\"; the nearest known key is \"color\"",

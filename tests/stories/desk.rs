@@ -291,7 +291,8 @@ fn load(database: &str, github: &str, chat: &ChatSink, setup: &Setup) -> Setting
     Settings::load(&|name| env.get(name).cloned(), &read).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-async fn fresh_postgres(name: &str) -> String {
+/// An empty database of this name on the server of the tests.
+pub async fn fresh_postgres(name: &str) -> String {
     let base =
         std::env::var("PARTNER_DESK_TEST_POSTGRES").unwrap_or_else(|_| panic!("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run"));
     let pool = sqlx::PgPool::connect(&base).await.unwrap();

@@ -24,6 +24,7 @@ mod doors;
 mod escalation;
 mod examples;
 mod instance;
+mod keeping;
 mod key;
 mod migrations;
 mod moves;

@@ -1,8 +1,9 @@
 //! Both databases have the same schema.
 
-use crate::desk::{Desk, Engine, Setup, run};
+use crate::desk::{Desk, Engine, Setup, fresh_postgres, run};
 use partner_desk::store::Store;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlSafeStr as _, SqlitePool};
 use std::collections::BTreeSet;
 
 fn files(engine: &str) -> BTreeSet<String> {
@@ -73,5 +74,55 @@ fn both_databases_have_the_same_tables_columns_and_indexes() {
         assert_eq!(indexes(one).await, indexes(other).await);
         sqlite.end().await;
         postgres.end().await;
+    });
+}
+
+/// The first release's migration alone.
+fn first_release(engine: &str) -> Migrator {
+    let file = format!("{}/migrations/{engine}/0001_desk.sql", env!("CARGO_MANIFEST_DIR"));
+    let text = AssertSqlSafe(std::fs::read_to_string(file).unwrap()).into_sql_str();
+    Migrator::with_migrations(vec![Migration::new(1, "desk".into(), MigrationType::Simple, text, false)])
+}
+
+const A_DELIVERY: &str = "INSERT INTO deliveries (id, received_ms) VALUES ('known', 1)";
+
+/// What was there is there, and what later releases need as well.
+async fn is_upgraded(url: &str, engine: &str) {
+    for _ in 0..2 {
+        let store = Store::open(url).await.unwrap();
+        assert_eq!(migrated(&store).await, files(engine).len());
+        assert!(indexes(&store).await.is_superset(&["deliveries_received", "outbox_done", "ticket_log_at"].map(str::to_owned).into()));
+        let kept = "SELECT id FROM deliveries";
+        assert_eq!(texts(&store, kept, kept).await, ["known".to_owned()].into());
+        store.close().await;
+    }
+}
+
+#[test]
+fn a_database_of_the_first_release_is_upgraded_in_place_on_sqlite() {
+    run(async {
+        let file = std::env::temp_dir().join(format!("pd_first_release_{}.db", std::process::id()));
+        let url = format!("sqlite://{}", file.display());
+        let pool = SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
+        first_release("sqlite").run(&pool).await.unwrap();
+        sqlx::query(A_DELIVERY).execute(&pool).await.unwrap();
+        pool.close().await;
+        is_upgraded(&url, "sqlite").await;
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn a_database_of_the_first_release_is_upgraded_in_place_on_postgres() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_first_release_{}", std::process::id())).await;
+        let pool = PgPool::connect(&url).await.unwrap();
+        first_release("postgres").run(&pool).await.unwrap();
+        sqlx::query(A_DELIVERY).execute(&pool).await.unwrap();
+        pool.close().await;
+        is_upgraded(&url, "postgres").await;
     });
 }

@@ -8,6 +8,7 @@ mod change;
 mod days;
 mod export;
 mod fields;
+mod forget;
 mod import;
 mod list;
 mod member;
@@ -151,6 +152,16 @@ pub enum MemberCommand {
         #[arg(long, value_name = "DAY")]
         at: Option<String>,
     },
+    /// Erase a person's name and id everywhere: memberships, agents, tickets, ledger, logs and messages. What they opened or answered
+    /// stays counted, without them. This cannot be taken back.
+    Forget {
+        /// The person's login, present or former; or their id, if nobody is called so.
+        #[arg(required_unless_present = "id", conflicts_with = "id")]
+        login: Option<String>,
+        /// The person's numeric GitHub id.
+        #[arg(long, value_name = "NUMBER")]
+        id: Option<String>,
+    },
 }
 
 /// What `partner member add` takes.
@@ -202,6 +213,7 @@ pub async fn run(command: PartnerCommand, desk: &Desk, out: &mut dyn std::io::Wr
         PartnerCommand::Member(MemberCommand::Remove { partner, login, id, at }) => {
             member::remove(&partner, login.as_deref(), id.as_deref(), at.as_deref(), desk).await?
         }
+        PartnerCommand::Member(MemberCommand::Forget { login, id }) => forget::forget(login.as_deref(), id.as_deref(), desk).await?,
     };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // The reader has seen enough, as `head` does. What was to be done is done.

@@ -106,6 +106,7 @@ impl Sheet<'_> {
     fn member(&self, member: &Membership) -> Vec<String> {
         let login = if member.login.is_empty() { "(login not seen yet)" } else { &member.login };
         let id = match member.user {
+            Some(id) if id.is_stand_in() => String::new(),
             Some(id) => id.to_string(),
             None if member.lookup_failed => "(id is being asked)".to_owned(),
             None => "(id at first sight)".to_owned(),
@@ -149,7 +150,7 @@ impl Sheet<'_> {
         let members = self.members.iter().map(|member| {
             json!({
                 "login": Some(&member.login).filter(|login| !login.is_empty()),
-                "id": member.user,
+                "id": member.user.filter(|id| !id.is_stand_in()),
                 "from": member.from,
                 "until": member.until,
                 "primary": member.primary,

@@ -1,0 +1,49 @@
+//! Deleting what is older than it is kept (`O2`). A call is one statement over so many rows, so that nobody waits long for the
+//! writer's turn; whoever calls it again goes on.
+
+use super::sql::sql;
+use super::{Result, Tx};
+use jiff::Timestamp;
+
+/// What is deleted when it is old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Old {
+    /// Ids of deliveries, by when they were received.
+    Deliveries,
+    /// Lines of tickets' logs, by the instant that they are about; those of a ticket that waits for a slot or an
+    /// answer, or that time will ask for again, stay until then.
+    TicketLog,
+    /// Chat messages that were sent or given up, by when they were decided.
+    Outbox,
+}
+
+impl Old {
+    /// All of it.
+    pub const ALL: [Self; 3] = [Self::Deliveries, Self::TicketLog, Self::Outbox];
+}
+
+impl Tx {
+    /// Deletes at most so many rows from before an instant, the oldest first. Says how many there were.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn delete_old(&mut self, what: Old, before: Timestamp, most: i64) -> Result<u64> {
+        let statement = match what {
+            Old::Deliveries => {
+                sql!("DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE received_ms < $1 ORDER BY received_ms LIMIT $2)")
+            }
+            Old::TicketLog => sql!(
+                "DELETE FROM ticket_log WHERE id IN (
+                     SELECT id FROM ticket_log WHERE at_ms < $1 AND NOT EXISTS (
+                         SELECT 1 FROM tickets WHERE tickets.issue_id = ticket_log.issue_id
+                             AND (tickets.live = 1 OR tickets.standing = 'waiting' OR tickets.next_at_ms IS NOT NULL))
+                     ORDER BY at_ms LIMIT $2)"
+            ),
+            Old::Outbox => sql!(
+                "DELETE FROM outbox WHERE key IN (
+                     SELECT key FROM outbox WHERE state <> 'pending' AND created_ms < $1 ORDER BY created_ms LIMIT $2)"
+            ),
+        };
+        self.run(statement, [before.as_millisecond().into(), most.into()]).await
+    }
+}
