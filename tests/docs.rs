@@ -240,6 +240,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/repositories/{}/issues", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/comments", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/comments/{}", &["issues: write"]),
+    ("/repositories/{}/issues/comments/{}/reactions", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/{}", &["issues: write"]),
     ("/repositories/{}/issues/{}/comments", &["issues: write"]),
     ("/repositories/{}/issues/{}/events", &["issues: read", "issues: write"]),
