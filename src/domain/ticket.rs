@@ -539,12 +539,14 @@ impl Ticket {
         self.author.as_ref().is_some_and(|author| author.id == user)
     }
 
-    /// Whether a comment can matter to a ticket that counts for nobody: an agent's may, and one that names a partner. Without this, a
-    /// busy public issue would fill the database with what strangers say.
+    /// Whether a comment can matter to a ticket that counts for nobody, or not yet: an agent's may, a member's, the author's, and one with
+    /// a command, which may name a partner. What comes before the opening of a member's issue may as well (`R3`). Without this, a busy public issue would
+    /// fill the database with what strangers say.
     #[must_use]
     pub fn wants(&self, fact: &Fact) -> bool {
-        let counts = !matches!(self.standing, Standing::Older | Standing::Nobody);
-        counts || fact.sides.agent || !matches!(fact.what, Told::Comment { .. }) || fact.what.claim().is_some()
+        let counts = !matches!(self.standing, Standing::Older | Standing::Nobody) || !self.author_sides.partners.is_empty();
+        let known = fact.sides.agent || !fact.sides.partners.is_empty() || fact.by.as_ref().is_some_and(|by| self.is_author(by.id));
+        counts || known || !matches!(&fact.what, Told::Comment { commands, .. } if commands.is_empty())
     }
 
     /// The id that GitHub knows the issue by at present (`S12`).
