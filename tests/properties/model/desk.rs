@@ -189,6 +189,11 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                     add(when, 5, *id, Beat::Word);
                 }
                 for command in commands {
+                    // Who is let in and leaves at one instant was let in first.
+                    if matches!(command, Command::Waive(_) | Command::Grant { .. }) {
+                        add(when, 0, *id, Beat::Command(command.clone()));
+                        continue;
+                    }
                     let rank = match command.verb() {
                         Some(Verb::Withdraw | Verb::Duplicate | Verb::None) => 2,
                         Some(Verb::Resume) => 4,
@@ -241,7 +246,7 @@ impl Desk<'_> {
             let (before, now) = (self.story.tier_at(partner, at - 1), self.story.tier_at(partner, at));
             for ticket in self.tickets.iter_mut().flatten().filter(|ticket| ticket.partner == Some(partner)) {
                 let Some(cycle) = ticket.cycles.last_mut().filter(|cycle| cycle.outcome.is_none()) else { continue };
-                let Some(tier) = now.filter(|now| *now > before.unwrap_or(cycle.tier) && before != Some(*now)) else { continue };
+                let Some(tier) = now.filter(|_| now > before) else { continue };
                 let target = LEVELS[tier].target;
                 // The earlier of the old due and now + the new target.
                 if cycle.start < at && !cycle.over(at) && cycle.passed.is_none() && target < cycle.budget - cycle.counted(at) {
@@ -321,6 +326,9 @@ impl Desk<'_> {
         ticket.promise = Some(tier);
         ticket.admitted = at;
         begin(ticket, tier, at, false);
+        if ticket.answered_now {
+            end(ticket, at, at, Outcome::Met, Outcome::Late);
+        }
     }
 
     fn happen(&mut self, issue: usize, by: usize, when: At, at: At, beat: &Beat) {
@@ -489,9 +497,9 @@ impl Desk<'_> {
     fn reopen(&mut self, issue: usize, ticket: &mut Ticket, when: At, at: At, by_people: bool) {
         if ticket.standing == Standing::TurnedAway {
             // Q5: /reopen, or by hand, lets it in if a slot is free.
+            ticket.answered_now &= ticket.open;
             ticket.open = true;
             if by_people && at > ticket.admitted && self.slot(ticket.partner.unwrap(), at).is_some() {
-                ticket.answered_now = false;
                 self.enter(issue, ticket, at);
             }
             return;

@@ -60,3 +60,24 @@ fn r3_one_ticket_is_the_same_in_any_order() {
         differences(&Seen::of(story, &in_order, 0).lines(), &Seen::of(story, &mixed_up, 0).lines())
     });
 }
+
+#[test]
+fn q11_windows_admit_as_many_in_any_order() {
+    hold(Kinds { issues: 7, lines: 1, ..SEVERAL }, |story| {
+        let (in_order, mixed_up) = (in_order(story)?, mixed_up(story)?);
+        differences(&play::windows(story, &in_order), &play::windows(story, &mixed_up))
+    });
+}
+
+#[test]
+fn whatever_comes_and_goes_every_step_holds() {
+    hold(Kinds { hindsight: true, moves: true, ..SEVERAL }, |story| mixed_up(story).map(|_| ()));
+}
+
+#[test]
+fn r3_s7_waking_more_often_changes_nothing() {
+    hold(SEVERAL, |story| {
+        let (seldom, often) = (in_order(story)?, play::in_order_woken(story)?);
+        (0..story.authors.len()).try_for_each(|issue| differences(&Seen::of(story, &seldom, issue).lines(), &Seen::of(story, &often, issue).lines()))
+    });
+}

@@ -8,11 +8,12 @@ use partner_desk::domain::book::{Agents, Book};
 use partner_desk::domain::decide::Rules;
 use partner_desk::domain::event::{self, Comment, Issue, Person, Repo, What};
 use partner_desk::domain::partner::{Membership, Partner};
-use partner_desk::domain::quota::EntryKind;
+use partner_desk::domain::quota::{self, EntryKind};
 use partner_desk::domain::response::State;
 use partner_desk::domain::ticket::{Standing, Ticket};
 use partner_desk::domain::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
-use partner_desk::programme::{Policy, Programme, ResponseMode, TierId};
+use partner_desk::domain::window::Window;
+use partner_desk::programme::{Allowance, Policy, Programme, ResponseMode, TierId, WindowKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn id(place: usize) -> i64 {
@@ -113,16 +114,16 @@ fn told(story: &Story, event: &Event) -> event::Event {
 struct Watched<'a> {
     rules: Rules<'a>,
     book: Book,
-    /// Steps that were said: ticket, start of the clock, rung, occurrence; and when. Looked at again when something comes to light from
-    /// before; the database's key keeps it from being said again (E2).
-    said: BTreeMap<(IssueId, Timestamp, usize, u32), Timestamp>,
+    /// Steps that were said: ticket, start of the clock, rung, occurrence, instant. They are looked at again when something comes to
+    /// light from before, or moves them; the database's key keeps them from being said again (E2).
+    said: BTreeSet<(IssueId, Timestamp, usize, u32, Timestamp)>,
     now: Timestamp,
 }
 
 impl Watched<'_> {
     fn take(&mut self, event: &event::Event, now: Timestamp) -> Result<(), String> {
         self.now = self.now.max(now);
-        self.said.retain(|(issue, ..), said| *issue != event.issue.id || *said < event.at);
+        self.said.retain(|(issue, ..)| *issue != event.issue.id);
         self.rules.take(&mut self.book, event, self.now);
         self.check()
     }
@@ -146,12 +147,17 @@ impl Watched<'_> {
 
     fn wake_one(&mut self, issue: IssueId) -> Result<(), String> {
         for due in self.rules.wake(&mut self.book, issue, self.now) {
-            let key = (issue, due.start, due.firing.step, due.firing.occurrence);
-            if self.said.insert(key, due.firing.at).is_some() {
+            let key = (issue, due.start, due.firing.step, due.firing.occurrence, due.firing.at);
+            if !self.said.insert(key) {
                 return Err(format!("#{issue}: step {} of the clock from {} is said twice, at {}", due.firing.step, due.start, self.now));
             }
         }
         self.check()
+    }
+
+    fn wake_all(&mut self) -> Result<(), String> {
+        let issues: Vec<_> = self.book.tickets.keys().copied().collect();
+        issues.into_iter().try_for_each(|issue| self.wake_one(issue))
     }
 
     /// Everything is read back from what would stand in the database.
@@ -184,6 +190,24 @@ impl Watched<'_> {
             }
             if let Some((key, units)) = units.iter().find(|(_, units)| !(0..=1).contains(*units)) {
                 return Err(format!("{units} units stand for {key:?} at {}", self.now));
+            }
+            for grant in entries.iter().filter(|entry| entry.kind == EntryKind::Grant) {
+                let on = entries.iter().filter(|entry| entry.grant.as_ref() == Some(&grant.key) && entry.kind == EntryKind::Charge);
+                let on = on.filter(|entry| units.iter().any(|((_, key), units)| *units > 0 && entry.key.ends_with(&format!(":{key}"))));
+                if on.count() > usize::try_from(grant.units).unwrap() {
+                    return Err(format!("more stands on {} than was granted, at {}", grant.key, self.now));
+                }
+            }
+            if let [period] = &*partner.tiers
+                && let Some(Allowance::PerWindow { limit, window }) = self.rules.programme.tier(&period.tier).and_then(|tier| tier.tickets)
+            {
+                for entry in entries {
+                    let window = Window::at(&self.rules.policy.time_zone, window, entry.at);
+                    let used = quota::used(entries, window, self.now);
+                    if used > limit {
+                        return Err(format!("{used} of {limit} in the window from {} at {}", window.start, self.now));
+                    }
+                }
             }
             for ticket in self.book.tickets.values().filter(|ticket| ticket.partner() == Some(&partner.id)) {
                 let stand = units.iter().filter(|((issue, _), units)| *issue == ticket.issue && **units > 0).count();
@@ -221,7 +245,7 @@ impl Watched<'_> {
 fn watched<R>(story: &Story, play: impl FnOnce(&mut Watched<'_>) -> Result<R, String>) -> Result<Book, String> {
     let (programme, policy) = (programme(), policy(story));
     let rules = Rules { programme: &programme, policy: &policy };
-    let mut watched = Watched { rules, book: book(story), said: BTreeMap::new(), now: instant(0) };
+    let mut watched = Watched { rules, book: book(story), said: BTreeSet::new(), now: instant(0) };
     play(&mut watched)?;
     watched.wake(instant(END))?;
     Ok(watched.book)
@@ -236,6 +260,31 @@ pub(crate) fn in_order(story: &Story) -> Result<Book, String> {
         }
         Ok(())
     })
+}
+
+/// In order, but everybody is woken at every odd moment.
+pub(crate) fn in_order_woken(story: &Story) -> Result<Book, String> {
+    watched(story, |desk| {
+        for (event, arrival) in story.events.iter().zip(&story.arrivals) {
+            for moment in [event.at - arrival.late, event.at - 1, event.at] {
+                desk.wake(instant(moment))?;
+                desk.wake_all()?;
+            }
+            desk.take(&told(story, event), instant(event.at))?;
+            desk.wake_all()?;
+        }
+        Ok(())
+    })
+}
+
+/// How many units are charged to each month's and week's window.
+pub(crate) fn windows(story: &Story, book: &Book) -> Vec<String> {
+    let zone = policy(story).time_zone;
+    let mut windows = BTreeMap::<_, usize>::new();
+    for entry in book.ledger.values().flatten() {
+        *windows.entry((entry.partner.to_string(), Window::at(&zone, WindowKind::Week, entry.at).start)).or_default() += 1;
+    }
+    windows.into_iter().map(|((partner, start), count)| format!("{partner}: {count} in the week from {start}")).collect()
 }
 
 /// Late, twice, in another order; the desk sleeps now and then, and starts anew.

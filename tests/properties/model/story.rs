@@ -274,6 +274,7 @@ pub(crate) fn story(kinds: Kinds) -> impl Strategy<Value = Story> {
 struct Issue {
     last: At,
     started: At,
+    reopened: At,
     closed: At,
     said: At,
     open: bool,
@@ -291,7 +292,7 @@ fn written(kinds: Kinds, tiers: &[Vec<(At, Option<usize>)>; 2], openings: &[(usi
     for (issue, (author, at)) in openings.iter().enumerate() {
         events.push(Event { at: *at, issue, by: *author, deed: Deed::Opens });
         let (last, started, closed, said) = (*at, *at, *at, *at);
-        issues.push(Issue { last, started, closed, said, open: true, locked: false, labelled: false, gone: false, said_ids: Vec::new() });
+        issues.push(Issue { last, started, reopened: -1, closed, said, open: true, locked: false, labelled: false, gone: false, said_ids: Vec::new() });
     }
     for (place, line) in lines.iter().enumerate() {
         let number = line.issue % issues.len();
@@ -312,7 +313,12 @@ fn written(kinds: Kinds, tiers: &[Vec<(At, Option<usize>)>; 2], openings: &[(usi
             When::Fortnight(off) => issue.closed + 14 * DAY + off,
             When::Void(off) => issue.said + 10 * MINUTE + off,
         };
-        let mut at = at.max(issue.last).min(END - 30 * DAY);
+        let mut at = at.max(issue.last).max(issue.reopened + 1).min(END - 30 * DAY).max(issue.last);
+        let reopens = matches!((&line.act, issue.open), (Act::Turns(_), false) | (Act::Says { command: Some(Command::Plain(Verb::Reopen)), .. }, _));
+        if reopens {
+            at = at.max(issue.last + 1);
+            issue.reopened = at;
+        }
         let id = i64::try_from(place + 1).unwrap() * 10;
         let mut echo = None;
         let deed = match &line.act {
