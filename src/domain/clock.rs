@@ -101,6 +101,13 @@ impl Clock {
         }
     }
 
+    /// This clock if it went on at `at`.
+    #[must_use]
+    pub fn going_on(&self, at: Timestamp) -> Self {
+        let ended = |gap: &Gap| Gap { until: Some(gap.until.unwrap_or_else(|| at.max(gap.from))), ..*gap };
+        Self { gaps: self.gaps.iter().map(ended).collect(), ..self.clone() }
+    }
+
     /// The times in which it stands still.
     #[must_use]
     pub fn gaps(&self) -> &[Gap] {

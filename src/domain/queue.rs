@@ -7,11 +7,11 @@ use super::ids::IssueId;
 use super::ids::PartnerId;
 use super::partner::Partner;
 use super::quota::{Entry, EntryKind, Placement, expected};
-use super::response::{Begun, Stay, Trigger};
+use super::response::{Begun, Cycle, State, Stay, Trigger};
 use super::ticket::{Admission, Amendment, Amends, Charge, Choice, Dated, Departure, GivenBack, Promise, Standing, Ticket, Waiting};
 use super::window::{Window, start_of};
 use crate::programme::{Allowance, OverQuota, ResponseMode, TierId, WindowKind};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 impl Rules<'_> {
@@ -20,7 +20,7 @@ impl Rules<'_> {
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
         let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
-        if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
+        if let Some(former) = settled_elsewhere {
             let reason = format!("counts for {} instead", chosen.partner);
             Self::take_back(book, &mut ticket, 0, now, "W5", &reason);
             (ticket.promises, ticket.amendments) = (Vec::new(), Vec::new());
@@ -28,7 +28,8 @@ impl Rules<'_> {
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
-            self.place(book, ticket, chosen, chosen.from, now);
+            let from = Self::stands_from(&ticket, chosen);
+            self.place(book, ticket, chosen, from, now);
         } else {
             book.put(ticket);
         }
@@ -43,8 +44,14 @@ impl Rules<'_> {
     fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen) -> bool {
         let refused = matches!(ticket.standing, Standing::NotIncluded { .. } | Standing::NoSubscription { .. });
         let Some(partner) = book.partners.get(&chosen.partner).filter(|_| refused && ticket.is_open()) else { return false };
-        let found = self.allowances(book, partner).place(chosen.from, chosen.from);
+        let from = Self::stands_from(ticket, chosen);
+        let found = self.allowances(book, partner).place(from, from);
         matches!(found, Placement::Slot { .. } | Placement::Full { .. })
+    }
+
+    /// Since when a ticket asks for what it has not got: its opening, or the reopening after its last admission.
+    fn stands_from(ticket: &Ticket, chosen: &Chosen) -> Timestamp {
+        ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from)
     }
 
     /// Brings charges, refunds and promises to what the facts tell, as they are known now (`Q6`, `Q7`, `Q10`, `S9`, `R3`).
@@ -186,7 +193,7 @@ impl Rules<'_> {
         let Some(charge) = life.charge.clone() else { return };
         let spent = |window: Window| {
             let same = |entry: &&Entry| entry.kind == EntryKind::Withdrawal && window.contains(entry.at);
-            book.entries(&life.partner).iter().any(|entry| same(&entry))
+            book.entries(&life.partner).iter().filter(same).any(|entry| stands(book, entry))
         };
         let denied = trigger.kind == EntryKind::Withdrawal && charge.window.is_some_and(spent);
         let rule = if trigger.kind == EntryKind::Waiver { "Q7" } else { "Q6" };
@@ -252,18 +259,38 @@ impl Rules<'_> {
                 ticket.promises.push(Dated { start: cycle.start, promise });
             }
         }
-        let Some(cycle) = ticket.running() else { return };
+        self.follow_rises(book, ticket, &partner, now);
+    }
+
+    /// Notes each rise of the tier that fell into one of the ticket's cycles, once: at its own instant, whenever that is seen, but for
+    /// a rise that was entered for a time past which the desk had looked already (`S11`, `R3`).
+    fn follow_rises(&self, book: &mut Book, ticket: &mut Ticket, partner: &Partner, now: Timestamp) {
         let rank = |tier: &TierId| self.programme.tier(tier).map(|tier| tier.rank);
-        let Some(tier) = partner.tier_at(now).filter(|tier| rank(tier) > rank(&cycle.promise.tier)) else { return };
-        let changed = partner.changes_after(cycle.start).any(|at| at <= now);
-        if let Some(promise) = self.promise(&tier, now).filter(|_| changed) {
-            book.note(
-                ticket.issue,
-                now,
-                "S11",
-                format!("the tier rose to {tier}: answer by the earlier of the old due and {} from now", promise.target),
-            );
-            ticket.amendments.push(Amendment { at: now, why: Amends::Raised, promise });
+        let cycles = ticket.cycles();
+        let Some(first) = cycles.first() else { return };
+        for change in partner.changes_after(first.start).take_while(|change| *change <= now) {
+            let runs = |cycle: &Cycle| {
+                let until = match &cycle.state {
+                    State::Running => None,
+                    State::Ended { at, .. } => Some(*at),
+                };
+                cycle.start < change && until.is_none_or(|until| change <= until)
+            };
+            let before = change.checked_sub(SignedDuration::from_nanos(1)).ok().and_then(|before| partner.tier_at(before));
+            let Some(tier) = partner.tier_at(change).filter(|tier| rank(tier) > before.as_ref().and_then(rank)) else { continue };
+            let known = ticket
+                .amendments
+                .iter()
+                .any(|amendment| amendment.why == Amends::Raised && amendment.promise.tier == tier && amendment.at >= change);
+            let Some(promise) = self.promise(&tier, change).filter(|_| !known && cycles.iter().any(runs)) else { continue };
+            let at = if ticket.rises_seen.is_some_and(|seen| seen >= change) { now } else { change };
+            let text = format!("the tier rose to {tier}: answer by the earlier of the old due and {} from then", promise.target);
+            book.note(ticket.issue, at, "S11", text);
+            ticket.amendments.push(Amendment { at, why: Amends::Raised, promise });
+        }
+        ticket.amendments.sort_by_key(|amendment| amendment.at);
+        if cycles.last().is_some_and(Cycle::is_running) {
+            ticket.rises_seen = Some(now);
         }
     }
 
@@ -509,6 +536,15 @@ impl Slot {
     fn waived(&self) -> bool {
         self.grant.as_deref() == Some(WAIVED)
     }
+}
+
+/// Whether what a line gives back still counts: its ticket may have been told anew since.
+fn stands(book: &Book, entry: &Entry) -> bool {
+    let of = |life: &Admission| {
+        let charge = life.charge.as_ref().filter(|charge| charge.back.as_ref().is_some_and(|back| back.kind == Some(entry.kind)));
+        charge.is_some_and(|charge| charge.key.replacen("charge", entry.kind.as_str(), 1) == entry.key)
+    };
+    book.tickets.get(&entry.issue).is_none_or(|ticket| ticket.lives().into_iter().any(of))
 }
 
 const fn id_of(ticket: &Ticket) -> IssueId {

@@ -306,10 +306,13 @@ impl Ticket {
             waits: None,
             locked: None,
             over: false,
+            awaited: true,
+            early: None,
         };
-        walker.begin(Begun::Admission, None);
         let mut amendments = self.amendments.iter().peekable();
         for beat in self.beats(partner) {
+            // A reopening comes before the admission that it leads to.
+            walker.admit(Some(beat.when), reopens(&beat.what));
             while let Some(amendment) = amendments.next_if(|amendment| amendment.at <= beat.when) {
                 walker.amend(amendment);
             }
@@ -318,6 +321,7 @@ impl Ticket {
             }
             walker.take(&beat);
         }
+        walker.admit(None, false);
         amendments.for_each(|amendment| walker.amend(amendment));
         if let Some(left) = self.left_coverage {
             walker.leave(left);
@@ -331,7 +335,11 @@ impl Ticket {
     pub fn stays(&self, partner: &PartnerId, from: Timestamp) -> Vec<Stay> {
         let mut stays = vec![Stay { since: from, left: None }];
         let mut open = true;
-        for beat in self.beats(Some(partner)).into_iter().filter(|beat| beat.fact.at >= from) {
+        let beats = self.beats(Some(partner));
+        // What comes with the reopening that it begins with comes before it.
+        let begins = |beat: &Beat<'_>| beat.fact.at == from && reopens(&beat.what);
+        let first = beats.iter().rposition(begins).map_or(0, |place| place + 1);
+        for beat in beats.into_iter().skip(first).filter(|beat| beat.fact.at >= from) {
             let Some(stay) = stays.last_mut() else { break };
             let mut leave = |why| {
                 stay.left.get_or_insert((beat.fact.at, why));
@@ -349,12 +357,25 @@ impl Ticket {
                 Doing::Gone => leave(Departure::Gone),
                 Doing::Reopened | Doing::Command(_, Command::Plain(Verb::Reopen)) if !open => {
                     open = true;
-                    stays.push(Stay { since: beat.fact.at, left: None });
+                    // After an answer it has left for good.
+                    if matches!(stay.left, Some((_, Departure::Closed))) {
+                        stays.push(Stay { since: beat.fact.at, left: None });
+                    }
                 }
                 _ => {}
             }
         }
         stays
+    }
+
+    /// Whether it was answered or closed before `at`, as a ticket of this partner: then nothing moves it to another (`W5`).
+    pub(super) fn was_settled(&self, partner: &PartnerId, at: Timestamp) -> bool {
+        let settles = |beat: &Beat<'_>| match beat.what {
+            Doing::Answer(_) | Doing::Closed(_) | Doing::Gone => true,
+            Doing::Command(_, command) => closes(command).is_some(),
+            _ => false,
+        };
+        self.beats(Some(partner)).iter().any(|beat| beat.fact.at < at && settles(beat))
     }
 
     /// When somebody opened the issue again by hand, or asked for it by `/reopen`.
@@ -391,6 +412,10 @@ impl Ticket {
     }
 }
 
+const fn reopens(what: &Doing<'_>) -> bool {
+    matches!(what, Doing::Reopened | Doing::Command(_, Command::Plain(Verb::Reopen)))
+}
+
 /// The commands that close an issue, and as what.
 fn closes(command: &Command) -> Option<CloseReason> {
     match command {
@@ -415,9 +440,27 @@ struct Walker<'t> {
     locked: Option<Timestamp>,
     /// A reopening ended the last admission that is known; what comes after belongs to the next.
     over: bool,
+    /// The present admission is yet to come: what happens meanwhile happens in the queue, or before the desk counted the issue.
+    awaited: bool,
+    /// The answer that came before the admission: when, and whose.
+    early: Option<(Timestamp, Option<Person>)>,
 }
 
 impl Walker<'_> {
+    /// Begins the clock of the present admission when its time has come.
+    fn admit(&mut self, by: Option<Timestamp>, reopens: bool) {
+        let comes = |life: &&&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
+        if !self.awaited || self.lives.get(self.life).filter(comes).is_none() {
+            return;
+        }
+        self.awaited = false;
+        self.begin(Begun::Admission, None);
+        // Answered before an agent named the partner: met at once (W7, S2).
+        if let (Some((at, by)), Some(cycle)) = (self.early.take(), self.running()) {
+            end_cycle(cycle, at, by, Outcome::Met);
+        }
+    }
+
     fn running(&mut self) -> Option<&mut Cycle> {
         self.walk.cycles.last_mut().filter(|cycle| cycle.is_running())
     }
@@ -484,7 +527,9 @@ impl Walker<'_> {
             Amends::Retargeted => cycle.clock.restarted(cycle.start, budget),
             Amends::Raised => cycle.clock.restarted(amendment.at, budget),
         };
-        let sooner = new.due(amendment.promise.calendar.as_ref()).earliest() < cycle.due;
+        // While both stand still the one with less left is the sooner.
+        let (then, now) = (cycle.clock.going_on(amendment.at), new.going_on(amendment.at));
+        let sooner = now.due(amendment.promise.calendar.as_ref()).earliest() < then.due(cycle.calendar()).earliest();
         if amendment.why == Amends::Retargeted {
             cycle.named = (amendment.promise.tier.clone(), amendment.promise.target);
         }
@@ -564,6 +609,9 @@ impl Walker<'_> {
     fn answer(&mut self, beat: &Beat<'_>) {
         // Judged by GitHub's own time of the comment, though it may be ordered before a close (S3, S9).
         self.end(beat, Outcome::Met, Outcome::Late, beat.fact.at);
+        if self.awaited {
+            self.early.get_or_insert_with(|| (beat.fact.at, beat.fact.by.clone()));
+        }
         self.answered = true;
         self.answered_in_life = true;
     }
@@ -626,34 +674,31 @@ impl Walker<'_> {
         if self.over {
             return;
         }
+        if self.awaited {
+            // It stands in line again, and what was said before is not about it.
+            (self.answered_in_life, self.early) = (false, None);
+            return;
+        }
         let Some(life) = self.lives.get(self.life) else { return };
         let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
         let given_back =
             back.is_some_and(|back| matches!(back.kind, Some(EntryKind::Refund | EntryKind::Withdrawal)) && back.at <= beat.fact.at);
         let lapsed = life.charge.is_some() && closed.is_some_and(|closed| beat.when.duration_since(closed) > FREE_REOPENING);
-        if beat.fact.at > life.at && (given_back || lapsed) {
+        if given_back || lapsed {
             if let Some(end) = self.walk.ends.get_mut(self.life) {
                 *end = Some(beat.fact.at);
             }
             self.answered_in_life = false;
             if life.until == Some(beat.fact.at) && self.life + 1 < self.lives.len() {
                 self.life += 1;
-                self.begin(Begun::Admission, None);
+                self.awaited = true;
             } else {
                 self.over = true;
             }
             return;
         }
-        let early = beat.fact.at <= life.at;
-        match self.walk.cycles.last_mut() {
-            Some(cycle) if early => {
-                // Closed and opened again before there was a promise: it stood in line again, and the clock starts as promised.
-                if let State::Ended { outcome: Outcome::Cancelled | Outcome::ClosedUnanswered, .. } = cycle.state {
-                    cycle.state = State::Running;
-                }
-            }
-            Some(cycle) if !cycle.is_running() => self.begin(Begun::Reopening, Some(beat.fact.at)),
-            _ => {}
+        if self.walk.cycles.last().is_some_and(|cycle| !cycle.is_running()) {
+            self.begin(Begun::Reopening, Some(beat.fact.at));
         }
     }
 
