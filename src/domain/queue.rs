@@ -83,10 +83,13 @@ impl Rules<'_> {
             if life.partner != chosen.partner {
                 return false;
             }
-            let stays = ticket.stays(&life.partner, life.from);
+            // All of its stays in line for this admission, not only the one that led to it: an earlier answer may come to light.
+            let before = k.checked_sub(1).and_then(|before| lives.get(before)).map_or(Some(chosen.from), |life| life.until);
+            let from = before.filter(|_| self.policy.over_quota == OverQuota::Wait).unwrap_or(life.from);
+            let stays = ticket.stays(&life.partner, from);
             if life.charge.is_some() && !stays.iter().any(|stay| stay.covers(life.at)) {
                 let why = "answered or closed while it waited, as came to light later";
-                self.tell_again(book, ticket, chosen, k, life.from, now, why);
+                self.tell_again(book, ticket, chosen, k, from, now, why);
                 return true;
             }
             let trigger = walk.triggers.get(k).and_then(Option::as_ref);
@@ -97,17 +100,19 @@ impl Rules<'_> {
                     book.put(ticket);
                     return true;
                 }
-                (Some(trigger), Some(back)) if trigger.at != back.at => {
+                (Some(trigger), Some(back)) if trigger.at != back.at || back.kind.is_some_and(|kind| kind != trigger.kind) => {
+                    // Another cause came to light: the unit is given back already, and counts as given back for that one.
                     let denied = back.kind.is_none();
+                    let now_for = GivenBack { at: trigger.at, kind: Some(trigger.kind), reason: trigger.reason.clone() };
                     if let Some(charge) = charge_of(&mut ticket, k) {
-                        charge.back = if denied { None } else { charge.back.take().map(|back| GivenBack { at: trigger.at, ..back }) };
+                        charge.back = if denied { None } else { Some(now_for) };
                     }
                     book.put(ticket);
                     return true;
                 }
                 (None, Some(_)) => {
                     let why = "what gave it back did not count, as came to light later";
-                    self.tell_again(book, ticket, chosen, k, life.from, now, why);
+                    self.tell_again(book, ticket, chosen, k, from, now, why);
                     return true;
                 }
                 _ => {}

@@ -190,7 +190,7 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                 }
                 for command in commands {
                     // Who is let in and leaves at one instant was let in first.
-                    if matches!(command, Command::Waive(_) | Command::Grant { .. }) {
+                    if matches!(command, Command::Waive(_)) {
                         add(when, 0, *id, Beat::Command(command.clone()));
                         continue;
                     }
@@ -517,7 +517,13 @@ impl Desk<'_> {
         match ticket.standing {
             Standing::Left if !ticket.for_good && !ticket.gone => {
                 ticket.answered_now = false;
-                ticket.standing = Standing::Waiting;
+                // In line again, from here (Q10).
+                ticket.standing = match self.story.tier_at(ticket.partner.unwrap(), at) {
+                    None => Standing::NoSubscription,
+                    Some(tier) if LEVELS[tier].tickets.is_none() => Standing::NotIncluded,
+                    Some(_) => Standing::Waiting,
+                };
+                ticket.tier = self.story.tier_at(ticket.partner.unwrap(), at).or(ticket.tier);
             }
             Standing::Admitted
                 if matches!(back, Some(Back::Refund | Back::Withdrawal)) || ticket.unit.is_some() && when - ticket.closed > 14 * DAY =>

@@ -13,7 +13,7 @@ use partner_desk::domain::response::State;
 use partner_desk::domain::ticket::{Standing, Ticket};
 use partner_desk::domain::window::Window;
 use partner_desk::domain::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
-use partner_desk::programme::{Allowance, Policy, Programme, ResponseMode, TierId, WindowKind};
+use partner_desk::programme::{Allowance, Policy, Programme, ResponseMode, TierId};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn id(place: usize) -> i64 {
@@ -118,6 +118,8 @@ struct Watched<'a> {
     /// Steps that were said: ticket, start of the clock, rung, occurrence, instant. They are looked at again when something comes to
     /// light from before, or moves them; the database's key keeps them from being said again (E2).
     said: BTreeSet<(IssueId, Timestamp, usize, u32, Timestamp)>,
+    /// When each ticket asks to be woken, as the database knows it.
+    asked: BTreeMap<IssueId, Timestamp>,
     now: Timestamp,
 }
 
@@ -126,6 +128,7 @@ impl Watched<'_> {
         self.now = self.now.max(now);
         self.said.retain(|(issue, ..)| *issue != event.issue.id);
         self.rules.take(&mut self.book, event, self.now);
+        self.save(event.issue.id);
         self.check()
     }
 
@@ -133,8 +136,7 @@ impl Watched<'_> {
     fn wake(&mut self, until: Timestamp) -> Result<(), String> {
         let mut stuck = 0;
         loop {
-            let wants =
-                self.book.tickets.values().filter_map(|ticket| Some((self.rules.next_at(&self.book, ticket, self.now)?, ticket.issue)));
+            let wants = self.asked.iter().map(|(issue, at)| (*at, *issue));
             let Some((at, issue)) = wants.min().filter(|(at, _)| *at <= until) else { break };
             stuck = if at <= self.now { stuck + 1 } else { 0 };
             if stuck > 20 {
@@ -148,13 +150,27 @@ impl Watched<'_> {
     }
 
     fn wake_one(&mut self, issue: IssueId) -> Result<(), String> {
-        for due in self.rules.wake(&mut self.book, issue, self.now) {
+        let steps = self.rules.wake(&mut self.book, issue, self.now);
+        self.save(issue);
+        for due in steps {
             let key = (issue, due.start, due.firing.step, due.firing.occurrence, due.firing.at);
             if !self.said.insert(key) {
                 return Err(format!("#{issue}: step {} of the clock from {} is said twice, at {}", due.firing.step, due.start, self.now));
             }
         }
         self.check()
+    }
+
+    /// What changed is saved, with the instant at which it asks to be woken.
+    fn save(&mut self, issue: IssueId) {
+        let mut changed = std::mem::take(&mut self.book.changes).tickets;
+        changed.insert(issue);
+        for issue in changed {
+            match self.rules.next_at(&self.book, &self.book.tickets[&issue], self.now) {
+                Some(at) => self.asked.insert(issue, at),
+                None => self.asked.remove(&issue),
+            };
+        }
     }
 
     fn wake_all(&mut self) -> Result<(), String> {
@@ -172,7 +188,6 @@ impl Watched<'_> {
             }
             *ticket = back;
         }
-        self.book.changes = partner_desk::domain::book::Changes::default();
         Ok(())
     }
 
@@ -248,7 +263,7 @@ impl Watched<'_> {
 fn watched<R>(story: &Story, play: impl FnOnce(&mut Watched<'_>) -> Result<R, String>) -> Result<Book, String> {
     let (programme, policy) = (programme(), policy(story));
     let rules = Rules { programme: &programme, policy: &policy };
-    let mut watched = Watched { rules, book: book(story), said: BTreeSet::new(), now: instant(0) };
+    let mut watched = Watched { rules, book: book(story), said: BTreeSet::new(), asked: BTreeMap::new(), now: instant(0) };
     play(&mut watched)?;
     watched.wake(instant(END))?;
     Ok(watched.book)
@@ -282,12 +297,24 @@ pub(crate) fn in_order_woken(story: &Story) -> Result<Book, String> {
 
 /// How many units are charged to each month's and week's window.
 pub(crate) fn windows(story: &Story, book: &Book) -> Vec<String> {
-    let zone = policy(story).time_zone;
-    let mut windows = BTreeMap::<_, usize>::new();
+    let (zone, programme) = (policy(story).time_zone, programme());
+    let mut windows = BTreeMap::<(String, String), usize>::new();
     for entry in book.ledger.values().flatten() {
-        *windows.entry((entry.partner.to_string(), Window::at(&zone, WindowKind::Week, entry.at).start)).or_default() += 1;
+        let tickets = |tier: &TierId| programme.tier(tier).and_then(|tier| tier.tickets);
+        let kinds = book.partners[&entry.partner].tiers.iter().filter_map(|period| match tickets(&period.tier)? {
+            Allowance::PerWindow { window, .. } => Some(Some(window)),
+            Allowance::Unlimited => Some(None),
+        });
+        let mut kinds: Vec<_> = kinds.collect();
+        kinds.dedup();
+        // Where a change of tier brings windows of another kind, a late ticket may count in either.
+        let window = match &*kinds {
+            [Some(kind)] => format!("{kind} from {}", Window::at(&zone, *kind, entry.at).start),
+            _ => "whole story".to_owned(),
+        };
+        *windows.entry((entry.partner.to_string(), window)).or_default() += 1;
     }
-    windows.into_iter().map(|((partner, start), count)| format!("{partner}: {count} in the week from {start}")).collect()
+    windows.into_iter().map(|((partner, window), count)| format!("{partner}: {count} in the {window}")).collect()
 }
 
 /// Late, twice, in another order; the desk sleeps now and then, and starts anew.
