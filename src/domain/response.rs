@@ -302,6 +302,7 @@ impl Ticket {
             answered: false,
             answered_in_life: false,
             closed_at: None,
+            closed_by: None,
             waits: None,
             locked: None,
             over: false,
@@ -408,6 +409,8 @@ struct Walker<'t> {
     answered: bool,
     answered_in_life: bool,
     closed_at: Option<Timestamp>,
+    /// Who closed it last.
+    closed_by: Option<Role>,
     /// Since when `/wait` or its label holds.
     waits: Option<Timestamp>,
     /// Since when the issue is locked.
@@ -593,6 +596,7 @@ impl Walker<'_> {
         }
         self.walk.open = false;
         self.closed_at = Some(beat.when);
+        self.closed_by = Some(beat.role);
         let unanswered = !self.answered_in_life;
         let early = self.lives.get(self.life).is_some_and(|life| beat.when.duration_since(life.at) <= EARLY_CLOSE);
         match (beat.role, reason) {
@@ -746,10 +750,14 @@ impl Walker<'_> {
                 self.walk.wish = Some((id, Some(reason)));
             }
             Command::Plain(Verb::Reopen) => {
-                if self.walk.open {
+                let life = self.lives.get(self.life);
+                let admits = life.is_some_and(|life| life.from == beat.fact.at && life.from > self.ticket.created_at);
+                if self.walk.open && !admits {
                     return Err(Refusal::Open);
                 }
-                if matches!(self.ticket.standing, Standing::TurnedAway(_)) {
+                // The desk had closed it over the allowance, and before the one that found a slot there was none (Q5).
+                let before = self.closed_by == Some(Role::Bot) && life.is_some_and(|life| beat.fact.at < life.from);
+                if before || matches!(self.ticket.standing, Standing::TurnedAway(_)) {
                     return Err(Refusal::NoSlot);
                 }
                 self.reopen(beat);
