@@ -30,6 +30,10 @@ impl Rules<'_> {
         } else if fresh {
             self.place(book, ticket, chosen, chosen.from, now);
         } else {
+            if ticket.partner() != Some(&chosen.partner) {
+                // The choice came too late to move it, so it did not choose.
+                ticket.claimed = book.tickets.get(&id).and_then(|ticket| ticket.claimed.clone());
+            }
             book.put(ticket);
         }
         let partner = book.tickets.get(&id).and_then(Ticket::partner).cloned();

@@ -6,7 +6,7 @@ use super::command::{Command, Verb};
 use super::event::{CloseReason, Person};
 use super::ids::{CommentId, PartnerId};
 use super::quota::EntryKind;
-use super::ticket::{Admission, Amendment, Amends, Departure, Promise, Role, Standing, Ticket};
+use super::ticket::{Admission, Amendment, Amends, Departure, Fact, Promise, Role, Standing, Ticket, Told};
 use crate::programme::{Calendar, Target, TierId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -713,7 +713,7 @@ impl Walker<'_> {
 
     fn command(&mut self, beat: &Beat<'_>, id: CommentId, command: &Command) -> Said {
         if let Command::For(name) = command {
-            return self.claimed(beat, name);
+            return self.claimed(beat, id, name);
         }
         if command.verb() == Some(Verb::Help) {
             return Said::Asked(Verb::Help);
@@ -727,11 +727,20 @@ impl Walker<'_> {
         }
     }
 
-    fn claimed(&self, beat: &Beat<'_>, name: &str) -> Said {
+    fn claimed(&self, beat: &Beat<'_>, id: CommentId, name: &str) -> Said {
         let fits = self.ticket.claimed.as_ref().is_some_and(|claimed| claimed.eq_ignore_ascii_case(name.trim()));
+        // Another choice that came later took its place: whether this one was carried out before is not told again.
+        let replaced = |fact: &Fact| match &fact.what {
+            Told::Comment { id: other, .. } => {
+                let claim = fact.what.claim().map(str::trim);
+                (fact.at, *other) > (beat.fact.at, id) && claim.is_some() && claim == self.ticket.claimed.as_deref()
+            }
+            _ => false,
+        };
         let is = |partner: &PartnerId| partner.as_str().eq_ignore_ascii_case(name.trim());
         match self.ticket.partner() {
             Some(partner) if fits || is(partner) => Said::Done,
+            Some(_) if self.ticket.facts.iter().any(replaced) => Said::Passed,
             None if beat.role != Role::Agent => Said::Passed,
             _ => Said::Refused(Refusal::NotFor),
         }
