@@ -19,7 +19,9 @@ impl Rules<'_> {
     pub(super) fn count_for(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) {
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
-        let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
+        // Reopened after a refund, it is judged from the reopening on.
+        let from = ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from);
+        let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen, from);
         if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
             let reason = format!("counts for {} instead", chosen.partner);
             Self::take_back(book, &mut ticket, 0, now, "W5", &reason);
@@ -28,7 +30,7 @@ impl Rules<'_> {
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
-            self.place(book, ticket, chosen, chosen.from, now);
+            self.place(book, ticket, chosen, from, now);
         } else {
             if ticket.partner() != Some(&chosen.partner) {
                 // The choice came too late to move it, so it did not choose.
@@ -44,10 +46,10 @@ impl Rules<'_> {
     }
 
     /// A ticket that was refused finds a subscription or a tier with tickets after all: the records of its time were put right (`W2`).
-    fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen) -> bool {
+    fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen, from: Timestamp) -> bool {
         let refused = matches!(ticket.standing, Standing::NotIncluded { .. } | Standing::NoSubscription { .. });
         let Some(partner) = book.partners.get(&chosen.partner).filter(|_| refused && ticket.is_open()) else { return false };
-        let found = self.allowances(book, partner).place(chosen.from, chosen.from);
+        let found = self.allowances(book, partner).place(from, from);
         matches!(found, Placement::Slot { .. } | Placement::Full { .. })
     }
 
