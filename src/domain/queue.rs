@@ -254,7 +254,8 @@ impl Rules<'_> {
                 ticket.promises.push(Dated { start: cycle.start, promise });
             }
         }
-        let Some(cycle) = ticket.running() else { return };
+        // A breach stays a breach: nothing moves a promise that is over.
+        let Some(cycle) = ticket.running().filter(|cycle| !cycle.is_over(now)) else { return };
         let rank = |tier: &TierId| self.programme.tier(tier).map(|tier| tier.rank);
         let Some(tier) = partner.tier_at(now).filter(|tier| rank(tier) > rank(&cycle.promise.tier)) else { return };
         let changed = partner.changes_after(cycle.start).any(|at| at <= now);

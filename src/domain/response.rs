@@ -255,7 +255,7 @@ impl Cycle {
     }
 
     /// Whether the promise was up before `at`.
-    fn is_over(&self, at: Timestamp) -> bool {
+    pub(super) fn is_over(&self, at: Timestamp) -> bool {
         self.due_known().is_some_and(|due| at > due)
     }
 
