@@ -370,7 +370,14 @@ impl Rules<'_> {
             book.note(ticket.issue, slot.at, "S1", format!("answer within {} of {}", promise.target, slot.at));
         }
         ticket.stepped = None;
-        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: "waived by an agent".to_owned() });
+        let waiver = ticket.waiver(partner, slot.from).filter(|_| waived);
+        let reason = waiver.as_ref().map_or(reason, |waiver| waiver.reason.clone());
+        let actor = match &waiver {
+            Some(waiver) => waiver.by.as_ref(),
+            None => ticket.author.as_ref(),
+        };
+        let actor = actor.map_or_else(|| "ghost".to_owned(), |person| person.login.clone());
+        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: reason.clone() });
         book.enter(Entry {
             key: key.clone(),
             partner: partner.clone(),
@@ -381,7 +388,7 @@ impl Rules<'_> {
             units: u32::from(!waived),
             until: None,
             grant: slot.grant.clone(),
-            actor: ticket.author.as_ref().map_or_else(|| "ghost".to_owned(), |author| author.login.clone()),
+            actor,
             reason,
         });
         ticket.standing = Standing::Admitted(Admission {
@@ -419,7 +426,7 @@ impl Rules<'_> {
         if self.policy.over_quota != OverQuota::Wait {
             return (allowances.place(from, from), first);
         }
-        let waived = ticket.waived_at(&partner.id, from);
+        let waived = ticket.waiver(&partner.id, from).map(|waiver| waiver.at);
         let mut found = None;
         for stay in ticket.stays(&partner.id, from) {
             let until = waived.filter(|at| stay.covers(*at)).map_or(now, |at| at.min(now));

@@ -384,10 +384,14 @@ impl Ticket {
     }
 
     /// The first `/waive` from `from` on: such a ticket waits for no slot (`Q7`).
-    pub(super) fn waived_at(&self, partner: &PartnerId, from: Timestamp) -> Option<Timestamp> {
+    pub(super) fn waiver(&self, partner: &PartnerId, from: Timestamp) -> Option<Trigger> {
         let beats = self.beats(Some(partner));
-        let waived = beats.iter().find(|beat| beat.fact.at >= from && matches!(beat.what, Doing::Command(_, Command::Waive(_))));
-        waived.map(|beat| beat.fact.at)
+        beats.iter().filter(|beat| beat.fact.at >= from).find_map(|beat| match beat.what {
+            Doing::Command(_, Command::Waive(reason)) => {
+                Some(Trigger { at: beat.fact.at, kind: EntryKind::Waiver, by: beat.fact.by.clone(), reason: reason.clone() })
+            }
+            _ => None,
+        })
     }
 }
 
