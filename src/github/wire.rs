@@ -245,6 +245,7 @@ impl WireHistory {
             "reopened" => What::Reopened,
             "locked" => What::Locked,
             "unlocked" => What::Unlocked,
+            "converted_to_discussion" => What::Gone,
             "labeled" => What::Labeled(self.label.as_ref()?.name.clone()),
             "unlabeled" => What::Unlabeled(self.label.as_ref()?.name.clone()),
             _ => return None,
