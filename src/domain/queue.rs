@@ -19,7 +19,9 @@ impl Rules<'_> {
     pub(super) fn count_for(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) {
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
-        let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
+        // Reopened after a refund, it is judged from the reopening on.
+        let from = ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from);
+        let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen, from);
         if let Some(former) = settled_elsewhere {
             let reason = format!("counts for {} instead", chosen.partner);
             Self::take_back(book, &mut ticket, 0, now, "W5", &reason);
@@ -28,9 +30,12 @@ impl Rules<'_> {
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
-            let from = Self::stands_from(&ticket, chosen);
             self.place(book, ticket, chosen, from, now);
         } else {
+            if ticket.partner() != Some(&chosen.partner) {
+                // The choice came too late to move it, so it did not choose.
+                ticket.claimed = book.tickets.get(&id).and_then(|ticket| ticket.claimed.clone());
+            }
             book.put(ticket);
         }
         let partner = book.tickets.get(&id).and_then(Ticket::partner).cloned();
@@ -41,17 +46,11 @@ impl Rules<'_> {
     }
 
     /// A ticket that was refused finds a subscription or a tier with tickets after all: the records of its time were put right (`W2`).
-    fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen) -> bool {
+    fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen, from: Timestamp) -> bool {
         let refused = matches!(ticket.standing, Standing::NotIncluded { .. } | Standing::NoSubscription { .. });
         let Some(partner) = book.partners.get(&chosen.partner).filter(|_| refused && ticket.is_open()) else { return false };
-        let from = Self::stands_from(ticket, chosen);
         let found = self.allowances(book, partner).place(from, from);
         matches!(found, Placement::Slot { .. } | Placement::Full { .. })
-    }
-
-    /// Since when a ticket asks for what it has not got: its opening, or the reopening after its last admission.
-    fn stands_from(ticket: &Ticket, chosen: &Chosen) -> Timestamp {
-        ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from)
     }
 
     /// Brings charges, refunds and promises to what the facts tell, as they are known now (`Q6`, `Q7`, `Q10`, `S9`, `R3`).
@@ -289,6 +288,10 @@ impl Rules<'_> {
                 .any(|amendment| amendment.why == Amends::Raised && amendment.promise.tier == tier && amendment.at >= change);
             let Some(promise) = self.promise(&tier, change).filter(|_| !known && cycles.iter().any(runs)) else { continue };
             let at = if ticket.rises_seen.is_some_and(|seen| seen >= change) { now } else { change };
+            // A breach stays a breach: nothing moves a promise that is over.
+            if cycles.iter().any(|cycle| runs(cycle) && cycle.is_over(at)) {
+                continue;
+            }
             let text = format!("the tier rose to {tier}: answer by the earlier of the old due and {} from then", promise.target);
             book.note(ticket.issue, at, "S11", text);
             ticket.amendments.push(Amendment { at, why: Amends::Raised, promise });
@@ -399,7 +402,14 @@ impl Rules<'_> {
             book.note(ticket.issue, slot.at, "S1", format!("answer within {} of {}", promise.target, slot.at));
         }
         ticket.stepped = None;
-        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: "waived by an agent".to_owned() });
+        let waiver = ticket.waiver(partner, slot.from).filter(|_| waived);
+        let reason = waiver.as_ref().map_or(reason, |waiver| waiver.reason.clone());
+        let actor = match &waiver {
+            Some(waiver) => waiver.by.as_ref(),
+            None => ticket.author.as_ref(),
+        };
+        let actor = actor.map_or_else(|| "ghost".to_owned(), |person| person.login.clone());
+        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: reason.clone() });
         book.enter(Entry {
             key: key.clone(),
             partner: partner.clone(),
@@ -410,7 +420,7 @@ impl Rules<'_> {
             units: u32::from(!waived),
             until: None,
             grant: slot.grant.clone(),
-            actor: ticket.author.as_ref().map_or_else(|| "ghost".to_owned(), |author| author.login.clone()),
+            actor,
             reason,
         });
         ticket.standing = Standing::Admitted(Admission {
@@ -448,7 +458,7 @@ impl Rules<'_> {
         if self.policy.over_quota != OverQuota::Wait {
             return (allowances.place(from, from), first);
         }
-        let waived = ticket.waived_at(&partner.id, from);
+        let waived = ticket.waiver(&partner.id, from).map(|waiver| waiver.at);
         let mut found = None;
         for stay in ticket.stays(&partner.id, from) {
             let until = waived.filter(|at| stay.covers(*at)).map_or(now, |at| at.min(now));

@@ -6,7 +6,7 @@ use super::command::{Command, Verb};
 use super::event::{CloseReason, Person};
 use super::ids::{CommentId, PartnerId};
 use super::quota::EntryKind;
-use super::ticket::{Admission, Amendment, Amends, Departure, Promise, Role, Standing, Ticket};
+use super::ticket::{Admission, Amendment, Amends, Departure, Fact, Promise, Role, Standing, Ticket, Told};
 use crate::programme::{Calendar, Target, TierId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -256,7 +256,7 @@ impl Cycle {
     }
 
     /// Whether the promise was up before `at`.
-    fn is_over(&self, at: Timestamp) -> bool {
+    pub(super) fn is_over(&self, at: Timestamp) -> bool {
         self.due_known().is_some_and(|due| at > due)
     }
 
@@ -303,6 +303,7 @@ impl Ticket {
             answered: false,
             answered_in_life: false,
             closed_at: None,
+            closed_by: None,
             waits: None,
             locked: None,
             over: false,
@@ -405,10 +406,14 @@ impl Ticket {
     }
 
     /// The first `/waive` from `from` on: such a ticket waits for no slot (`Q7`).
-    pub(super) fn waived_at(&self, partner: &PartnerId, from: Timestamp) -> Option<Timestamp> {
+    pub(super) fn waiver(&self, partner: &PartnerId, from: Timestamp) -> Option<Trigger> {
         let beats = self.beats(Some(partner));
-        let waived = beats.iter().find(|beat| beat.fact.at >= from && matches!(beat.what, Doing::Command(_, Command::Waive(_))));
-        waived.map(|beat| beat.fact.at)
+        beats.iter().filter(|beat| beat.fact.at >= from).find_map(|beat| match beat.what {
+            Doing::Command(_, Command::Waive(reason)) => {
+                Some(Trigger { at: beat.fact.at, kind: EntryKind::Waiver, by: beat.fact.by.clone(), reason: reason.clone() })
+            }
+            _ => None,
+        })
     }
 }
 
@@ -434,6 +439,8 @@ struct Walker<'t> {
     answered: bool,
     answered_in_life: bool,
     closed_at: Option<Timestamp>,
+    /// Who closed it last.
+    closed_by: Option<Role>,
     /// Since when `/wait` or its label holds.
     waits: Option<Timestamp>,
     /// Since when the issue is locked.
@@ -642,6 +649,7 @@ impl Walker<'_> {
         }
         self.walk.open = false;
         self.closed_at = Some(beat.when);
+        self.closed_by = Some(beat.role);
         let unanswered = !self.answered_in_life;
         let early = self.lives.get(self.life).is_some_and(|life| beat.when.duration_since(life.at) <= EARLY_CLOSE);
         match (beat.role, reason) {
@@ -757,7 +765,7 @@ impl Walker<'_> {
 
     fn command(&mut self, beat: &Beat<'_>, id: CommentId, command: &Command) -> Said {
         if let Command::For(name) = command {
-            return self.claimed(beat, name);
+            return self.claimed(beat, id, name);
         }
         if command.verb() == Some(Verb::Help) {
             return Said::Asked(Verb::Help);
@@ -771,11 +779,20 @@ impl Walker<'_> {
         }
     }
 
-    fn claimed(&self, beat: &Beat<'_>, name: &str) -> Said {
+    fn claimed(&self, beat: &Beat<'_>, id: CommentId, name: &str) -> Said {
         let fits = self.ticket.claimed.as_ref().is_some_and(|claimed| claimed.eq_ignore_ascii_case(name.trim()));
+        // Another choice that came later took its place: whether this one was carried out before is not told again.
+        let replaced = |fact: &Fact| match &fact.what {
+            Told::Comment { id: other, .. } => {
+                let claim = fact.what.claim().map(str::trim);
+                (fact.at, *other) > (beat.fact.at, id) && claim.is_some() && claim == self.ticket.claimed.as_deref()
+            }
+            _ => false,
+        };
         let is = |partner: &PartnerId| partner.as_str().eq_ignore_ascii_case(name.trim());
         match self.ticket.partner() {
             Some(partner) if fits || is(partner) => Said::Done,
+            Some(_) if self.ticket.facts.iter().any(replaced) => Said::Passed,
             None if beat.role != Role::Agent => Said::Passed,
             _ => Said::Refused(Refusal::NotFor),
         }
@@ -794,10 +811,14 @@ impl Walker<'_> {
                 self.walk.wish = Some((id, Some(reason)));
             }
             Command::Plain(Verb::Reopen) => {
-                if self.walk.open {
+                let life = self.lives.get(self.life);
+                let admits = life.is_some_and(|life| life.from == beat.fact.at && life.from > self.ticket.created_at);
+                if self.walk.open && !admits {
                     return Err(Refusal::Open);
                 }
-                if matches!(self.ticket.standing, Standing::TurnedAway(_)) {
+                // The desk had closed it over the allowance, and before the one that found a slot there was none (Q5).
+                let before = self.closed_by == Some(Role::Bot) && life.is_some_and(|life| beat.fact.at < life.from);
+                if before || matches!(self.ticket.standing, Standing::TurnedAway(_)) {
                     return Err(Refusal::NoSlot);
                 }
                 self.reopen(beat);
