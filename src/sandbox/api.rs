@@ -5,7 +5,8 @@ use super::auth::{bearer, check_jwt};
 use super::faults::Fault;
 use super::line::{CuttableListener, Line};
 use super::record::RecordedRequest;
-use super::state::World;
+use super::state::{ARCHIVED, World};
+use super::things::Repo;
 use super::{Inner, lock};
 use crate::domain::ids::{InstallationId, RepoId};
 use axum::Router;
@@ -182,10 +183,12 @@ fn answer_to(inner: &Inner, ask: &Ask) -> Answer {
             Err(why) => Answer::error(401, why),
         };
     }
+    // With the installation its tokens go too.
     let installation = credentials.and_then(|token| lock(&inner.tokens).installation(token, inner.clock.now()));
+    let installation = installation.filter(|id| lock(&inner.world).installations.contains_key(id));
     let Some(installation) = installation else { return Answer::error(401, "Bad credentials") };
     let (answer, ..) = inner.act(false, |world| {
-        if world.installations.get(&installation).is_none_or(|i| i.suspended_at.is_some()) {
+        if world.installations.get(&installation).is_none_or(|i| i.suspended.is_some()) {
             return Answer::error(403, "This installation has been suspended");
         }
         if let Some(refusal) = world.over_budget(installation, ask, inner.options.content_per_minute) {
@@ -221,15 +224,33 @@ fn answer_to(inner: &Inner, ask: &Ask) -> Answer {
 fn in_repo(world: &mut World, installation: InstallationId, repo: Option<RepoId>, rest: &[&str], ask: &Ask) -> Answer {
     let Some(repo) = repo.and_then(|id| world.repos.get(&id)) else { return Answer::not_found() };
     let id = repo.id;
-    let foreign = world.installation_of(repo.owner).is_none_or(|i| i.id != installation);
-    match (foreign, repo.private) {
-        // What a token does not reach looks as if it were not there; what is public can be read.
-        (true, true) => return Answer::not_found(),
-        (true, false) if !ask.is_get() => return Answer::error(403, "Resource not accessible by integration"),
-        _ => {}
+    match world.reach(installation, repo) {
+        Reach::None => return Answer::not_found(),
+        Reach::Read if !ask.is_get() => return Answer::error(403, "Resource not accessible by integration"),
+        Reach::Read | Reach::Write => {}
     }
     if repo.archived && !ask.is_get() {
-        return Answer::error(403, "Repository was archived so is read-only.");
+        return Answer::error(403, ARCHIVED);
     }
-    super::api_issues::answer(world, id, rest, ask)
+    super::api_issues::answer(world, installation, id, rest, ask)
+}
+
+/// What an installation may do with a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It looks as if it were not there.
+    None,
+    /// It is none of the installation's, but public.
+    Read,
+    Write,
+}
+
+impl World {
+    pub(super) fn reach(&self, installation: InstallationId, repo: &Repo) -> Reach {
+        match self.installations.get(&installation) {
+            Some(installation) if installation.covers(repo) => Reach::Write,
+            _ if repo.private => Reach::None,
+            _ => Reach::Read,
+        }
+    }
 }

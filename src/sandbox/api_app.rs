@@ -2,8 +2,10 @@
 
 use super::answer::Answer;
 use super::api::Ask;
-use super::render::{permissions, stamp};
-use super::state::{AccountKind, World};
+use super::render::stamp;
+use super::render_owners::permissions;
+use super::state::World;
+use super::things::{Account, Installation, Team};
 use super::webhooks::{DeliveryRecord, DeliveryState};
 use super::{Inner, lock};
 use crate::domain::ids::{InstallationId, UserId};
@@ -25,21 +27,21 @@ pub(super) fn answer(inner: &Inner, ask: &Ask) -> Answer {
         }
         ("GET", ["repos", owner, name, "installation"]) => {
             let world = lock(&inner.world);
-            let owner = world.repo_named(&format!("{owner}/{name}")).map(|repo| repo.owner);
-            let found = world.installations.values().find(|i| Some(i.account) == owner);
+            let found = world.repo_named(&format!("{owner}/{name}")).and_then(|repo| world.installation_on(repo));
             found.map_or_else(Answer::not_found, |i| Answer::ok(world.installation_json(i)))
         }
         ("POST", ["app", "installations", id, "access_tokens"]) => {
             let world = lock(&inner.world);
             match find(&world, id) {
                 None => Answer::not_found(),
-                Some(i) if i.suspended_at.is_some() => Answer::error(403, "This installation has been suspended"),
+                Some(i) if i.suspended.is_some() => Answer::error(403, "This installation has been suspended"),
                 Some(i) => {
                     let (token, end) = lock(&inner.tokens).mint(i.id, now, inner.options.token_life);
-                    Answer::new(
-                        201,
-                        json!({ "token": token, "expires_at": stamp(end), "permissions": permissions(), "repository_selection": "all" }),
-                    )
+                    let (permissions, selection) = (permissions(i.members), i.selection());
+                    let minted = json!({
+                        "token": token, "expires_at": stamp(end), "permissions": permissions, "repository_selection": selection,
+                    });
+                    Answer::new(201, minted)
                 }
             }
         }
@@ -56,7 +58,7 @@ pub(super) fn answer(inner: &Inner, ask: &Ask) -> Answer {
     }
 }
 
-fn find<'a>(world: &'a World, id: &str) -> Option<&'a super::state::Installation> {
+fn find<'a>(world: &'a World, id: &str) -> Option<&'a Installation> {
     world.installations.get(&InstallationId(id.parse().ok()?))
 }
 
@@ -106,35 +108,35 @@ fn delivery_json(record: &DeliveryRecord, whole: bool) -> Value {
 
 /// What is asked with an installation's token, apart from repositories.
 pub(super) fn for_installation(world: &World, installation: InstallationId, segments: &[&str], ask: &Ask) -> Answer {
-    let account = |found: Option<&super::state::Account>| found.map_or_else(Answer::not_found, |a| Answer::ok(world.profile_json(a)));
+    let account = |found: Option<&Account>| found.map_or_else(Answer::not_found, |a| Answer::ok(world.profile_json(a)));
     match (ask.method.as_str(), segments) {
         ("GET", ["installation", "repositories"]) => {
-            let owner = world.installations.get(&installation).map(|i| i.account);
-            let all: Vec<Value> = world.repos.values().filter(|r| Some(r.owner) == owner).map(|r| world.repo_json(r)).collect();
-            let count = all.len();
-            ask.paging().cut(all, |page| json!({ "total_count": count, "repository_selection": "all", "repositories": page }))
+            let Some(at) = world.installations.get(&installation) else { return Answer::not_found() };
+            let all: Vec<Value> = world.repos.values().filter(|r| at.covers(r)).map(|r| world.repo_json(r)).collect();
+            let (count, selection) = (all.len(), at.selection());
+            ask.paging().cut(all, |page| json!({ "total_count": count, "repository_selection": selection, "repositories": page }))
         }
         ("GET", ["users", login]) => account(world.account(login)),
-        ("GET", ["user", id]) => account(id.parse().ok().and_then(|id| world.accounts.get(&UserId(id)))),
+        ("GET", ["user", id]) => {
+            let found = id.parse().ok().and_then(|id| world.accounts.get(&UserId(id)));
+            account(found.filter(|a| a.gone.is_none()))
+        }
         ("GET", ["users" | "orgs", login, "installation"]) => {
             // GitHub wants the App's JWT here.
             Answer::beyond(format!("the installation of {login} by an installation's token"))
         }
-        ("GET", ["orgs", org, "teams", slug, "members"]) => {
-            let Some(team) = team(world, org, slug) else { return Answer::not_found() };
-            ask.paging().cut(team.iter().map(|id| world.user_json(*id)).collect(), |page| page)
-        }
-        ("GET", ["orgs", org, "teams", slug, "memberships", login]) => {
-            let member = world.account(login).map(|a| a.id);
-            match team(world, org, slug).filter(|team| member.is_some_and(|m| team.contains(&m))) {
-                Some(_) => {
-                    let url = format!("{}/orgs/{org}/teams/{slug}/memberships/{login}", world.base);
-                    Answer::ok(json!({ "url": url, "role": "member", "state": "active" }))
-                }
-                None => Answer::not_found(),
+        ("GET", ["orgs", org, "teams", slug, rest @ ..]) => match (team(world, installation, org, slug), rest) {
+            (Err(refusal), _) => refusal,
+            (Ok(team), ["members"]) => ask.paging().cut(team.members.iter().map(|id| world.user_json(*id)).collect(), |page| page),
+            (Ok(team), ["memberships", login]) => {
+                let member = world.account(login).filter(|a| team.members.contains(&a.id));
+                let url = format!("{}/orgs/{org}/teams/{slug}/memberships/{login}", world.base);
+                let shown = |_: &Account| Answer::ok(json!({ "url": url, "role": "member", "state": "active" }));
+                member.map_or_else(Answer::not_found, shown)
             }
-        }
-        ("GET", ["orgs", org]) => match world.account(org).filter(|a| a.kind == AccountKind::Organization) {
+            _ => Answer::beyond(format!("GET /{}", segments.join("/"))),
+        },
+        ("GET", ["orgs", org]) => match world.account(org).and_then(|a| world.organization(a.id)) {
             Some(org) => Answer::ok(world.organization_json(org)),
             None => Answer::not_found(),
         },
@@ -142,6 +144,12 @@ pub(super) fn for_installation(world: &World, installation: InstallationId, segm
     }
 }
 
-fn team<'a>(world: &'a World, org: &str, slug: &str) -> Option<&'a Vec<UserId>> {
-    world.teams.get(&format!("{org}/{slug}").to_lowercase())
+/// A team of the installation's own organisation. Others are not to be seen, and without the permission these are refused.
+fn team<'a>(world: &'a World, installation: InstallationId, org: &str, slug: &str) -> Result<&'a Team, Answer> {
+    let org = world.account(org).map(|a| a.id);
+    let Some(at) = world.installations.get(&installation).filter(|i| Some(i.account) == org) else { return Err(Answer::not_found()) };
+    if !at.members {
+        return Err(Answer::error(403, "Resource not accessible by integration"));
+    }
+    world.team(at.account, slug).ok_or_else(Answer::not_found)
 }

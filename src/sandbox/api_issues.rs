@@ -1,19 +1,18 @@
-//! Endpoints about one repository: its labels, issues, comments, reactions and people.
+//! Endpoints about one repository: its issues, comments, reactions and people.
 
 use super::answer::Answer;
-use super::api::Ask;
-use super::places::LabelChange;
-use super::state::{Fate, Issue, Repo, World};
+use super::api::{Ask, Reach};
+use super::api_labels::{issue_labels, labels};
+use super::staff::legacy;
+use super::state::World;
+use super::things::{Fate, Issue, Repo};
 use crate::domain::ids::{CommentId, InstallationId, RepoId};
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 
-const LABEL_NAME_LIMIT: usize = 50;
-const LABEL_TEXT_LIMIT: usize = 100;
-const LABELS_PER_ISSUE: usize = 100;
 const BODY_LIMIT: usize = 65_536;
 
-pub(super) fn answer(world: &mut World, repo: RepoId, rest: &[&str], ask: &Ask) -> Answer {
+pub(super) fn answer(world: &mut World, installation: InstallationId, repo: RepoId, rest: &[&str], ask: &Ask) -> Answer {
     match (ask.method.as_str(), rest) {
         ("GET", []) => with_repo(world, repo, |world, repo| {
             let mut full = world.repo_json(repo);
@@ -30,99 +29,27 @@ pub(super) fn answer(world: &mut World, repo: RepoId, rest: &[&str], ask: &Ask) 
             None => Answer::not_found(),
         },
         (_, ["issues", number, rest @ ..]) => match number.parse() {
-            Ok(number) => one_issue(world, repo, number, rest, ask),
+            Ok(number) => one_issue(world, installation, repo, number, rest, ask),
             Err(_) => Answer::not_found(),
         },
         (method, _) => Answer::beyond(format!("{method} {}", rest.join("/"))),
     }
 }
 
-fn with_repo(world: &World, repo: RepoId, look: impl FnOnce(&World, &Repo) -> Answer) -> Answer {
+pub(super) fn with_repo(world: &World, repo: RepoId, look: impl FnOnce(&World, &Repo) -> Answer) -> Answer {
     world.repos.get(&repo).map_or_else(Answer::not_found, |repo| look(world, repo))
 }
 
 fn permission(world: &World, repo: &Repo, login: &str) -> Answer {
     let Some(account) = world.account(login) else { return Answer::not_found() };
     let role = World::role(repo, account.id);
-    // The older field knows four words only.
-    let legacy = match role {
-        "maintain" => "write",
-        "triage" => "read",
-        other => other,
-    };
     let mut user = world.user_json(account.id);
     user["role_name"] = role.into();
     user["permissions"] = json!({
         "admin": role == "admin", "maintain": matches!(role, "admin" | "maintain"), "push": matches!(role, "admin" | "maintain" | "write"),
         "triage": matches!(role, "admin" | "maintain" | "write" | "triage"), "pull": role != "none",
     });
-    Answer::ok(json!({ "permission": legacy, "role_name": role, "user": user }))
-}
-
-fn check_label(name: Option<&str>, text: Option<&str>) -> Result<(), Answer> {
-    let custom = |field: &str, message: &str| Err(Answer::invalid("Label", field, "custom", Some(message)));
-    match (name, text) {
-        (Some(name), _) if name.trim().is_empty() => Err(Answer::invalid("Label", "name", "missing_field", None)),
-        (Some(name), _) if name.chars().count() > LABEL_NAME_LIMIT => custom("name", "name is too long (maximum is 50 characters)"),
-        (_, Some(text)) if text.chars().count() > LABEL_TEXT_LIMIT => {
-            custom("description", "description is too long (maximum is 100 characters)")
-        }
-        _ => Ok(()),
-    }
-}
-
-fn color_of(ask: &Ask) -> Result<Option<&str>, Answer> {
-    match ask.text("color") {
-        Some(c) if c.len() != 6 || !c.chars().all(|c| c.is_ascii_hexdigit()) => Err(Answer::invalid("Label", "color", "invalid", None)),
-        color => Ok(color),
-    }
-}
-
-fn labels(world: &mut World, repo: RepoId, rest: &[&str], ask: &Ask) -> Answer {
-    let bot = world.bot;
-    let shown = |world: &World, id: i64| {
-        let at = world.repos.get(&repo)?;
-        Some(world.label_json(at, at.label_by_id(id)?))
-    };
-    let taken = |world: &World, name: &str| world.repos.get(&repo).is_some_and(|r| r.label(name).is_some());
-    match (ask.method.as_str(), rest) {
-        ("GET", ["labels"]) => {
-            with_repo(world, repo, |world, at| ask.paging().cut(at.labels.iter().map(|l| world.label_json(at, l)).collect(), |page| page))
-        }
-        ("GET", ["labels", name]) => with_repo(world, repo, |world, at| {
-            at.label(name).map_or_else(Answer::not_found, |label| Answer::ok(world.label_json(at, label)))
-        }),
-        ("POST", ["labels"]) => {
-            let Some(name) = ask.text("name") else { return Answer::invalid("Label", "name", "missing_field", None) };
-            let color = match check_label(Some(name), ask.text("description")).and_then(|()| color_of(ask)) {
-                Ok(color) => color.unwrap_or("ededed"),
-                Err(refusal) => return refusal,
-            };
-            if taken(world, name) {
-                return Answer::invalid("Label", "name", "already_exists", None);
-            }
-            match world.create_label(repo, bot, name, color, ask.text("description")) {
-                Ok(id) => Answer::created(shown(world, id).unwrap_or_default()),
-                Err(error) => error.into(),
-            }
-        }
-        ("PATCH", ["labels", name]) => {
-            let color = match check_label(ask.text("new_name"), ask.text("description")).and_then(|()| color_of(ask)) {
-                Ok(color) => color,
-                Err(refusal) => return refusal,
-            };
-            let new = LabelChange { name: ask.text("new_name"), color, description: ask.text("description") };
-            if new.name.is_some_and(|new| new.to_lowercase() != name.to_lowercase() && taken(world, new)) {
-                return Answer::invalid("Label", "name", "already_exists", None);
-            }
-            match world.edit_label(repo, bot, name, new) {
-                Ok(id) => Answer::ok(shown(world, id).unwrap_or_default()),
-                Err(error) => error.into(),
-            }
-        }
-        ("DELETE", ["labels", name]) => world.delete_label(repo, bot, name).map_or_else(Answer::from, |()| Answer::nothing()),
-        (method, _) => Answer::beyond(format!("{method} {}", rest.join("/"))),
-    }
+    Answer::ok(json!({ "permission": legacy(role), "role_name": role, "user": user }))
 }
 
 fn list(world: &World, repo: &Repo, ask: &Ask) -> Answer {
@@ -213,14 +140,15 @@ fn reactions(world: &mut World, repo: RepoId, number: u64, comment: Option<Comme
     }
 }
 
-fn one_issue(world: &mut World, repo: RepoId, number: u64, rest: &[&str], ask: &Ask) -> Answer {
+fn one_issue(world: &mut World, installation: InstallationId, repo: RepoId, number: u64, rest: &[&str], ask: &Ask) -> Answer {
     let bot = world.bot;
     match world.issue(repo, number).map(|(_, issue)| issue.fate) {
         None => return Answer::not_found(),
         Some(Fate::Deleted) => return Answer::error(410, "This issue was deleted"),
         Some(Fate::Moved { repo, number }) => {
-            let url = world.issue(repo, number).map(|(at, _)| world.issue_url(at, number)).unwrap_or_default();
-            return Answer::moved(ask.is_get(), &url);
+            // GitHub says where an issue went only to those who can read it there.
+            let there = world.repos.get(&repo).filter(|at| world.reach(installation, at) != Reach::None);
+            return there.map_or_else(Answer::not_found, |at| Answer::moved(ask.is_get(), &world.issue_url(at, number)));
         }
         Some(Fate::Here) => {}
     }
@@ -232,8 +160,8 @@ fn one_issue(world: &mut World, repo: RepoId, number: u64, rest: &[&str], ask: &
             ask.paging().cut(wanted.map(|c| world.comment_json(at, number, c)).collect(), |page| page)
         }),
         ("GET", ["events"]) => with_issue(world, repo, number, |world, at, issue| {
-            let entry = |(place, (event, actor, when)): (usize, &(&str, _, _))| world.history_json(at, issue, place, event, *actor, *when);
-            ask.paging().cut(issue.history.iter().enumerate().map(entry).collect(), |page| page)
+            let entries = issue.history.iter().enumerate().map(|(place, entry)| world.history_json(at, issue, place, entry));
+            ask.paging().cut(entries.collect(), |page| page)
         }),
         ("POST", ["comments"]) => match check_body(ask).and_then(|body| world.comment(repo, number, bot, body).map_err(Answer::from)) {
             Ok(id) => with_issue(world, repo, number, |world, at, issue| {
@@ -248,7 +176,7 @@ fn one_issue(world: &mut World, repo: RepoId, number: u64, rest: &[&str], ask: &
     }
 }
 
-fn with_issue(world: &World, repo: RepoId, number: u64, look: impl FnOnce(&World, &Repo, &Issue) -> Answer) -> Answer {
+pub(super) fn with_issue(world: &World, repo: RepoId, number: u64, look: impl FnOnce(&World, &Repo, &Issue) -> Answer) -> Answer {
     world.issue(repo, number).map_or_else(Answer::not_found, |(at, issue)| look(world, at, issue))
 }
 
@@ -267,6 +195,9 @@ fn update(world: &mut World, repo: RepoId, number: u64, ask: &Ask) -> Answer {
     if reason.is_some_and(|r| !["completed", "not_planned", "duplicate", "reopened"].contains(&r)) {
         return Answer::invalid("Issue", "state_reason", "invalid", None);
     }
+    if open == Some(false) && reason == Some("reopened") {
+        return Answer::invalid("Issue", "state_reason", "invalid", None);
+    }
     let mut done = Ok(());
     if ask.text("title").is_some() || ask.text("body").is_some() {
         done = world.edit(repo, number, bot, ask.text("title"), ask.text("body"));
@@ -277,39 +208,6 @@ fn update(world: &mut World, repo: RepoId, number: u64, ask: &Ask) -> Answer {
     match done {
         Ok(()) => with_issue(world, repo, number, |world, at, issue| Answer::ok(world.issue_json(at, issue))),
         Err(error) => error.into(),
-    }
-}
-
-fn issue_labels(world: &mut World, repo: RepoId, number: u64, rest: &[&str], ask: &Ask) -> Answer {
-    let bot = world.bot;
-    let all = |world: &World| world.issue(repo, number).map(|(at, issue)| world.labels_json(at, issue)).unwrap_or_default();
-    match (ask.method.as_str(), rest) {
-        ("GET", ["labels"]) => with_issue(world, repo, number, |world, at, issue| {
-            let labels = issue.labels.iter().filter_map(|id| at.label_by_id(*id));
-            ask.paging().cut(labels.map(|l| world.label_json(at, l)).collect(), |page| page)
-        }),
-        ("POST", ["labels"]) => {
-            let given = ask.body.get("labels").unwrap_or(&ask.body).as_array();
-            let name = |v: &Value| v.as_str().or_else(|| v["name"].as_str()).map(str::to_owned);
-            let names: Option<Vec<String>> = given.and_then(|list| list.iter().map(name).collect());
-            let Some(names) = names.filter(|names| !names.is_empty()) else {
-                return Answer::invalid("Issue", "labels", "invalid", None);
-            };
-            if let Some(refusal) = names.iter().find_map(|name| check_label(Some(name), None).err()) {
-                return refusal;
-            }
-            // GitHub adds the numbers up without looking which are on already.
-            if world.issue(repo, number).is_some_and(|(_, i)| i.labels.len() + names.len() > LABELS_PER_ISSUE) {
-                return Answer::invalid("Issue", "labels", "custom", Some("Issues cannot have more than 100 labels"));
-            }
-            world.add_labels(repo, number, bot, &names).map_or_else(Answer::from, |()| Answer::ok(all(world)))
-        }
-        ("DELETE", ["labels", name]) => match world.remove_label(repo, number, bot, name) {
-            Ok(true) => Answer::ok(all(world)),
-            Ok(false) => Answer::error(404, "Label does not exist"),
-            Err(error) => error.into(),
-        },
-        (method, _) => Answer::beyond(format!("{method} {} of an issue", rest.join("/"))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A small GitHub for the demo and the story tests: the few REST endpoints that the desk uses, people who act, signed
 //! webhooks, and things that go wrong on order.
 //!
-//! People act through methods of [`Sandbox`] (in `people`), the desk through HTTP (in `api`). Both change the same
+//! People act through methods of [`Sandbox`] (in `people` and `owners`), the desk through HTTP (in `api`). Both change the same
 //! state, and both leave the webhooks that GitHub would send. Time is the [`Clock`] that the sandbox is started with and
 //! is shown as GitHub shows it, cut to the second. What GitHub would refuse is refused in its own words; what this sandbox
 //! cannot do is listed by [`Sandbox::violations`], so that a test never passes on an answer that was made up.
@@ -13,26 +13,44 @@ mod answer;
 mod api;
 mod api_app;
 mod api_issues;
+mod api_labels;
+#[cfg(test)]
+mod api_tests;
 mod auth;
 pub mod chat_sink;
 mod faults;
 mod held;
+mod installing;
+mod labelling;
 mod line;
+mod moving;
+mod news;
+mod outgoing;
+mod owners;
+#[cfg(test)]
+mod owners_tests;
 mod people;
 mod places;
 mod record;
 mod render;
+mod render_owners;
+mod setup;
+mod staff;
 mod state;
+mod talking;
 #[cfg(test)]
 mod tests;
+mod things;
 mod views;
 mod webhooks;
 
 pub use chat_sink::{ChatAnswer, ChatMessage, ChatSink};
 pub use faults::{Fault, Faults};
+pub use news::{SandboxEvent, What};
 pub use people::{CloseOrder, Happened, IssueRef};
 pub use record::RecordedRequest;
-pub use state::{AccountKind, SandboxError, SandboxEvent, What};
+pub use state::SandboxError;
+pub use things::{AccountKind, Ghost};
 pub use views::{CommentView, IssueView, LabelView};
 pub use webhooks::{Deliver, DeliveryRecord, DeliveryState, signature};
 
@@ -61,6 +79,8 @@ pub struct Options {
     pub webhook_secret: String,
     /// The App's public key in PEM. Without it, any well-formed RS256 token of this App is taken.
     pub public_key: Option<String>,
+    /// The events that the App subscribes to; those of installations come in any case.
+    pub events: &'static [&'static str],
     /// How long installation tokens work; `None` for ever, for tests whose clock leaps.
     pub token_life: Option<SignedDuration>,
     /// How many content-creating requests an installation has a minute before GitHub refuses; `None` does not count.
@@ -76,6 +96,7 @@ impl Default for Options {
             slug: "partner-desk".to_owned(),
             webhook_secret: "sandbox-webhook-secret".to_owned(),
             public_key: None,
+            events: &["issue_comment", "issues", "label", "member", "membership", "organization", "repository", "team"],
             token_life: Some(SignedDuration::from_hours(1)),
             content_per_minute: None,
             check: None,
@@ -146,7 +167,7 @@ impl Sandbox {
         let listener = line::CuttableListener::on_loopback().await?;
         let base = format!("http://{}", listener.local_addr()?);
         let (post, waiting) = webhooks::Post::new()?;
-        let world = World::new(clock.clone(), base.clone(), options.app_id, options.slug.clone());
+        let world = World::new(clock.clone(), base.clone(), &options);
         let inner = Arc::new(Inner {
             options,
             clock,

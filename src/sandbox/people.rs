@@ -5,13 +5,13 @@
 
 #![allow(clippy::missing_errors_doc, reason = "the same for all of them, and said above")]
 
-use super::places::LabelChange;
-use super::state::{AccountKind, SandboxError, World};
+use super::state::{SandboxError, World};
+use super::things::AccountKind;
 use super::webhooks::{DeliveryRecord, send};
 use super::{Sandbox, lock};
 use crate::domain::ids::{CommentId, IssueId, RepoId, UserId};
 
-type Acted = Result<Happened, SandboxError>;
+pub(super) type Acted = Result<Happened, SandboxError>;
 
 /// Which of the two events of "close with comment" GitHub sends first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Happened {
 type Subject = (Option<(RepoId, u64)>, Option<CommentId>);
 
 impl Sandbox {
-    async fn person_acts(&self, change: impl FnOnce(&mut World) -> Result<Subject, SandboxError>) -> Acted {
+    pub(super) async fn person_acts(&self, change: impl FnOnce(&mut World) -> Result<Subject, SandboxError>) -> Acted {
         let (subject, ids, send_now) = self.inner.act(true, change);
         if send_now {
             for id in &ids {
@@ -98,71 +98,6 @@ impl Sandbox {
         .await
     }
 
-    /// The id of a person, who gets an account if there is none by that login.
-    #[expect(clippy::must_use_candidate, reason = "called for the account as often as for the id")]
-    pub fn person(&self, login: &str) -> UserId {
-        lock(&self.inner.world).account_or_new(login, AccountKind::User)
-    }
-
-    /// Gives a person a new login. Whoever asks for [`Self::person`] by the old one afterwards is somebody else (`W1`).
-    ///
-    /// # Errors
-    /// Nobody by the old login, or somebody by the new one.
-    pub fn rename_person(&self, login: &str, new_login: &str) -> Result<UserId, SandboxError> {
-        let mut world = lock(&self.inner.world);
-        let id = world.account(login).map(|a| a.id).ok_or_else(|| SandboxError::NotThere(format!("person `{login}`")))?;
-        if world.account(new_login).is_some_and(|other| other.id != id) {
-            return Err(SandboxError::Refused(format!("`{new_login}` is taken")));
-        }
-        if let Some(account) = world.accounts.get_mut(&id) {
-            new_login.clone_into(&mut account.login);
-        }
-        Ok(id)
-    }
-
-    /// What payloads claim in `author_association` about a person.
-    pub fn claim_association(&self, login: &str, association: &str) {
-        let mut world = lock(&self.inner.world);
-        let id = world.account_or_new(login, AccountKind::User);
-        if let Some(account) = world.accounts.get_mut(&id) {
-            account.association = Some(association.to_owned());
-        }
-    }
-
-    /// The id of a public repository, which is made with its owner and installation if there is none by that name.
-    #[expect(clippy::must_use_candidate, reason = "called for the repository as often as for the id")]
-    pub fn repository(&self, full_name: &str) -> RepoId {
-        lock(&self.inner.world).repo_or_new(full_name)
-    }
-
-    /// Makes a repository private, or public again.
-    pub fn set_private(&self, full_name: &str, private: bool) {
-        let mut world = lock(&self.inner.world);
-        let id = world.repo_or_new(full_name);
-        if let Some(repo) = world.repos.get_mut(&id) {
-            repo.private = private;
-        }
-    }
-
-    /// Gives a person a role in a repository: `admin`, `maintain`, `write`, `triage` or `read`.
-    pub fn grant(&self, full_name: &str, login: &str, role: &str) {
-        let mut world = lock(&self.inner.world);
-        let (id, user) = (world.repo_or_new(full_name), world.account_or_new(login, AccountKind::User));
-        if let Some(repo) = world.repos.get_mut(&id) {
-            repo.roles.insert(user, role.to_owned());
-        }
-    }
-
-    /// Makes a team, `acme/support`, of these people.
-    pub fn team(&self, full_name: &str, logins: &[&str]) {
-        let mut world = lock(&self.inner.world);
-        if let Some((org, _)) = full_name.split_once('/') {
-            world.account_or_new(org, AccountKind::Organization);
-        }
-        let members = logins.iter().map(|login| world.account_or_new(login, AccountKind::User)).collect();
-        world.teams.insert(full_name.to_lowercase(), members);
-    }
-
     /// Opens an issue; the repository is made if there is none by that name.
     pub async fn open_issue(&self, repo: &str, author: &str, title: &str, body: &str) -> Acted {
         self.open(repo, author, title, body, false).await
@@ -187,6 +122,11 @@ impl Sandbox {
     /// Changes the opening text.
     pub async fn edit_issue(&self, repo: &str, number: u64, actor: &str, body: &str) -> Acted {
         self.on_issue(repo, number, actor, |w, at, who| w.edit(at, number, who, None, Some(body)).map(|()| None)).await
+    }
+
+    /// Changes the title.
+    pub async fn retitle_issue(&self, repo: &str, number: u64, actor: &str, title: &str) -> Acted {
+        self.on_issue(repo, number, actor, |w, at, who| w.edit(at, number, who, Some(title), None).map(|()| None)).await
     }
 
     /// Writes a comment.
@@ -259,12 +199,17 @@ impl Sandbox {
 
     /// Locks the conversation.
     pub async fn lock(&self, repo: &str, number: u64, actor: &str) -> Acted {
-        self.on_issue(repo, number, actor, |w, at, who| w.set_locked(at, number, who, true).map(|()| None)).await
+        self.on_issue(repo, number, actor, |w, at, who| w.set_locked(at, number, who, true, None).map(|()| None)).await
+    }
+
+    /// The same with a reason: `off-topic`, `too heated`, `resolved` or `spam`.
+    pub async fn lock_for(&self, repo: &str, number: u64, actor: &str, reason: &str) -> Acted {
+        self.on_issue(repo, number, actor, |w, at, who| w.set_locked(at, number, who, true, Some(reason)).map(|()| None)).await
     }
 
     /// Unlocks the conversation.
     pub async fn unlock(&self, repo: &str, number: u64, actor: &str) -> Acted {
-        self.on_issue(repo, number, actor, |w, at, who| w.set_locked(at, number, who, false).map(|()| None)).await
+        self.on_issue(repo, number, actor, |w, at, who| w.set_locked(at, number, who, false, None).map(|()| None)).await
     }
 
     /// Deletes an issue; the API answers 410 from then on.
@@ -272,10 +217,19 @@ impl Sandbox {
         self.on_issue(repo, number, actor, |w, at, who| w.delete_issue(at, number, who).map(|()| None)).await
     }
 
-    /// Moves an issue to another repository. What is returned is the issue there.
+    /// Makes a discussion of an issue, which stays in the API: closed, locked, and with `converted_to_discussion` in its history.
+    pub async fn convert_to_discussion(&self, repo: &str, number: u64, actor: &str) -> Acted {
+        self.on_issue(repo, number, actor, |w, at, who| w.convert(at, number, who).map(|()| None)).await
+    }
+
+    /// Moves an issue to another repository of the same owner, which is made if there is none by that name. What is returned is the
+    /// issue there; `transferred` comes before `opened`, if both can be heard. Held, they can be delivered in either order.
     pub async fn transfer_issue(&self, repo: &str, number: u64, to: &str, actor: &str) -> Acted {
         self.person_acts(|world| {
-            let (from, to) = (known(world, repo)?, world.repo_or_new(to));
+            let from = known(world, repo)?;
+            let owner = world.login(world.repo(from)?.owner);
+            let same_owner = to.split_once('/').is_some_and(|(name, _)| name.eq_ignore_ascii_case(owner));
+            let to = if same_owner { world.repo_or_new(to) } else { known(world, to)? };
             let actor = world.account_or_new(actor, AccountKind::User);
             let number = world.transfer(from, number, to, actor)?;
             Ok((Some((to, number)), None))
@@ -287,47 +241,8 @@ impl Sandbox {
     pub async fn react(&self, repo: &str, number: u64, comment: Option<CommentId>, actor: &str, content: &str) -> Acted {
         self.on_issue(repo, number, actor, |w, at, who| w.react(at, number, comment, who, content).map(|_| comment)).await
     }
-
-    /// Gives a label of a repository another name (`G5`).
-    pub async fn rename_label(&self, repo: &str, actor: &str, label: &str, new_name: &str) -> Acted {
-        let new = LabelChange { name: Some(new_name), ..LabelChange::default() };
-        self.on_repo(repo, actor, |w, at, who| w.edit_label(at, who, label, new).map(|_| ())).await
-    }
-
-    /// Deletes a label from a repository.
-    pub async fn delete_label(&self, repo: &str, actor: &str, label: &str) -> Acted {
-        self.on_repo(repo, actor, |w, at, who| w.delete_label(at, who, label)).await
-    }
-
-    /// Gives a repository another name, without the owner; the old one is redirected.
-    pub async fn rename_repository(&self, repo: &str, actor: &str, new_name: &str) -> Acted {
-        self.on_repo(repo, actor, |w, at, who| w.rename_repo(at, who, new_name)).await
-    }
-
-    /// Archives a repository, or takes it back.
-    pub async fn archive_repository(&self, repo: &str, actor: &str, archived: bool) -> Acted {
-        self.on_repo(repo, actor, |w, at, who| w.archive_repo(at, who, archived)).await
-    }
-
-    async fn on_repo(&self, repo: &str, actor: &str, change: impl FnOnce(&mut World, RepoId, UserId) -> Result<(), SandboxError>) -> Acted {
-        self.person_acts(|world| {
-            let repo = known(world, repo)?;
-            let actor = world.account_or_new(actor, AccountKind::User);
-            change(world, repo, actor).map(|()| (None, None))
-        })
-        .await
-    }
-
-    /// Tells the desk about its installation on an account: `created`, `deleted`, `suspend` or `unsuspend`.
-    pub async fn installation_event(&self, login: &str, action: &'static str) -> Acted {
-        self.person_acts(|world| {
-            let account = world.account_or_new(login, AccountKind::Organization);
-            world.change_installation(account, action).map(|()| (None, None))
-        })
-        .await
-    }
 }
 
-fn known(world: &World, repo: &str) -> Result<RepoId, SandboxError> {
+pub(super) fn known(world: &World, repo: &str) -> Result<RepoId, SandboxError> {
     world.repo_named(repo).map(|r| r.id).ok_or_else(|| SandboxError::NotThere(format!("repository `{repo}`")))
 }

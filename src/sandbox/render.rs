@@ -1,6 +1,7 @@
-//! The JSON of things, in the shape of GitHub's REST API and webhooks.
+//! The JSON of repositories, labels, issues and comments, in the shape of GitHub's REST API and webhooks.
 
-use super::state::{Account, AccountKind, Comment, Installation, Issue, Label, Reaction, Repo, World};
+use super::state::World;
+use super::things::{Account, Comment, Fate, Happening, Issue, Label, Reaction, Repo};
 use crate::domain::ids::UserId;
 use base64::Engine;
 use jiff::Timestamp;
@@ -29,38 +30,17 @@ pub(super) fn segment(text: &str) -> String {
     out
 }
 
-/// What the App may do and hears, where GitHub lists it.
-pub(super) fn permissions() -> Value {
-    json!({ "issues": "write", "metadata": "read", "members": "read" })
-}
-
-fn events() -> Value {
-    json!(["issues", "issue_comment", "label", "repository", "member", "membership", "team", "organization"])
-}
-
 /// The links of an API object that are its own address and a suffix.
-fn links(url: &str, list: &[(&str, &str)]) -> Map<String, Value> {
+pub(super) fn links(url: &str, list: &[(&str, &str)]) -> Map<String, Value> {
     list.iter().map(|(key, suffix)| ((*key).to_owned(), format!("{url}{suffix}").into())).collect()
 }
 
-fn with(mut base: Map<String, Value>, fields: Value) -> Value {
+pub(super) fn with(mut base: Map<String, Value>, fields: Value) -> Value {
     if let Value::Object(fields) = fields {
         base.extend(fields);
     }
     Value::Object(base)
 }
-
-const USER_LINKS: [(&str, &str); 9] = [
-    ("followers_url", "/followers"),
-    ("following_url", "/following{/other_user}"),
-    ("gists_url", "/gists{/gist_id}"),
-    ("starred_url", "/starred{/owner}{/repo}"),
-    ("subscriptions_url", "/subscriptions"),
-    ("organizations_url", "/orgs"),
-    ("repos_url", "/repos"),
-    ("events_url", "/events{/privacy}"),
-    ("received_events_url", "/received_events"),
-];
 
 const REPO_LINKS: [(&str, &str); 37] = [
     ("forks_url", "/forks"),
@@ -111,86 +91,6 @@ fn reactions(url: &str, list: &[Reaction]) -> Value {
 }
 
 impl World {
-    pub(super) fn user_json(&self, id: UserId) -> Value {
-        let Some(account) = self.accounts.get(&id) else { return Value::Null };
-        let login = segment(&account.login);
-        let kind = account.kind;
-        // Organisations and bots share the shape; only the page of a bot stands elsewhere.
-        let page = if kind == AccountKind::Bot { format!("apps/{}", self.slug) } else { login.clone() };
-        let url = format!("{}/users/{login}", self.base);
-        with(
-            links(&url, &USER_LINKS),
-            json!({
-                "login": account.login, "id": id.0, "node_id": node_id(kind.name(), id.0),
-                "avatar_url": format!("{}/avatars/{id}", self.base), "gravatar_id": "",
-                "url": url, "html_url": format!("{}/{page}", self.base),
-                "type": kind.name(), "user_view_type": "public", "site_admin": false,
-            }),
-        )
-    }
-
-    /// An account as `GET /users/{login}` shows it.
-    pub(super) fn profile_json(&self, account: &Account) -> Value {
-        let created = stamp(account.created_at);
-        let mut user = self.user_json(account.id);
-        for key in ["name", "company", "location", "email", "hireable", "bio"] {
-            user[key] = Value::Null;
-        }
-        user["blog"] = "".into();
-        for key in ["public_repos", "public_gists", "followers", "following"] {
-            user[key] = 0.into();
-        }
-        user["created_at"] = created.clone().into();
-        user["updated_at"] = created.into();
-        user
-    }
-
-    pub(super) fn organization_json(&self, account: &Account) -> Value {
-        let url = format!("{}/orgs/{}", self.base, segment(&account.login));
-        let suffixes = [
-            ("url", ""),
-            ("repos_url", "/repos"),
-            ("events_url", "/events"),
-            ("hooks_url", "/hooks"),
-            ("issues_url", "/issues"),
-            ("members_url", "/members{/member}"),
-            ("public_members_url", "/public_members{/member}"),
-        ];
-        with(
-            links(&url, &suffixes),
-            json!({
-                "login": account.login, "id": account.id.0, "node_id": node_id("Organization", account.id.0),
-                "avatar_url": format!("{}/avatars/{}", self.base, account.id), "description": "",
-            }),
-        )
-    }
-
-    pub(super) fn app_json(&self) -> Value {
-        json!({
-            "id": self.app_id, "slug": self.slug, "client_id": format!("Iv1.{:016x}", self.app_id), "node_id": node_id("App", self.app_id),
-            "owner": self.user_json(self.bot), "name": self.slug, "description": null, "external_url": "https://example.com",
-            "html_url": format!("{}/apps/{}", self.base, self.slug),
-            "created_at": stamp(self.started), "updated_at": stamp(self.started),
-            "permissions": permissions(), "events": events(),
-        })
-    }
-
-    pub(super) fn installation_json(&self, installation: &Installation) -> Value {
-        let Installation { id, account, created_at, suspended_at } = installation;
-        let kind = self.accounts.get(account).map_or("User", |a| a.kind.name());
-        json!({
-            "id": id.0, "account": self.user_json(*account), "repository_selection": "all",
-            "access_tokens_url": format!("{}/app/installations/{id}/access_tokens", self.base),
-            "repositories_url": format!("{}/installation/repositories", self.base),
-            "html_url": format!("{}/settings/installations/{id}", self.base),
-            "app_id": self.app_id, "client_id": format!("Iv1.{:016x}", self.app_id), "app_slug": self.slug,
-            "target_id": account.0, "target_type": kind, "permissions": permissions(), "events": events(),
-            "created_at": stamp(*created_at), "updated_at": stamp(*created_at), "single_file_name": null,
-            "has_multiple_single_files": false, "single_file_paths": [],
-            "suspended_by": null, "suspended_at": suspended_at.map(stamp),
-        })
-    }
-
     pub(super) fn repo_url(&self, repo: &Repo) -> String {
         format!("{}/repos/{}", self.base, self.full_name(repo))
     }
@@ -198,7 +98,7 @@ impl World {
     pub(super) fn repo_json(&self, repo: &Repo) -> Value {
         let full_name = self.full_name(repo);
         let html = format!("{}/{full_name}", self.base);
-        let open = repo.issues.values().filter(|i| i.is_open() && i.fate == super::state::Fate::Here).count();
+        let open = repo.issues.values().filter(|i| i.is_open() && i.fate == Fate::Here).count();
         let created = stamp(repo.created_at);
         let identity = json!({
             "id": repo.id.0, "node_id": node_id("Repository", repo.id.0), "name": repo.name, "full_name": full_name,
@@ -217,6 +117,14 @@ impl World {
         });
         let Value::Object(known) = with(links(&self.repo_url(repo), &REPO_LINKS), identity) else { return rest };
         with(known, rest)
+    }
+
+    /// A repository as the events of installations name it.
+    pub(super) fn repo_brief(&self, repo: &Repo) -> Value {
+        json!({
+            "id": repo.id.0, "node_id": node_id("Repository", repo.id.0), "name": repo.name, "full_name": self.full_name(repo),
+            "private": repo.private,
+        })
     }
 
     pub(super) fn label_json(&self, repo: &Repo, label: &Label) -> Value {
@@ -256,7 +164,7 @@ impl World {
                 "state": issue.state(), "locked": issue.locked, "assignee": null, "assignees": [], "milestone": null,
                 "comments": issue.comments.len(), "created_at": stamp(issue.created_at), "updated_at": stamp(issue.updated_at),
                 "closed_at": issue.closed_at.map(stamp), "author_association": self.association(repo, issue.user),
-                "active_lock_reason": null, "body": issue.body, "reactions": reactions(&url, &issue.reactions),
+                "active_lock_reason": issue.lock_reason, "body": issue.body, "reactions": reactions(&url, &issue.reactions),
                 "performed_via_github_app": self.via_app(issue.user), "state_reason": issue.state_reason,
                 "closed_by": issue.closed_by.map(|id| self.user_json(id)),
             }),
@@ -281,13 +189,17 @@ impl World {
         })
     }
 
-    pub(super) fn history_json(&self, repo: &Repo, issue: &Issue, place: usize, event: &str, actor: UserId, at: Timestamp) -> Value {
-        let id = issue.id.0 * 100 + i64::try_from(place).unwrap_or(99);
-        json!({
+    pub(super) fn history_json(&self, repo: &Repo, issue: &Issue, place: usize, entry: &Happening) -> Value {
+        let id = issue.id.0 * 1000 + i64::try_from(place).unwrap_or(999);
+        let mut out = json!({
             "id": id, "node_id": node_id("IssueEvent", id), "url": format!("{}/issues/events/{id}", self.repo_url(repo)),
-            "actor": self.user_json(actor), "event": event, "commit_id": null, "commit_url": null, "created_at": stamp(at),
-            "performed_via_github_app": self.via_app(actor),
-        })
+            "actor": self.user_json(entry.actor), "event": entry.event, "commit_id": null, "commit_url": null,
+            "created_at": stamp(entry.at), "performed_via_github_app": self.via_app(entry.actor),
+        });
+        if let (Some(out), Value::Object(more)) = (out.as_object_mut(), &entry.more) {
+            out.extend(more.clone());
+        }
+        out
     }
 
     pub(super) fn reaction_json(&self, reaction: &Reaction) -> Value {

@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const START: &str = "2026-11-22T14:00:00.750Z";
-const JWT: &str = concat!(
+pub(super) const JWT: &str = concat!(
     "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjEsImV4cCI6NjAwLCJpc3MiOiIxMjM0In0.",
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 );
 
-struct Desk {
-    github: Sandbox,
+pub(super) struct Desk {
+    pub(super) github: Sandbox,
     client: Client,
-    token: String,
+    pub(super) token: String,
 }
 
 impl Desk {
-    async fn with(options: Options) -> Self {
+    pub(super) async fn with(options: Options) -> Self {
         let github = Sandbox::start(Clock::manual(START.parse().unwrap()), options).await.unwrap();
         github.repository("acme/support");
         let client = Client::builder().no_proxy().user_agent("desk").redirect(reqwest::redirect::Policy::none());
@@ -35,16 +35,16 @@ impl Desk {
         desk
     }
 
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(Options::default()).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Value) -> reqwest::Result<reqwest::Response> {
+    pub(super) async fn send(&self, method: Method, path: &str, body: Value) -> reqwest::Result<reqwest::Response> {
         let request = self.client.request(method, format!("{}{path}", self.github.url())).bearer_auth(&self.token);
         if body.is_null() { request.send().await } else { request.json(&body).send().await }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         let answer = self.send(method, path, body).await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }

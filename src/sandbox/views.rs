@@ -1,6 +1,7 @@
 //! What stands at GitHub now, for tests and the demo to look at.
 
-use super::state::{AccountKind, Fate, World};
+use super::state::World;
+use super::things::{AccountKind, Fate};
 use super::{Sandbox, lock};
 use crate::domain::ids::{CommentId, InstallationId, IssueId, RepoId, UserId};
 use jiff::Timestamp;
@@ -132,7 +133,7 @@ impl Sandbox {
         (world.bot, world.login(world.bot).to_owned())
     }
 
-    /// The installation on an account, made with the account if there is none yet.
+    /// The installation on an account, made with the account if there is none (any more).
     #[must_use]
     pub fn installation(&self, login: &str) -> InstallationId {
         let mut world = lock(&self.inner.world);

@@ -3,8 +3,9 @@
 use crate::openapi::GITHUB;
 use crate::openapi::description::OpenApi;
 use partner_desk::clock::Clock;
-use partner_desk::sandbox::{Deliver, Options, Sandbox};
+use partner_desk::sandbox::{Deliver, Ghost, Options, Sandbox};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn github() -> Arc<OpenApi> {
@@ -80,7 +81,23 @@ struct Asked<'a> {
     wrong: Vec<String>,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    fn new(github: &'a OpenApi, sandbox: &'a Sandbox) -> Self {
+        let token = format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjEsImV4cCI6NjAwLCJpc3MiOiIxMjM0In0.{}", "A".repeat(340));
+        let client = reqwest::Client::builder().no_proxy().user_agent("test").build().unwrap();
+        Self { github, sandbox, client, token, wrong: Vec::new() }
+    }
+
+    /// Holds the webhooks too against the description: nothing may be wrong.
+    fn end(mut self) {
+        for delivery in self.sandbox.held() {
+            let wrong = self.github.check_webhook(&delivery.event, &delivery.action, &delivery.payload()).err();
+            self.wrong.extend(wrong.map(|why| format!("{} {}: {why}", delivery.event, delivery.action)));
+        }
+        assert_eq!(self.wrong, Vec::<String>::new());
+        assert_eq!(self.sandbox.violations(), Vec::<String>::new());
+    }
+
     async fn ask(&mut self, method: reqwest::Method, path: &str, body: Value) -> Value {
         let request = self.client.request(method.clone(), format!("{}{path}", self.sandbox.url())).bearer_auth(&self.token);
         let request = if body.is_null() { request } else { request.json(&body) };
@@ -116,9 +133,7 @@ async fn the_sandbox_answers_and_calls_as_github_does() {
     sandbox.open_issue("acme/support", "mia", "It broke", "Help").await.unwrap();
     let said = sandbox.comment("acme/support", 1, "ann", "Looking").await.unwrap().comment.unwrap();
 
-    let jwt = format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjEsImV4cCI6NjAwLCJpc3MiOiIxMjM0In0.{}", "A".repeat(340));
-    let client = reqwest::Client::builder().no_proxy().user_agent("test").build().unwrap();
-    let mut asked = Asked { github: &github, sandbox: &sandbox, client, token: jwt, wrong: Vec::new() };
+    let mut asked = Asked::new(&github, &sandbox);
     asked.ask(Method::GET, "/app", Value::Null).await;
     asked.ask(Method::GET, "/app/installations", Value::Null).await;
     let installation = sandbox.installation("acme");
@@ -161,12 +176,69 @@ async fn the_sandbox_answers_and_calls_as_github_does() {
     for action in ["created", "suspend", "unsuspend", "deleted"] {
         sandbox.installation_event("acme", action).await.unwrap();
     }
-    let held = sandbox.held();
-    assert!(held.len() > 20, "{}", held.len());
-    for delivery in held {
-        let wrong = github.check_webhook(&delivery.event, &delivery.action, &delivery.payload()).err();
-        asked.wrong.extend(wrong.map(|why| format!("{} {}: {why}", delivery.event, delivery.action)));
+    assert!(sandbox.held().len() > 20, "{}", sandbox.held().len());
+    asked.end();
+}
+
+#[tokio::test]
+#[ignore = "needs GitHub's API description: tests/run"]
+async fn the_sandbox_tells_of_owners_and_administrators_as_github_does() {
+    use reqwest::Method;
+    let github = github();
+    let sandbox = Sandbox::start(Clock::manual("2026-11-22T14:00:00Z".parse().unwrap()), Options::default()).await.unwrap();
+    sandbox.deliveries_go(Deliver::Held);
+    let repo = format!("/repositories/{}", sandbox.repository("acme/support"));
+    sandbox.repository("other/place");
+    sandbox.team("acme/support", &["ann"]);
+    let mut asked = Asked::new(&github, &sandbox);
+    let installation = sandbox.installation("acme");
+    let minted = asked.ask(Method::POST, &format!("/app/installations/{installation}/access_tokens"), Value::Null).await;
+    asked.token = minted["token"].as_str().unwrap().to_owned();
+
+    for title in ["One", "Two"] {
+        sandbox.open_issue("acme/support", "mia", title, "Help").await.unwrap();
+        sandbox.comment("acme/support", 1, "mia", "Anybody?").await.unwrap();
     }
-    assert_eq!(asked.wrong, Vec::<String>::new());
-    assert_eq!(sandbox.violations(), Vec::<String>::new());
+    sandbox.retitle_issue("acme/support", 1, "mia", "One!").await.unwrap();
+    sandbox.add_label("acme/support", 1, "ann", "bug").await.unwrap();
+    sandbox.rename_label("acme/support", "ann", "bug", "defect").await.unwrap();
+    sandbox.delete_label("acme/support", "ann", "defect").await.unwrap();
+    sandbox.lock_for("acme/support", 1, "ann", "too heated").await.unwrap();
+    sandbox.unlock("acme/support", 1, "ann").await.unwrap();
+    sandbox.convert_to_discussion("acme/support", 2, "ann").await.unwrap();
+    asked.ask(Method::GET, &format!("{repo}/issues/2/events"), Value::Null).await;
+    sandbox.transfer_issue("acme/support", 1, "acme/other", "ann").await.unwrap();
+    let other = format!("/repositories/{}", sandbox.repository("acme/other"));
+    asked.ask(Method::GET, &format!("{other}/issues/1/events?per_page=100"), Value::Null).await;
+
+    for role in ["triage", "maintain"] {
+        sandbox.change_role("acme/support", "owner", "ann", role).await.unwrap();
+        asked.ask(Method::GET, &format!("{repo}/collaborators/ann/permission"), Value::Null).await;
+    }
+    sandbox.remove_collaborator("acme/support", "owner", "ann").await.unwrap();
+    sandbox.add_to_team("acme/support", "owner", "ben").await.unwrap();
+    sandbox.remove_from_team("acme/support", "owner", "ben").await.unwrap();
+    sandbox.rename_team("acme/support", "owner", "Help Desk").await.unwrap();
+    asked.ask(Method::GET, "/orgs/acme/teams/help-desk/members", Value::Null).await;
+    sandbox.team("acme/night", &["ann"]);
+    sandbox.delete_team("acme/help-desk", "owner").await.unwrap();
+    sandbox.remove_org_member("acme", "owner", "ann").await.unwrap();
+
+    for private in [true, false] {
+        sandbox.change_visibility("acme/support", "owner", private).await.unwrap();
+    }
+    sandbox.remove_from_installation("acme/other", "owner").await.unwrap();
+    asked.ask(Method::GET, "/installation/repositories", Value::Null).await;
+    sandbox.add_to_installation("acme/other", "owner").await.unwrap();
+    sandbox.delete_account("mia", Ghost::Nobody).unwrap();
+    sandbox.add_label("acme/other", 1, "ben", "late").await.unwrap();
+    for tail in ["issues?state=all", "issues/1", "issues/1/comments"] {
+        asked.ask(Method::GET, &format!("{other}/{tail}"), Value::Null).await;
+    }
+    sandbox.transfer_repository("acme/support", "owner", "other").await.unwrap();
+    sandbox.delete_repository("acme/other", "owner").await.unwrap();
+    sandbox.installation_event("acme", "new_permissions_accepted").await.unwrap();
+    let told: BTreeSet<String> = sandbox.held().iter().map(|d| format!("{}.{}", d.event, d.action)).collect();
+    assert_eq!(told.len(), 27, "{told:?}");
+    asked.end();
 }
