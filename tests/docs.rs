@@ -236,12 +236,14 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/repositories/{}/issues", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/comments", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/comments/{}", &["issues: write"]),
+    ("/repositories/{}/issues/comments/{}/reactions", &["issues: write"]),
     ("/repositories/{}/issues/{}", &["issues: write"]),
     ("/repositories/{}/issues/{}/comments", &["issues: write"]),
     ("/repositories/{}/issues/{}/events", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/{}/labels", &["issues: write"]),
     ("/repositories/{}/issues/{}/labels/{}", &["issues: write"]),
     ("/repositories/{}/labels", &["issues: write"]),
+    ("/repositories/{}/labels/{}", &["issues: write"]),
     ("/users/{}", &[]),
 ];
 

@@ -8,6 +8,7 @@ pub mod command;
 pub mod decide;
 pub mod escalation;
 pub mod event;
+pub mod hands;
 pub mod ids;
 pub mod partner;
 pub mod projection;

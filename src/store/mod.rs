@@ -5,21 +5,25 @@
 
 mod admin;
 mod books;
+mod hands;
+mod labels;
+mod migrations;
 mod outbox;
 mod publish;
 mod sql;
 
 pub use admin::{AuditLine, MemberRow, RepoRow};
 pub use books::{Loaded, Needs};
+pub use hands::Holder;
+pub use labels::{IdleLabel, RepoLabel};
 pub use outbox::{Outgoing, PendingPing};
-pub use publish::{Applied, AppliedComment, Claim};
+pub use publish::{Applied, AppliedComment, Claim, same_name};
 
 use jiff::Timestamp;
 use sql::Statement;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Row as _, SqlStr, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -169,15 +173,6 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Unreadable { what: "value to store", why: error.to_string() })
 }
 
-/// Migrations as the binary carries them. `sqlx::migrate!` would do it, at the price of building both drivers a second time for
-/// the compiler's side.
-fn migrations(files: &[(i64, &'static str, &'static str)]) -> Migrator {
-    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
-    };
-    Migrator::with_migrations(files.iter().map(migration).collect())
-}
-
 /// The one lock of writers on PostgreSQL; any number, as long as it stays the same.
 const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(7302026)";
 
@@ -208,7 +203,7 @@ impl Store {
             .pragma("cache_size", "-16384")
             .disable_statement_logging();
         let writer = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
-        migrations(&[(1, "desk", include_str!("../../migrations/sqlite/0001_desk.sql"))]).run(&writer).await?;
+        migrations::sqlite().run(&writer).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
         let reader = reader.connect_lazy_with(options.read_only(true));
         Ok(Self::Sqlite { writer, reader })
@@ -221,7 +216,7 @@ impl Store {
             .application_name("partner-desk")
             .disable_statement_logging();
         let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
-        migrations(&[(1, "desk", include_str!("../../migrations/postgres/0001_desk.sql"))]).run(&pool).await?;
+        migrations::postgres().run(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 
