@@ -102,6 +102,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         agents: Arc::new(logins.collect()),
         clock,
         wakes: Arc::new(Wakes::default()),
+        sweep_from: Arc::default(),
     })
 }
 

@@ -247,6 +247,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/repositories/{}/issues/{}/labels", &["issues: write"]),
     ("/repositories/{}/issues/{}/labels/{}", &["issues: write"]),
     ("/repositories/{}/labels", &["issues: write"]),
+    ("/repositories/{}/labels/{}", &["issues: write"]),
     ("/users/{}", &[]),
 ];
 

@@ -5,13 +5,16 @@ pub mod catch_up;
 pub mod escalate;
 pub mod forget;
 pub mod intake;
+mod labels;
+mod limits;
 pub mod people;
 pub mod places;
 pub mod publish;
 pub mod retarget;
 pub mod speak;
+mod sweep;
 pub mod tidy;
-pub mod upkeep;
+mod upkeep;
 
 use crate::chat::Chat;
 use crate::clock::Clock;
@@ -24,6 +27,7 @@ use crate::programme::{Allowance, Mode, Policy, Programme, WindowKind};
 use crate::store::Store;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use tokio::sync::Notify;
 
 /// Everything that the parts of the desk share.
@@ -47,6 +51,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Called when something was saved that GitHub or a chat has to be told.
     pub wakes: Arc<Wakes>,
+    /// When labels that nobody shows may be deleted next, in epoch milliseconds.
+    pub sweep_from: Arc<AtomicI64>,
 }
 
 /// What wakes the senders. A wake that comes while they work is remembered.
