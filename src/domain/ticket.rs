@@ -94,6 +94,9 @@ pub struct Sides {
     /// A support engineer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub agent: bool,
+    /// Whether a support engineer is not known yet: GitHub has to be asked (`W3`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// Member of these partners, best choice first (`W5`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partners: Vec<PartnerId>,
@@ -110,6 +113,8 @@ pub enum Role {
     Bot,
     /// Somebody else.
     Passerby,
+    /// Not known yet: GitHub is asked whether it is a support engineer (`W3`).
+    Unknown,
 }
 
 /// One thing that GitHub told.
@@ -530,6 +535,9 @@ impl Ticket {
         if fact.sides.agent {
             return Role::Agent;
         }
+        if fact.sides.unknown {
+            return Role::Unknown;
+        }
         if self.is_author(person.id) { Role::Partner } else { Role::Passerby }
     }
 
@@ -539,12 +547,13 @@ impl Ticket {
         self.author.as_ref().is_some_and(|author| author.id == user)
     }
 
-    /// Whether a comment can matter to a ticket that counts for nobody: an agent's may, and one that names a partner. Without this, a
+    /// Whether a comment can matter to a ticket that counts for nobody: an agent's may, and one that names a partner; and one by somebody
+    /// of whom that is not known, until it is. Without this, a
     /// busy public issue would fill the database with what strangers say.
     #[must_use]
     pub fn wants(&self, fact: &Fact) -> bool {
         let counts = !matches!(self.standing, Standing::Older | Standing::Nobody);
-        counts || fact.sides.agent || !matches!(fact.what, Told::Comment { .. }) || fact.what.claim().is_some()
+        counts || fact.sides.agent || fact.sides.unknown || !matches!(fact.what, Told::Comment { .. }) || fact.what.claim().is_some()
     }
 
     /// The id that GitHub knows the issue by at present (`S12`).

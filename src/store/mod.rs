@@ -10,6 +10,7 @@ mod migrations;
 mod outbox;
 mod places;
 mod publish;
+mod rights;
 mod sql;
 mod tidy;
 
@@ -19,6 +20,7 @@ pub use forget::{Kept, Line, Patterns, Writing};
 pub use outbox::{Outgoing, PendingPing};
 pub use places::RepoRow;
 pub use publish::{Applied, AppliedComment, Claim};
+pub use rights::{TeamRow, Wanted};
 pub use tidy::Old;
 
 use jiff::Timestamp;
