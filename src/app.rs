@@ -4,7 +4,7 @@
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
 use crate::desk::intake::{Incoming, Outcome};
-use crate::desk::{Desk, Wakes};
+use crate::desk::{Agents, Desk, Wakes};
 use crate::github::client::GitHub;
 use crate::settings::{AgentEntry, ChatKind, Settings};
 use crate::store::{Store, StoreError};
@@ -88,10 +88,13 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         },
         url: channel.url.clone(),
     });
-    let logins = settings.agents.iter().filter_map(|agent| match agent {
-        AgentEntry::Login(login) => Some(login.to_ascii_lowercase()),
-        AgentEntry::Team { .. } => None,
-    });
+    let mut agents = Agents::default();
+    for agent in &settings.agents {
+        match agent {
+            AgentEntry::Login(login) => agents.logins.insert(login.to_ascii_lowercase()),
+            AgentEntry::Team { org, slug } => agents.teams.insert(format!("{org}/{slug}").to_ascii_lowercase()),
+        };
+    }
     Ok(Desk {
         store,
         github,
@@ -99,7 +102,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         programme: settings.programme.clone(),
         policy: Arc::new(settings.policy.clone()),
         repositories: Arc::new(settings.repositories.iter().map(|name| name.to_ascii_lowercase()).collect()),
-        agents: Arc::new(logins.collect()),
+        agents: Arc::new(agents),
         clock,
         wakes: Arc::new(Wakes::default()),
         sweep_from: Arc::default(),
@@ -150,6 +153,7 @@ impl App {
         let stop = workers.stop.subscribe();
         workers.tasks.spawn(keep_publishing(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_speaking(self.desk.clone(), stop.clone()));
+        workers.tasks.spawn(keep_asking(self.desk.clone(), stop.clone()));
         let mut stopped = stop;
         workers.tasks.spawn(async move {
             let _ = stopped.wait_for(|stop| *stop).await;
@@ -176,10 +180,11 @@ impl App {
     /// The database fails.
     pub async fn settle(&self) -> Result<(), StoreError> {
         loop {
+            let asked = self.desk.ask_rights().await?;
             let due = self.desk.escalate().await?;
             let shown = self.desk.publish().await?;
             self.desk.speak().await?;
-            if due + shown == 0 {
+            if asked + due + shown == 0 {
                 return Ok(());
             }
         }
@@ -228,6 +233,18 @@ async fn keep_publishing(desk: Desk, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = desk.wakes.publish.notified() => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+async fn keep_asking(desk: Desk, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = desk.ask_rights().await {
+            tracing::error!(%error, "asking GitHub who is an agent will be tried again");
+        }
+        tokio::select! {
+            () = desk.wakes.rights.notified() => {}
             _ = stop.changed() => {}
         }
     }

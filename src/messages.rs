@@ -398,16 +398,12 @@ fn commands(ticket: &Ticket) -> String {
         let others = ticket.author_sides.partners.iter().map(|partner| format!("`/for {partner}`")).collect::<Vec<_>>();
         return format!("On a line of its own in a new comment: {} to count it for that partner, `/help` for more.", others.join(" or "));
     }
-    match ticket.standing {
-        Standing::Nobody => {
-            "Support engineers: `/for PARTNER` in a comment, on a line of its own, makes this a ticket of that partner.".to_owned()
-        }
-        _ => {
-            let members = Verb::ALL.into_iter().filter(|verb| !verb.for_agents() && *verb != Verb::For);
-            let members: Vec<_> = members.map(|verb| format!("`{}`", verb.form())).collect();
-            format!("In a comment, on a line of its own: {}. Support engineers: `/help` lists more.", members.join(" "))
-        }
+    if ticket.standing == Standing::Nobody {
+        return "Support engineers: `/for PARTNER` in a comment, on a line of its own, makes this a ticket of that partner.".to_owned();
     }
+    let members = Verb::ALL.into_iter().filter(|verb| !verb.for_agents() && *verb != Verb::For);
+    let members: Vec<_> = members.map(|verb| format!("`{}`", verb.form())).collect();
+    format!("In a comment, on a line of its own: {}. Support engineers: `/help` lists more.", members.join(" "))
 }
 
 /// What to do about a ticket whose step is due.

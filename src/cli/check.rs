@@ -33,8 +33,8 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
     for channel in settings.chat.iter().filter(|channel| channel.unset) {
         writeln!(out, "warning        the variable with the address of `{}` is not set here; `serve` needs it", channel.name)?;
     }
-    let agents = settings.agents.len();
-    writeln!(out, "agents         {}", if agents == 0 { "none: no answer stops a clock".to_owned() } else { agents.to_string() })?;
+    let agents = settings.agents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    writeln!(out, "agents         {}", if agents.is_empty() { "none listed: whoever may triage in the repository" } else { &agents })?;
     writeln!(out, "app            {}", if settings.app.is_some() { "configured" } else { "not configured: `serve` takes no webhooks" })?;
     for gap in settings.without_effect() {
         writeln!(out, "warning        without effect in this version: {gap}")?;

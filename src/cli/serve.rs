@@ -63,7 +63,8 @@ async fn catch_up_then_start(app: App, mut workers: Workers) -> Result<Workers, 
 
 /// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
 async fn first_look(app: App) {
-    for result in [app.desk.look_up_agents().await, app.desk.look_up_members().await, app.desk.catch_up().await] {
+    let desk = &app.desk;
+    for result in [desk.look_up_agents().await, desk.ask_rights().await.map(drop), desk.look_up_members().await, desk.catch_up().await] {
         if let Err(error) = result {
             tracing::error!(%error, "the first look did not come to its end");
         }
@@ -73,9 +74,6 @@ async fn first_look(app: App) {
 fn warn_of_gaps(settings: &Settings) {
     if settings.app.is_none() {
         tracing::warn!("no GitHub App is set up (APP_ID, PRIVATE_KEY, WEBHOOK_SECRET): webhooks are refused");
-    }
-    if settings.agents.is_empty() {
-        tracing::warn!("`agents` is empty: no answer stops a clock; list the support engineers' logins");
     }
     for gap in settings.without_effect() {
         tracing::warn!("without effect in this version: {gap}");

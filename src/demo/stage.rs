@@ -195,7 +195,7 @@ impl Stage {
     /// The next instant after `now` at which the desk has something to do.
     pub(super) async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
         let mut tx = self.app.desk.store.read().await?;
-        let due = [tx.next_at().await?, tx.next_publish().await?, tx.next_ping().await?];
+        let due = [tx.next_at().await?, tx.next_rights().await?, tx.next_publish().await?, tx.next_ping().await?];
         tx.rollback().await?;
         Ok(due.into_iter().flatten().filter(|at| *at > now).min())
     }

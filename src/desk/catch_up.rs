@@ -22,6 +22,7 @@ impl Desk {
     pub async fn catch_up(&self) -> Result<()> {
         let Some(github) = &self.github else { return Ok(()) };
         let now = self.clock.now();
+        self.rights_grow_old(now).await?;
         let installations = match github.installations().await {
             Ok(installations) => installations,
             Err(error) => {

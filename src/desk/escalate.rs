@@ -1,8 +1,8 @@
 //! What time asks for: steps of running clocks, slots that opened, look-ups to try again. The scheduler only wakes this; what
 //! is due stands in the database (`E1` to `E4`).
 
-use super::Desk;
 use super::intake::{Incoming, tell};
+use super::{Desk, rights};
 use crate::chat::{ChatMessage, Ping, PingKind};
 use crate::domain::IssueId;
 use crate::domain::book::Book;
@@ -64,7 +64,8 @@ impl Desk {
 
         let mut tx = self.store.write().await?;
         let ids: BTreeSet<_> = due.iter().map(|ticket| ticket.issue).collect();
-        let needs = Needs { issues: ids.clone(), instants: [now].into(), ..Needs::default() };
+        let rights_since = rights::fresh_since(now);
+        let needs = Needs { issues: ids.clone(), instants: [now].into(), rights_since, ..Needs::default() };
         let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
         let rules = self.rules();
         let mut pings = Vec::new();
@@ -95,10 +96,13 @@ impl Desk {
         Ok(due.len())
     }
 
-    /// Reads tickets again from GitHub and takes in what the desk had not heard of (`E3`). Gives back those that could not be read.
+    /// Reads tickets again from GitHub, takes in what the desk had not heard of, and asks who it was where that is not known (`E3`,
+    /// `W3`). Gives back those that could not be read, or told apart.
     pub(super) async fn confirm(&self, tickets: &[Ticket]) -> BTreeSet<IssueId> {
         let Some(github) = &self.github else { return BTreeSet::new() };
         let now = self.clock.now();
+        let rounds = tickets.len().div_ceil(CONFIRM_AT_ONCE);
+        let limit = tokio::time::sleep(CONFIRM_WITHIN.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX)));
         let reads = stream::iter(tickets.to_vec()).map(|ticket| {
             let github = github.clone();
             async move {
@@ -128,6 +132,14 @@ impl Desk {
                     tracing::error!(%error, "what GitHub told before a step could not be saved");
                     unread.extend(one.event().map(|event| event.issue.id));
                 }
+            }
+        }
+        let read: BTreeSet<_> = tickets.iter().map(|ticket| ticket.issue).filter(|issue| !unread.contains(issue)).collect();
+        match self.ask_before(&read, limit).await {
+            Ok(unsure) => unread.extend(unsure),
+            Err(error) => {
+                tracing::error!(%error, "whose words stand on tickets before their steps could not be looked up");
+                unread.extend(read);
             }
         }
         unread

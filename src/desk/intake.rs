@@ -1,6 +1,6 @@
 //! Taking in what happened at GitHub: a batch of events in one transaction, all on disk before any is acknowledged (`R1`).
 
-use super::Desk;
+use super::{Desk, rights};
 use crate::chat::{ChatMessage, Notice};
 use crate::domain::book::{Book, LogLine};
 use crate::domain::command::claim;
@@ -98,7 +98,10 @@ impl Desk {
         }
         let outcome = match news {
             News::Ticket(_) => Outcome::Ignored("an event of a ticket"),
-            News::Place(event) => self.take_place(&mut tx, event, now).await?,
+            News::Place(event) => {
+                self.forget_rights_at(&mut tx, event).await?;
+                self.take_place(&mut tx, event, now).await?
+            }
             News::Rights(event) => self.take_rights(&mut tx, event).await?,
             News::Label(event) => self.take_label(&mut tx, event, now).await?,
         };
@@ -133,7 +136,7 @@ impl Desk {
         let mut tx = self.store.write().await?;
         // The agents are those of this configuration, as `serve` would make them; the transaction forgets it again.
         if !self.agents.is_empty() {
-            tx.set_agents(&self.agents).await?;
+            self.set_agents(&mut tx).await?;
         }
         let found = [Incoming::found(event.clone())];
         let batch = self.in_our_words(&mut tx, &found).await?;
@@ -195,7 +198,7 @@ impl Desk {
     async fn decide(&self, tx: &mut Tx, batch: &[Incoming], now: Timestamp) -> Result<(Vec<Outcome>, Loaded)> {
         let ids: BTreeSet<_> = batch.iter().filter_map(|one| one.delivery.clone()).collect();
         let mut fresh = if ids.is_empty() { ids } else { tx.note_deliveries(&ids, now).await? };
-        let mut needs = Needs::default();
+        let mut needs = Needs { rights_since: rights::fresh_since(now), ..Needs::default() };
         for event in batch.iter().filter_map(Incoming::event) {
             needs.of(event);
         }

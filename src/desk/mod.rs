@@ -11,6 +11,7 @@ pub mod people;
 pub mod places;
 pub mod publish;
 pub mod retarget;
+pub mod rights;
 pub mod speak;
 mod sweep;
 pub mod tidy;
@@ -26,6 +27,7 @@ use crate::github::client::GitHub;
 use crate::programme::{Allowance, Mode, Policy, Programme, WindowKind};
 use crate::store::Store;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use tokio::sync::Notify;
@@ -45,14 +47,31 @@ pub struct Desk {
     pub policy: Arc<Policy>,
     /// Repositories to watch, as `owner/name` in lower case; empty: all of the installation.
     pub repositories: Arc<Vec<String>>,
-    /// Logins of the configured agents, in lower case.
-    pub agents: Arc<std::collections::BTreeSet<String>>,
+    /// The configured agents.
+    pub agents: Arc<Agents>,
     /// The time.
     pub clock: Clock,
     /// Called when something was saved that GitHub or a chat has to be told.
     pub wakes: Arc<Wakes>,
     /// When labels that nobody shows may be deleted next, in epoch milliseconds.
     pub sweep_from: Arc<AtomicI64>,
+}
+
+/// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agents {
+    /// Logins, in lower case.
+    pub logins: BTreeSet<String>,
+    /// Teams as `org/slug`, in lower case.
+    pub teams: BTreeSet<String>,
+}
+
+impl Agents {
+    /// Whether nobody is listed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.logins.is_empty() && self.teams.is_empty()
+    }
 }
 
 /// What wakes the senders. A wake that comes while they work is remembered.
@@ -62,11 +81,14 @@ pub struct Wakes {
     pub publish: Notify,
     /// For [`Desk::speak`].
     pub speak: Notify,
+    /// For [`Desk::ask_rights`].
+    pub rights: Notify,
 }
 
 impl Wakes {
-    /// Wakes both.
+    /// Wakes all of them.
     pub fn all(&self) {
+        self.rights.notify_one();
         self.publish.notify_one();
         self.speak.notify_one();
     }

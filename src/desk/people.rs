@@ -1,8 +1,6 @@
 //! Binding logins to ids (`W1`): what an operator or the configuration names is a login, what counts is the id behind it.
 
 use super::Desk;
-use super::intake::Outcome;
-use crate::domain::event::RightsEvent;
 use crate::domain::{InstallationId, UserId};
 use crate::github::client::ApiError;
 use crate::store::{Result, Tx};
@@ -21,11 +19,6 @@ pub enum LookUp {
 }
 
 impl Desk {
-    /// Forgets what was asked about somebody's rights, so that it is asked anew (`W3`).
-    pub(super) async fn take_rights(&self, _tx: &mut Tx, _event: &RightsEvent) -> Result<Outcome> {
-        Ok(Outcome::Ignored("rights are not asked yet"))
-    }
-
     /// Asks GitHub for the ids behind logins, in their order.
     pub async fn look_up(&self, logins: &[String]) -> Vec<LookUp> {
         let Some(github) = &self.github else { return vec![LookUp::NoApp; logins.len()] };
@@ -51,14 +44,21 @@ impl Desk {
         Ok(installations.into_iter().find(|installation| installation.suspended.is_none()).map(|installation| installation.id))
     }
 
-    /// Makes the database's agents those of the configuration, and binds them to their ids (`W3`).
+    /// Makes the database's agents those of the configuration, and has its teams read again (`W3`).
     ///
     /// # Errors
     /// The database fails.
     pub async fn settle_agents(&self) -> Result<()> {
         let mut tx = self.store.write().await?;
-        tx.set_agents(&self.agents).await?;
+        self.set_agents(&mut tx).await?;
+        tx.read_teams_at_once().await?;
         tx.commit().await
+    }
+
+    /// Makes the database's agents those of the configuration.
+    pub(super) async fn set_agents(&self, tx: &mut Tx) -> Result<()> {
+        tx.set_agents(&self.agents.logins).await?;
+        tx.set_teams(&self.agents.teams).await
     }
 
     /// Asks for the ids of agents that are not bound yet.

@@ -140,6 +140,7 @@ impl Ticket {
                 Role::Agent => ("W3", "counts as a support engineer: was one when this was written"),
                 Role::Partner => ("W4", "counts as the partner's: was a member when this was written"),
                 Role::Bot => ("S2", "is a bot, and answers nothing"),
+                Role::Unknown => ("W3", "may be a support engineer: GitHub is asked"),
                 Role::Passerby => ("S2", "is neither a support engineer nor the partner's"),
             };
             if matches!(beat.what, Doing::NoCommand(..)) && beat.role == Role::Passerby {

@@ -86,12 +86,12 @@ impl Ticket {
                         match role {
                             Role::Agent => add(Doing::Answer(*id)),
                             Role::Partner => add(Doing::Word(*id)),
-                            Role::Bot | Role::Passerby => {}
+                            Role::Bot | Role::Passerby | Role::Unknown => {}
                         }
                     }
-                    for command in commands.iter().filter(|_| role != Role::Bot) {
+                    for command in commands.iter().filter(|_| !matches!(role, Role::Bot | Role::Unknown)) {
                         let may = match (command.verb(), role) {
-                            (None, _) | (_, Role::Bot | Role::Passerby) => false,
+                            (None, _) | (_, Role::Bot | Role::Passerby | Role::Unknown) => false,
                             (Some(verb), Role::Partner) => !verb.for_agents(),
                             (Some(_), Role::Agent) => true,
                         };

@@ -8,13 +8,22 @@ use super::ticket::{Freeze, Standing, Ticket};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Support engineers, as configured (`W3`).
+/// Support engineers, as configured and as GitHub was asked (`W3`). Of teams and permissions it holds what matters to those people and
+/// repositories that the book was opened for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Agents {
-    /// Known by id.
+    /// Known by id: from the list, or as members of a team.
     pub ids: BTreeSet<UserId>,
     /// Logins given by the operator whose ids are not known yet, in lower case; bound at first sight (`W1`).
     pub unbound: BTreeSet<String>,
+    /// A team was never read, or has changed since: whoever is not known as an agent may be one.
+    pub any_unsure: bool,
+    /// People whose teams have changed since these were read.
+    pub unsure: BTreeSet<UserId>,
+    /// Neither logins nor teams are configured: who may triage is an agent.
+    pub by_permission: bool,
+    /// What GitHub said of late about who may triage, by repository and person.
+    pub may_triage: BTreeMap<(RepoId, UserId), bool>,
 }
 
 /// A repository as it was last seen.

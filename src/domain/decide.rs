@@ -3,16 +3,13 @@
 use super::book::Book;
 use super::escalation::Due;
 use super::event::{Event, Moved, Person, What};
-use super::ids::{CommentId, InstallationId, IssueId, PartnerId};
+use super::ids::{CommentId, InstallationId, IssueId, PartnerId, RepoId};
 use super::partner::Partner;
 use super::quota::Allowances;
 use super::ticket::{Choice, Fact, Sides, Standing, Ticket, Told};
 use crate::programme::{Policy, Programme};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
-
-/// How long until a look-up that failed is tried again (`W6`).
-const RETRY_LOOKUP: SignedDuration = SignedDuration::from_secs(60);
 
 /// The programme and the policy around it: everything that decisions follow, and nothing that changes by them.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +62,7 @@ impl Rules<'_> {
             ticket.refresh(event);
             ticket
         } else {
-            let sides = self.sides(book, event.issue.author.as_ref(), event.issue.created_at);
+            let sides = self.sides(book, event.issue.author.as_ref(), event.repo.id, event.issue.created_at);
             Ticket::first_seen(event, sides)
         };
         let opened = event.what == What::Opened;
@@ -76,7 +73,7 @@ impl Rules<'_> {
             }
         }
         if let Some(what) = self.told(&event.what) {
-            let sides = self.sides(book, event.actor.as_ref(), event.at);
+            let sides = self.sides(book, event.actor.as_ref(), event.repo.id, event.at).about(&what);
             let fact = Fact { at: event.at, by: event.actor.clone(), sides, what };
             if ticket.wants(&fact) && ticket.learn(fact) {
                 ticket.step_again_from(event.at);
@@ -240,7 +237,7 @@ impl Rules<'_> {
     }
 
     /// On whose side somebody stands at `at`; binds logins to ids at first sight and follows renames (`W1`, `W2`, `W5`).
-    fn sides(&self, book: &mut Book, person: Option<&Person>, at: Timestamp) -> Sides {
+    fn sides(&self, book: &mut Book, person: Option<&Person>, repo: RepoId, at: Timestamp) -> Sides {
         let Some(person) = person.filter(|person| !person.bot) else { return Sides::default() };
         let mut partners = Vec::new();
         for place in 0..book.members.len() {
@@ -265,26 +262,32 @@ impl Rules<'_> {
         // Two memberships in one partner need not stand beside each other here.
         let mut seen = BTreeSet::new();
         partners.retain(|(_, _, partner)| seen.insert(partner.clone()));
-        let agent = Self::is_agent(book, person);
-        Sides { agent, partners: partners.into_iter().map(|(_, _, partner)| partner).collect() }
+        let agent = Self::is_agent(book, person, repo);
+        Sides {
+            agent: agent == Some(true),
+            unknown: agent.is_none(),
+            partners: partners.into_iter().map(|(_, _, partner)| partner).collect(),
+        }
     }
 
-    fn is_agent(book: &mut Book, person: &Person) -> bool {
+    /// Whether somebody is an agent; `None`: GitHub has to be asked (`W3`).
+    fn is_agent(book: &mut Book, person: &Person, repo: RepoId) -> Option<bool> {
         let login = person.login.to_ascii_lowercase();
         if book.agents.unbound.remove(&login) {
             book.agents.ids.insert(person.id);
             book.changes.agents.push((login, person.id));
         }
-        book.agents.ids.contains(&person.id)
+        book.agents.may_answer(repo, person.id)
     }
 
     /// Decides what can be decided about a ticket, again if need be, and lets its partner's queue move.
-    fn judge(&self, book: &mut Book, id: IssueId, opened: bool, now: Timestamp) {
+    pub(super) fn judge(&self, book: &mut Book, id: IssueId, opened: bool, now: Timestamp) {
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return };
         // Where somebody stood who was forgotten since, only the ticket still knows (O2).
         let known = !ticket.author.as_ref().is_some_and(Person::is_forgotten);
         if known && matches!(ticket.standing, Standing::Older | Standing::Checking { .. } | Standing::Nobody) {
-            ticket.author_sides = self.sides(book, ticket.author.clone().as_ref(), ticket.created_at);
+            let sides = self.sides(book, ticket.author.clone().as_ref(), ticket.repo, ticket.created_at);
+            ticket.author_sides = sides.or_as(&ticket.author_sides);
         }
         let undecided = matches!(ticket.standing, Standing::Older);
         match Self::who(book, &ticket, opened || !undecided) {
@@ -293,11 +296,7 @@ impl Rules<'_> {
                 self.count_for(book, ticket, &chosen, now);
             }
             Who::Unknown => {
-                let retry_at = now.saturating_add(RETRY_LOOKUP).unwrap_or(now);
-                if !matches!(ticket.standing, Standing::Checking { .. }) {
-                    book.note(id, now, "W6", "the look-up of a member's id failed, so the author cannot be told from a stranger yet");
-                }
-                ticket.standing = Standing::Checking { retry_at };
+                ticket.standing = Self::unsure(book, &ticket, now);
                 book.put(ticket);
             }
             Who::Nobody => {
@@ -328,7 +327,8 @@ impl Rules<'_> {
         }
         let Some(first) = ticket.author_sides.partners.first() else {
             let bot = ticket.author.as_ref().is_none_or(|author| author.bot);
-            let unsure = !bot && book.members.iter().any(|member| member.user.is_none() && member.lookup_failed);
+            let failed = || book.members.iter().any(|member| member.user.is_none() && member.lookup_failed);
+            let unsure = !bot && (ticket.author_sides.unknown || failed());
             return if unsure { Who::Unknown } else { Who::Nobody };
         };
         let author = ticket.author.as_ref().map(|author| author.id);

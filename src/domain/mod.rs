@@ -20,6 +20,7 @@ pub mod projection;
 mod queue;
 pub mod quota;
 pub mod response;
+pub mod rights;
 pub mod ticket;
 pub mod window;
 

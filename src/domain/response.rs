@@ -430,6 +430,7 @@ fn closes(command: &Command) -> Option<CloseReason> {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about where the walk stands")]
 struct Walker<'t> {
     ticket: &'t Ticket,
     walk: Walk,
@@ -456,8 +457,8 @@ struct Walker<'t> {
 impl Walker<'_> {
     /// Begins the clock of the present admission when its time has come.
     fn admit(&mut self, by: Option<Timestamp>, reopens: bool) {
-        let comes = |life: &&&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
-        if !self.awaited || self.lives.get(self.life).filter(comes).is_none() {
+        let comes = |life: &&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
+        if !self.awaited || !self.lives.get(self.life).is_some_and(comes) {
             return;
         }
         self.awaited = false;

@@ -97,6 +97,9 @@ pub struct Sides {
     /// A support engineer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub agent: bool,
+    /// Whether a support engineer is not known yet: GitHub has to be asked (`W3`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// Member of these partners, best choice first (`W5`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partners: Vec<PartnerId>,
@@ -113,6 +116,8 @@ pub enum Role {
     Bot,
     /// Somebody else.
     Passerby,
+    /// Not known yet: GitHub is asked whether it is a support engineer (`W3`).
+    Unknown,
 }
 
 /// One thing that GitHub told.
@@ -534,6 +539,9 @@ impl Ticket {
         if fact.sides.agent {
             return Role::Agent;
         }
+        if fact.sides.unknown {
+            return Role::Unknown;
+        }
         if self.is_author(person.id) { Role::Partner } else { Role::Passerby }
     }
 
@@ -543,13 +551,14 @@ impl Ticket {
         self.author.as_ref().is_some_and(|author| author.id == user)
     }
 
-    /// Whether a comment can matter to a ticket that counts for nobody, or not yet: an agent's may, a member's, the author's, and one with
-    /// a command, which may name a partner. What comes before the opening of a member's issue may as well (`R3`). Without this, a busy public issue would
-    /// fill the database with what strangers say.
+    /// Whether a comment can matter to a ticket that counts for nobody, or not yet: an agent's may, a member's, the author's, one with
+    /// a command, which may name a partner, and one by somebody of whom it is not known yet whether they are an agent. What comes before the opening of a
+    /// member's issue may as well (`R3`). Without this, a busy public issue would fill the database with what strangers say.
     #[must_use]
     pub fn wants(&self, fact: &Fact) -> bool {
         let counts = !matches!(self.standing, Standing::Older | Standing::Nobody) || !self.author_sides.partners.is_empty();
-        let known = fact.sides.agent || !fact.sides.partners.is_empty() || fact.by.as_ref().is_some_and(|by| self.is_author(by.id));
+        let by_author = fact.by.as_ref().is_some_and(|by| self.is_author(by.id));
+        let known = fact.sides.agent || fact.sides.unknown || !fact.sides.partners.is_empty() || by_author;
         counts || known || !matches!(&fact.what, Told::Comment { commands, .. } if commands.is_empty())
     }
 

@@ -134,6 +134,20 @@ pub struct InstallationInfo {
     pub id: InstallationId,
     /// Since when its owner has it suspended.
     pub suspended: Option<Timestamp>,
+    /// The login of the account that it is on.
+    pub account: String,
+}
+
+impl ApiError {
+    /// Whether GitHub asks for patience, which says nothing about what was asked.
+    #[must_use]
+    pub fn is_a_limit(&self) -> bool {
+        match self {
+            Self::Refused { status: 429, .. } | Self::Refused { status: 403, retry_after: Some(_), .. } => true,
+            Self::Refused { status: 403, message, .. } => message.to_ascii_lowercase().contains("rate limit"),
+            _ => false,
+        }
+    }
 }
 
 impl GitHub {
@@ -202,12 +216,23 @@ impl GitHub {
             id: i64,
             #[serde(default)]
             suspended_at: Option<Timestamp>,
+            #[serde(default)]
+            account: Option<Account>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Account {
+            #[serde(default)]
+            login: String,
         }
         let found: Vec<Found> = all_pages!(|page| {
             let path = format!("/app/installations?per_page={PER_PAGE}&page={page}");
             send(&self.app, http::Method::GET, &path, None).await?
         });
-        let info = |found: Found| InstallationInfo { id: InstallationId(found.id), suspended: found.suspended_at };
+        let info = |found: Found| InstallationInfo {
+            id: InstallationId(found.id),
+            suspended: found.suspended_at,
+            account: found.account.map(|account| account.login).unwrap_or_default(),
+        };
         Ok(found.into_iter().map(info).collect())
     }
 
@@ -489,6 +514,6 @@ fn describe(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }

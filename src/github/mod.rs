@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod listing;
+pub mod rights;
 pub mod signature;
 pub mod wire;

@@ -98,7 +98,9 @@ struct WireMembership {
 
 #[derive(Deserialize)]
 struct WireTeam {
-    slug: String,
+    /// A team that was deleted has none.
+    #[serde(default)]
+    slug: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -463,6 +465,8 @@ impl Payload {
             ("installation", "deleted") => (received, PlaceWhat::Uninstalled),
             ("installation", "suspend") => (wire.suspended_at.unwrap_or(received), PlaceWhat::Suspended),
             ("installation", "unsuspend") => (received, PlaceWhat::Unsuspended),
+            // What the App was refused before, it may be told now (W3).
+            ("installation", "new_permissions_accepted") => return Ok(Read::News(Box::new(News::Rights(self.rights())))),
             ("installation_repositories", _) => {
                 let what = PlaceWhat::Repositories { added: repos(&self.repositories_added), removed: repos(&self.repositories_removed) };
                 (received, what)
@@ -478,7 +482,7 @@ impl Payload {
         RightsEvent {
             installation: self.installed(),
             person,
-            team: organization.zip(self.team.as_ref().map(|team| team.slug.clone())),
+            team: organization.zip(self.team.as_ref().and_then(|team| team.slug.clone())),
             repo: self.repository.as_ref().map(|repo| RepoId(repo.id)),
         }
     }

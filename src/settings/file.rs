@@ -7,6 +7,7 @@ use crate::programme::problem::{Problem, Unfit};
 use crate::programme::{Policy, Programme, Zone, parse_duration};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use std::fmt;
 use std::path::Path;
 
 /// Who answers tickets, as an operator writes it.
@@ -21,6 +22,15 @@ pub enum AgentEntry {
         /// The team's name in its address.
         slug: String,
     },
+}
+
+impl fmt::Display for AgentEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Login(login) => f.write_str(login),
+            Self::Team { org, slug } => write!(f, "@{org}/{slug}"),
+        }
+    }
 }
 
 /// What the file says, or what holds without one.

@@ -200,10 +200,6 @@ impl Settings {
     #[must_use]
     pub fn without_effect(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let teams = self.agents.iter().filter(|agent| matches!(agent, AgentEntry::Team { .. })).count();
-        if teams > 0 {
-            found.push(format!("`agents` names {teams} team(s): GitHub is not asked for their members, list their logins too"));
-        }
         let steps = || self.policy.ladders.iter().flat_map(|ladder| &ladder.steps);
         if steps().any(|step| step.label.is_some() || !step.assign.is_empty()) {
             found.push("`label` and `assign` of a ladder's steps: steps speak in chat only".to_owned());

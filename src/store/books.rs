@@ -3,7 +3,7 @@
 use super::places::{freeze, place};
 use super::sql::sql;
 use super::{Outgoing, Result, Row, Tx, to_json};
-use crate::domain::book::{Agents, Book, Place};
+use crate::domain::book::{Book, Place};
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::{Entry, EntryKind};
 use crate::domain::ticket::{Standing, Ticket};
@@ -27,6 +27,8 @@ pub struct Needs {
     pub repos: BTreeSet<RepoId>,
     /// Instants at which an allowance may be asked for.
     pub instants: BTreeSet<Timestamp>,
+    /// What GitHub said of permissions before this instant is too old (`W3`).
+    pub rights_since: Timestamp,
 }
 
 /// A book with what saving it needs to remember.
@@ -38,6 +40,8 @@ pub struct Loaded {
     member_ids: Vec<i64>,
     /// Repositories as the database has them.
     known_places: BTreeMap<RepoId, Place>,
+    /// Tickets that waited to hear of somebody's rights.
+    pub(super) wanting: BTreeSet<IssueId>,
 }
 
 /// Repositories that look otherwise than before.
@@ -101,9 +105,12 @@ impl Tx {
         for row in self.rows(tickets, [to_json(&needs.issues)?.into()]).await? {
             let ticket: Ticket = row.json("doc")?;
             needs.add(&ticket);
+            if !ticket.unasked().is_empty() {
+                loaded.wanting.insert(ticket.issue);
+            }
             book.tickets.insert(ticket.issue, ticket);
         }
-        book.agents = self.agents().await?;
+        book.agents = self.agents(&needs).await?;
         loaded.member_ids = self.members(&mut needs, &mut book.members).await?;
         self.partners(&needs, &mut book.partners).await?;
 
@@ -150,17 +157,6 @@ impl Tx {
         Ok(loaded)
     }
 
-    async fn agents(&mut self) -> Result<Agents> {
-        let mut agents = Agents::default();
-        for row in self.rows(sql!("SELECT login_key, user_id FROM agents"), []).await? {
-            match row.maybe_int("user_id")? {
-                Some(id) => agents.ids.insert(UserId(id)),
-                None => agents.unbound.insert(row.text("login_key")?),
-            };
-        }
-        Ok(agents)
-    }
-
     async fn members(&mut self, needs: &mut Needs, members: &mut Vec<Membership>) -> Result<Vec<i64>> {
         let statement = sql!(
             "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
@@ -205,6 +201,7 @@ impl Tx {
         self.save_tickets(&rows).await?;
         self.save_entries(&book.changes.entries).await?;
         self.save_log(loaded).await?;
+        self.save_wanted(loaded).await?;
         for (issue, ticket) in &book.changes.aliases {
             let statement = sql!(
                 "INSERT INTO aliases (issue_id, ticket_id) VALUES ($1, $2) ON CONFLICT (issue_id) DO UPDATE SET ticket_id = excluded.ticket_id"
@@ -447,6 +444,7 @@ impl Needs {
         if let Some(author) = &ticket.author {
             self.people.entry(author.id).or_insert_with(|| author.login.clone());
         }
+        self.people.extend(ticket.unasked().into_values().map(|person| (person.id, person.login)));
         for fact in &ticket.facts {
             self.claims.extend(fact.what.claim().map(str::to_owned));
         }

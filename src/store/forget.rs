@@ -171,6 +171,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn forget_agents(&mut self, who: &Erasure) -> Result<u64> {
+        self.forget_rights(who.user.unwrap_or(who.stand_in)).await?;
         let statement = sql!("DELETE FROM agents WHERE user_id = $1 OR (user_id IS NULL AND login_key {in texts $2})");
         self.run(statement, [who.user.map(|user| user.0).into(), to_json(&who.names)?.into()]).await
     }

@@ -12,6 +12,7 @@ mod migrations;
 mod outbox;
 mod places;
 mod publish;
+mod rights;
 mod sql;
 mod tidy;
 
@@ -23,6 +24,7 @@ pub use labels::{IdleLabel, RepoLabel};
 pub use outbox::{Outgoing, PendingPing};
 pub use places::RepoRow;
 pub use publish::{Applied, AppliedComment, Claim, same_name};
+pub use rights::{TeamRow, Wanted};
 pub use tidy::Old;
 
 use jiff::Timestamp;

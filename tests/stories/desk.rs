@@ -200,7 +200,12 @@ impl Desk {
         let when = instant(when);
         for _ in 0..100_000 {
             let mut tx = self.app.desk.store.read().await.unwrap();
-            let next = [tx.next_at().await.unwrap(), tx.next_publish().await.unwrap(), tx.next_ping().await.unwrap()];
+            let next = [
+                tx.next_at().await.unwrap(),
+                tx.next_rights().await.unwrap(),
+                tx.next_publish().await.unwrap(),
+                tx.next_ping().await.unwrap(),
+            ];
             tx.rollback().await.unwrap();
             let now = self.clock.now();
             match next.into_iter().flatten().filter(|at| *at > now).min() {

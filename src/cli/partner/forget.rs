@@ -59,7 +59,7 @@ fn said(known: &Known, forgot: &Forgot, desk: &Desk) -> String {
         let _ =
             writeln!(text, "the desk's comments on {} of the tickets named them, and are written anew while `serve` runs", forgot.comments);
     }
-    for name in known.names.iter().filter(|name| desk.agents.contains(*name)) {
+    for name in known.names.iter().filter(|name| desk.agents.logins.contains(*name)) {
         let _ = writeln!(text, "`agents` in the configuration still names {name}: take it out, or the next start knows them again");
     }
     text
