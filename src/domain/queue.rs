@@ -95,22 +95,21 @@ impl Rules<'_> {
             let trigger = walk.triggers.get(k).and_then(Option::as_ref);
             let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
             match (trigger, back) {
-                (Some(trigger), None) => {
+                (Some(trigger), None | Some(GivenBack { kind: None, .. })) => {
                     self.give_back(book, &mut ticket, k, trigger, now);
                     book.put(ticket);
                     return true;
                 }
-                (Some(trigger), Some(back)) if trigger.at != back.at || back.kind.is_some_and(|kind| kind != trigger.kind) => {
+                (Some(trigger), Some(back)) if trigger.at != back.at || back.kind != Some(trigger.kind) => {
                     // Another cause came to light: the unit is given back already, and counts as given back for that one.
-                    let denied = back.kind.is_none();
-                    let now_for = GivenBack { at: trigger.at, kind: Some(trigger.kind), reason: trigger.reason.clone() };
+                    let (kind, reason, denied) = (Some(trigger.kind), trigger.reason.clone(), back.denied);
                     if let Some(charge) = charge_of(&mut ticket, k) {
-                        charge.back = if denied { None } else { Some(now_for) };
+                        charge.back = Some(GivenBack { at: trigger.at, kind, reason, denied });
                     }
                     book.put(ticket);
                     return true;
                 }
-                (None, Some(_)) => {
+                (None, Some(GivenBack { kind: Some(_), .. })) => {
                     let why = "what gave it back did not count, as came to light later";
                     self.tell_again(book, ticket, chosen, k, from, now, why);
                     return true;
@@ -212,7 +211,8 @@ impl Rules<'_> {
         }
         if let Some(charge) = charge_of(ticket, k) {
             let kind = (!denied).then_some(trigger.kind);
-            charge.back = Some(GivenBack { at: trigger.at, kind, reason: trigger.reason.clone() });
+            let denied = denied || charge.back.as_ref().is_some_and(|back| back.denied);
+            charge.back = Some(GivenBack { at: trigger.at, kind, reason: trigger.reason.clone(), denied });
         }
     }
 
@@ -279,9 +279,10 @@ impl Rules<'_> {
             };
             let before = change.checked_sub(SignedDuration::from_nanos(1)).ok().and_then(|before| partner.tier_at(before));
             let Some(tier) = partner.tier_at(change).filter(|tier| rank(tier) > before.as_ref().and_then(rank)) else { continue };
-            let known = ticket.amendments.iter().any(|amendment| {
-                amendment.why == Amends::Raised && amendment.promise.tier == tier && amendment.at >= change
-            });
+            let known = ticket
+                .amendments
+                .iter()
+                .any(|amendment| amendment.why == Amends::Raised && amendment.promise.tier == tier && amendment.at >= change);
             let Some(promise) = self.promise(&tier).filter(|_| !known && cycles.iter().any(runs)) else { continue };
             let at = if ticket.stepped.is_some_and(|stepped| stepped >= change) { now } else { change };
             let text = format!("the tier rose to {tier}: answer by the earlier of the old due and {} from then", promise.target);
@@ -391,7 +392,12 @@ impl Rules<'_> {
             book.note(ticket.issue, slot.at, "S1", format!("answer within {} of {}", promise.target, slot.at));
         }
         ticket.stepped = None;
-        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: "waived by an agent".to_owned() });
+        let back = waived.then(|| GivenBack {
+            at: slot.at,
+            kind: Some(EntryKind::Waiver),
+            reason: "waived by an agent".to_owned(),
+            denied: false,
+        });
         book.enter(Entry {
             key: key.clone(),
             partner: partner.clone(),

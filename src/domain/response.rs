@@ -6,7 +6,7 @@ use super::command::{Command, Verb};
 use super::event::{CloseReason, Person};
 use super::ids::{CommentId, PartnerId};
 use super::quota::EntryKind;
-use super::ticket::{Admission, Amendment, Amends, Departure, Promise, Role, Standing, Ticket};
+use super::ticket::{Admission, Amendment, Amends, Charge, Departure, Promise, Role, Standing, Ticket};
 use crate::programme::{Calendar, Target, TierId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -424,6 +424,7 @@ fn closes(command: &Command) -> Option<CloseReason> {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Walker<'t> {
     ticket: &'t Ticket,
     walk: Walk,
@@ -448,8 +449,8 @@ struct Walker<'t> {
 impl Walker<'_> {
     /// Begins the clock of the present admission when its time has come.
     fn admit(&mut self, by: Option<Timestamp>, reopens: bool) {
-        let comes = |life: &&&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
-        if !self.awaited || self.lives.get(self.life).filter(comes).is_none() {
+        let comes = |life: &&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
+        if !self.awaited || !self.lives.get(self.life).is_some_and(comes) {
             return;
         }
         self.awaited = false;
@@ -731,7 +732,11 @@ impl Walker<'_> {
     }
 
     fn trigger(&mut self, beat: &Beat<'_>, fits: bool, kind: EntryKind, reason: &str) {
-        let counted = |life: &&Admission| life.charge.is_some() && (kind == EntryKind::Waiver || beat.fact.at >= life.at);
+        let counted = |life: &&Admission| {
+            // A window that has refunded an early close already refunds no other; another cause still may.
+            let refused = |charge: &Charge| kind == EntryKind::Withdrawal && charge.back.as_ref().is_some_and(|back| back.denied);
+            life.charge.as_ref().is_some_and(|charge| !refused(charge)) && (kind == EntryKind::Waiver || beat.fact.at >= life.at)
+        };
         let charged = self.lives.get(self.life).is_some_and(counted) && !self.over;
         if let Some(trigger @ None) = self.walk.triggers.get_mut(self.life).filter(|_| fits && charged) {
             *trigger = Some(Trigger { at: beat.fact.at, kind, by: beat.fact.by.clone(), reason: reason.to_owned() });

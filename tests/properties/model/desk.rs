@@ -1,8 +1,8 @@
 //! The small model: what the rules say, second by second and event by event, for stories that arrive in order. It shares nothing with
 //! the desk but the words of a command.
 
-use super::story::{DAY, Deed, END, HOUR, Kind, LEVELS, MINUTE, MONTHS, ROBOT, Story, WEEK, is_agent, is_member};
 use super::story::{At, home, instant};
+use super::story::{DAY, Deed, END, HOUR, Kind, LEVELS, MINUTE, MONTHS, ROBOT, Story, WEEK, is_agent, is_member};
 use partner_desk::domain::command::{Command, Verb};
 use partner_desk::domain::event::CloseReason;
 use partner_desk::programme::OverQuota;
@@ -224,7 +224,8 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
 pub(crate) fn play(story: &Story) -> Desk<'_> {
     let mut desk = Desk { story, tickets: vec![None; story.authors.len()], units: Vec::new(), grants: Vec::new() };
     let changes = story.tiers.iter().flatten().map(|(from, _)| *from);
-    let mut ticks: Vec<_> = (0..=END / WEEK).map(|week| week * WEEK).chain(MONTHS).chain(changes).filter(|at| (0..=END).contains(at)).collect();
+    let mut ticks: Vec<_> =
+        (0..=END / WEEK).map(|week| week * WEEK).chain(MONTHS).chain(changes).filter(|at| (0..=END).contains(at)).collect();
     ticks.sort_unstable();
     ticks.dedup();
     let mut ticks = ticks.into_iter().peekable();
@@ -272,7 +273,9 @@ impl Desk<'_> {
         let mut grants: Vec<_> = self.grants.iter().enumerate().collect();
         grants.retain(|(_, grant)| grant.partner == partner && grant.from <= at && at < grant.until);
         grants.sort_by_key(|(_, grant)| (grant.until, grant.from));
-        let left = |place: usize, grant: &Grant| grant.units > self.units.iter().filter(|unit| unit.grant == Some(place) && unit.back.is_none()).count();
+        let left = |place: usize, grant: &Grant| {
+            grant.units > self.units.iter().filter(|unit| unit.grant == Some(place) && unit.back.is_none()).count()
+        };
         let (place, _) = grants.into_iter().find(|(place, grant)| left(*place, grant))?;
         Some((Some(kind), Some(place)))
     }
@@ -382,7 +385,8 @@ impl Desk<'_> {
                     ticket.waits = false;
                     resume(&mut ticket, when);
                 }
-                let answered = matches!(ticket.cycles.last().and_then(|cycle| cycle.outcome), Some(Outcome::Met | Outcome::Late | Outcome::Settled));
+                let answered =
+                    matches!(ticket.cycles.last().and_then(|cycle| cycle.outcome), Some(Outcome::Met | Outcome::Late | Outcome::Settled));
                 if self.story.every && answered && ticket.open && ticket.standing == Standing::Admitted {
                     self.again(&mut ticket, at, true);
                 }
@@ -456,7 +460,8 @@ impl Desk<'_> {
             (Command::Waive(_), _) => self.give_back(ticket, Back::Waiver),
             (Command::Refund(_), _) => self.give_back(ticket, Back::Refund),
             (Command::Grant { count, until, .. }, _) => {
-                let kind = self.story.tier_at(partner, at).and_then(|tier| LEVELS[tier].tickets.flatten()).map_or(Kind::Month, |(_, kind)| kind);
+                let kind =
+                    self.story.tier_at(partner, at).and_then(|tier| LEVELS[tier].tickets.flatten()).map_or(Kind::Month, |(_, kind)| kind);
                 let until = if until.is_some() { MONTHS[2] } else { window_end(kind, at) };
                 self.grants.push(Grant { partner, from: at, until, units: usize::try_from(*count).unwrap() });
             }
@@ -520,7 +525,9 @@ impl Desk<'_> {
                 };
                 ticket.tier = self.story.tier_at(ticket.partner.unwrap(), at).or(ticket.tier);
             }
-            Standing::Admitted if matches!(back, Some(Back::Refund | Back::Withdrawal)) || ticket.unit.is_some() && when - ticket.closed > 14 * DAY => {
+            Standing::Admitted
+                if matches!(back, Some(Back::Refund | Back::Withdrawal)) || ticket.unit.is_some() && when - ticket.closed > 14 * DAY =>
+            {
                 ticket.answered_now = false;
                 self.enter(issue, ticket, at);
             }

@@ -11,8 +11,8 @@ use partner_desk::domain::partner::{Membership, Partner};
 use partner_desk::domain::quota::{self, EntryKind};
 use partner_desk::domain::response::State;
 use partner_desk::domain::ticket::{Standing, Ticket};
-use partner_desk::domain::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
 use partner_desk::domain::window::Window;
+use partner_desk::domain::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
 use partner_desk::programme::{Allowance, Policy, Programme, ResponseMode, TierId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +68,8 @@ fn book(story: &Story) -> Book {
             book.members.push(Membership { partner, user: Some(id), login, from: None, until: None, primary, lookup_failed: false });
         }
     }
-    book.agents = Agents { ids: (0..PEOPLE.len()).filter(|place| is_agent(*place)).map(|place| UserId(id(place))).collect(), ..Agents::default() };
+    book.agents =
+        Agents { ids: (0..PEOPLE.len()).filter(|place| is_agent(*place)).map(|place| UserId(id(place))).collect(), ..Agents::default() };
     book
 }
 
@@ -227,9 +228,10 @@ impl Watched<'_> {
             }
             for ticket in self.book.tickets.values().filter(|ticket| ticket.partner() == Some(&partner.id)) {
                 let stand = units.iter().filter(|((issue, _), units)| *issue == ticket.issue && **units > 0).count();
-                let lives = ticket.lives().into_iter().filter(|life| {
-                    life.charge.as_ref().is_some_and(|charge| charge.back.as_ref().is_none_or(|back| back.kind.is_none()))
-                });
+                let lives = ticket
+                    .lives()
+                    .into_iter()
+                    .filter(|life| life.charge.as_ref().is_some_and(|charge| charge.back.as_ref().is_none_or(|back| back.kind.is_none())));
                 let lives = lives.count();
                 if stand != lives {
                     return Err(format!("#{} holds {stand} units for {lives} charged admissions at {}", ticket.number, self.now));
@@ -369,14 +371,24 @@ impl Seen {
             };
             format!("from {} due {} {outcome}", cycle.start, cycle.due)
         });
-        let gone: BTreeSet<_> = book.ledger.values().flatten().filter(|entry| !matches!(entry.kind, EntryKind::Charge | EntryKind::Grant)).collect::<Vec<_>>().into_iter().filter_map(|entry| entry.key.split_once(':').map(|(_, rest)| rest)).collect();
+        let gone: BTreeSet<_> = book
+            .ledger
+            .values()
+            .flatten()
+            .filter(|entry| !matches!(entry.kind, EntryKind::Charge | EntryKind::Grant))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter_map(|entry| entry.key.split_once(':').map(|(_, rest)| rest))
+            .collect();
         let stands = |key: &str| key.split_once(':').is_some_and(|(_, rest)| !gone.contains(rest));
         let charges = book.ledger.values().flatten().filter(|entry| entry.issue == ticket.issue && entry.kind == EntryKind::Charge);
         let mut units: Vec<_> = charges.filter(|entry| stands(&entry.key)).map(|entry| entry.at).collect();
         units.sort();
         let mut labels: Vec<_> = ticket.projection(&programme, &policy).labels.into_iter().map(|label| label.name).collect();
         labels.sort();
-        let verdicts = ticket.walk().verdicts.into_iter().map(|verdict| format!("{} of {}: {:?}", verdict.command.verb().map_or("?", |verb| verb.name()), verdict.comment, verdict.said));
+        let verdicts = ticket.walk().verdicts.into_iter().map(|verdict| {
+            format!("{} of {}: {:?}", verdict.command.verb().map_or("?", |verb| verb.name()), verdict.comment, verdict.said)
+        });
         Self { number: issue + 1, standing: standing.to_owned(), cycles: cycles.collect(), units, labels, verdicts: verdicts.collect() }
     }
 

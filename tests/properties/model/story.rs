@@ -174,7 +174,18 @@ pub(crate) struct Kinds {
 }
 
 fn commands(kinds: Kinds) -> BoxedStrategy<Command> {
-    let plain = [Verb::Quota, Verb::Status, Verb::Why, Verb::Help, Verb::Withdraw, Verb::Reopen, Verb::Wait, Verb::Resume, Verb::None, Verb::Escalate];
+    let plain = [
+        Verb::Quota,
+        Verb::Status,
+        Verb::Why,
+        Verb::Help,
+        Verb::Withdraw,
+        Verb::Reopen,
+        Verb::Wait,
+        Verb::Resume,
+        Verb::None,
+        Verb::Escalate,
+    ];
     let mut all: Vec<_> = plain.into_iter().chain([Verb::Wait, Verb::Withdraw, Verb::Reopen, Verb::Wait]).map(Command::Plain).collect();
     all.extend([
         Command::Ack(None),
@@ -232,7 +243,10 @@ fn line(kinds: Kinds) -> impl Strategy<Value = Line> {
 fn tiers(kinds: Kinds) -> impl Strategy<Value = Vec<(At, Option<usize>)>> {
     let tier = || prop_oneof![1 => Just(None), 20 => (0..LEVELS.len()).prop_map(Some), 8 => Just(Some(2_usize)), 6 => Just(Some(4_usize))];
     let first = prop_oneof![1 => Just(None), 1 => Just(Some(1)), 12 => (2..LEVELS.len()).prop_map(Some), 12 => Just(Some(2_usize))];
-    let change = (prop_oneof![3 => 0..20 * DAY, 2 => (0..40 * 24_i64).prop_map(|hour| hour * HOUR), 1 => (1..4_i64).prop_map(|week| week * WEEK)], tier());
+    let change = (
+        prop_oneof![3 => 0..20 * DAY, 2 => (0..40 * 24_i64).prop_map(|hour| hour * HOUR), 1 => (1..4_i64).prop_map(|week| week * WEEK)],
+        tier(),
+    );
     let most = if kinds.changes { 4 } else { 1 };
     (first, prop::collection::vec(change, 0..most)).prop_map(|(first, mut changes)| {
         changes.sort_by_key(|(at, _)| *at);
@@ -249,11 +263,19 @@ fn tiers(kinds: Kinds) -> impl Strategy<Value = Vec<(At, Option<usize>)>> {
 fn arrival() -> impl Strategy<Value = Arrival> {
     let late = || prop_oneof![4 => Just(0_i64), 3 => 0..HOUR, 3 => 0..2 * DAY, 2 => 0..20 * DAY];
     let again = prop_oneof![3 => Just(None), 1 => late().prop_map(Some)];
-    (late(), again, any::<bool>(), prop::bool::weighted(0.2)).prop_map(|(late, again, slept, restart)| Arrival { late, again, slept, restart })
+    (late(), again, any::<bool>(), prop::bool::weighted(0.2)).prop_map(|(late, again, slept, restart)| Arrival {
+        late,
+        again,
+        slept,
+        restart,
+    })
 }
 
 pub(crate) fn story(kinds: Kinds) -> impl Strategy<Value = Story> {
-    let policy = (prop::sample::select(vec![OverQuota::Wait, OverQuota::Wait, OverQuota::Wait, OverQuota::Close, OverQuota::AdmitWithoutSla]), any::<bool>());
+    let policy = (
+        prop::sample::select(vec![OverQuota::Wait, OverQuota::Wait, OverQuota::Wait, OverQuota::Close, OverQuota::AdmitWithoutSla]),
+        any::<bool>(),
+    );
     let opening = (
         prop::sample::select(vec![0_usize, 0, 0, 0, 1, 2, 3, 6, 4, 7]),
         prop_oneof![4 => 0..3 * DAY, 2 => 0..14 * DAY, 1 => (0..4_i64, -1..=1_i64).prop_map(|(week, off)| (week * WEEK + off).max(0)), 2 => Just(9 * HOUR)],
@@ -292,7 +314,18 @@ fn written(kinds: Kinds, tiers: &[Vec<(At, Option<usize>)>; 2], openings: &[(usi
     for (issue, (author, at)) in openings.iter().enumerate() {
         events.push(Event { at: *at, issue, by: *author, deed: Deed::Opens });
         let (last, started, closed, said) = (*at, *at, *at, *at);
-        issues.push(Issue { last, started, reopened: -1, closed, said, open: true, locked: false, labelled: false, gone: false, said_ids: Vec::new() });
+        issues.push(Issue {
+            last,
+            started,
+            reopened: -1,
+            closed,
+            said,
+            open: true,
+            locked: false,
+            labelled: false,
+            gone: false,
+            said_ids: Vec::new(),
+        });
     }
     for (place, line) in lines.iter().enumerate() {
         let number = line.issue % issues.len();
@@ -314,7 +347,8 @@ fn written(kinds: Kinds, tiers: &[Vec<(At, Option<usize>)>; 2], openings: &[(usi
             When::Void(off) => issue.said + 10 * MINUTE + off,
         };
         let mut at = at.max(issue.last).max(issue.reopened + 1).min(END - 30 * DAY).max(issue.last);
-        let reopens = matches!((&line.act, issue.open), (Act::Turns(_), false) | (Act::Says { command: Some(Command::Plain(Verb::Reopen)), .. }, _));
+        let reopens =
+            matches!((&line.act, issue.open), (Act::Turns(_), false) | (Act::Says { command: Some(Command::Plain(Verb::Reopen)), .. }, _));
         if reopens {
             at = at.max(issue.last + 1);
             issue.reopened = at;
@@ -375,7 +409,11 @@ fn written(kinds: Kinds, tiers: &[Vec<(At, Option<usize>)>; 2], openings: &[(usi
         if let Some(deed) = echo {
             issue.last = at + 2;
             issue.open = deed == Deed::Reopens;
-            if issue.open { issue.started = at } else { issue.closed = at }
+            if issue.open {
+                issue.started = at
+            } else {
+                issue.closed = at
+            }
             events.push(Event { at: at + 2, issue: number, by: ROBOT, deed });
         }
     }
