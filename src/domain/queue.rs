@@ -87,6 +87,12 @@ impl Rules<'_> {
             let before = k.checked_sub(1).and_then(|before| lives.get(before)).map_or(Some(chosen.from), |life| life.until);
             let from = before.filter(|_| self.policy.over_quota == OverQuota::Wait).unwrap_or(life.from);
             let stays = ticket.stays(&life.partner, from);
+            let reopened = |at| stays.iter().any(|stay| stay.since == at) || ticket.reopenings(&life.partner).contains(&at);
+            if k == 0 && life.from > chosen.from && !reopened(life.from) {
+                let why = "named for the partner earlier, as came to light later";
+                self.tell_again(book, ticket, chosen, k, chosen.from, now, why);
+                return true;
+            }
             if life.charge.is_some() && !stays.iter().any(|stay| stay.covers(life.at)) {
                 let why = "answered or closed while it waited, as came to light later";
                 self.tell_again(book, ticket, chosen, k, from, now, why);
@@ -321,7 +327,7 @@ impl Rules<'_> {
         let (placement, Stay { since: from, left }) = self.find(book, &partner, &ticket, from, now);
         match (placement, left) {
             (Placement::Slot { tier, .. } | Placement::Full { tier, .. }, Some((at, why))) => {
-                Self::leave(book, &mut ticket, partner_id, tier, (at, why));
+                self.leave(book, &mut ticket, &partner, tier, (at, why));
             }
             (Placement::Slot { tier, at, window, used, grant }, None) => {
                 let slot = Slot { tier, from, at, window, used, grant, waited: at > from };
@@ -473,7 +479,11 @@ impl Rules<'_> {
     }
 
     /// Leaves the queue uncharged (`Q10`).
-    fn leave(book: &mut Book, ticket: &mut Ticket, partner: PartnerId, tier: TierId, (at, why): (Timestamp, Departure)) {
+    fn leave(&self, book: &mut Book, ticket: &mut Ticket, partner: &Partner, tier: TierId, (at, why): (Timestamp, Departure)) {
+        // Under the tier of that moment, whenever it is heard of (R3).
+        let has_tickets = |tier: &TierId| self.programme.tier(tier).is_some_and(|tier| tier.tickets.is_some());
+        let tier = partner.tier_at(at).filter(has_tickets).unwrap_or(tier);
+        let partner = partner.id.clone();
         let word = match why {
             Departure::Answered => "answered by an agent",
             Departure::Closed => "closed",
@@ -497,7 +507,7 @@ impl Rules<'_> {
             let from = ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from.min(waiting.since));
             let (placement, stay) = self.find(book, &partner, &ticket, from, now);
             match (placement, stay.left) {
-                (_, Some(left)) => Self::leave(book, &mut ticket, partner.id.clone(), waiting.tier, left),
+                (_, Some(left)) => self.leave(book, &mut ticket, &partner, waiting.tier, left),
                 (Placement::Slot { tier, at, window, used, grant }, None) => {
                     let slot = Slot { tier, from: stay.since, at, window, used, grant, waited: true };
                     self.admit(book, &mut ticket, &partner.id, chosen.choice, slot, now);

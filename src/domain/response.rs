@@ -126,10 +126,11 @@ pub struct Stay {
 }
 
 impl Stay {
-    /// Whether it stood in line at `at`, or left just then.
+    /// Whether it stood in line at `at`: who leaves at the instant at which a slot comes free leaves without it (`S8`), but who comes and
+    /// leaves at once has had the slot that was there.
     #[must_use]
     pub fn covers(&self, at: Timestamp) -> bool {
-        self.since <= at && self.left.is_none_or(|(left, _)| at <= left)
+        self.since <= at && self.left.is_none_or(|(left, _)| at < left || at == self.since)
     }
 }
 
@@ -309,18 +310,18 @@ impl Ticket {
             early: None,
         };
         let mut amendments = self.amendments.iter().peekable();
-        for beat in self.beats(partner) {
-            // A reopening comes before the admission that it leads to.
-            walker.admit(Some(beat.when), reopens(&beat.what));
+        let beats = self.beats(partner);
+        for (place, beat) in beats.iter().enumerate() {
+            walker.admit(Some(beat.when), beats.get(place..).unwrap_or_default());
             while let Some(amendment) = amendments.next_if(|amendment| amendment.at <= beat.when) {
                 walker.amend(amendment);
             }
             if let Some(left) = self.left_coverage.filter(|left| *left < beat.when) {
                 walker.leave(left);
             }
-            walker.take(&beat);
+            walker.take(beat);
         }
-        walker.admit(None, false);
+        walker.admit(None, &[]);
         amendments.for_each(|amendment| walker.amend(amendment));
         if let Some(left) = self.left_coverage {
             walker.leave(left);
@@ -447,9 +448,10 @@ struct Walker<'t> {
 }
 
 impl Walker<'_> {
-    /// Begins the clock of the present admission when its time has come.
-    fn admit(&mut self, by: Option<Timestamp>, reopens: bool) {
-        let comes = |life: &&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
+    /// Begins the clock of the present admission when its time has come: after the reopening that led to it, if one did.
+    fn admit(&mut self, by: Option<Timestamp>, ahead: &[Beat<'_>]) {
+        let reopened = |at: Timestamp| ahead.iter().any(|beat| beat.when == at && reopens(&beat.what));
+        let comes = |life: &&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopened(by));
         if !self.awaited || !self.lives.get(self.life).is_some_and(comes) {
             return;
         }

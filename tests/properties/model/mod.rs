@@ -7,6 +7,7 @@ mod known;
 mod play;
 mod story;
 
+use partner_desk::programme::OverQuota;
 use play::{Seen, in_order, mixed_up};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use story::{Kinds, Story};
@@ -65,6 +66,10 @@ fn r3_one_ticket_is_the_same_in_any_order() {
 #[test]
 fn q11_windows_admit_as_many_in_any_order() {
     hold(Kinds { issues: 7, lines: 1, ..SEVERAL }, |story| {
+        // Without a queue a late ticket cannot take what a rise of the tier has left of its window.
+        if story.over_quota != OverQuota::Wait && story.tiers.iter().any(|tiers| tiers.len() > 1) {
+            return Ok(());
+        }
         let (in_order, mixed_up) = (in_order(story)?, mixed_up(story)?);
         differences(&play::windows(story, &in_order), &play::windows(story, &mixed_up))
     });
