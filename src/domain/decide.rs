@@ -370,6 +370,10 @@ impl Rules<'_> {
             let adopted = !opening && !author_belongs && !ticket.author_sides.agent;
             let from = if adopted || (!opening && !recent) { at } else { ticket.created_at };
             counts_for = Some(partner);
+            // Named once more, it counts from where it did.
+            if last.as_ref().is_some_and(|last: &Chosen| last.partner == *partner) {
+                continue;
+            }
             last = Some(Chosen { partner: partner.clone(), choice, from, claim: Some(claim.trim().to_owned()) });
         }
         last

@@ -86,6 +86,12 @@ impl Rules<'_> {
             let before = k.checked_sub(1).and_then(|before| lives.get(before)).map_or(Some(chosen.from), |life| life.until);
             let from = before.filter(|_| self.policy.over_quota == OverQuota::Wait).unwrap_or(life.from);
             let stays = ticket.stays(&life.partner, from);
+            let reopened = |at| stays.iter().any(|stay| stay.since == at) || ticket.reopenings(&life.partner).contains(&at);
+            if k == 0 && life.from > chosen.from && !reopened(life.from) {
+                let why = "named for the partner earlier, as came to light later";
+                self.tell_again(book, ticket, chosen, k, chosen.from, now, why);
+                return true;
+            }
             if life.charge.is_some() && !stays.iter().any(|stay| stay.covers(life.at)) {
                 let why = "answered or closed while it waited, as came to light later";
                 self.tell_again(book, ticket, chosen, k, from, now, why);
@@ -94,22 +100,21 @@ impl Rules<'_> {
             let trigger = walk.triggers.get(k).and_then(Option::as_ref);
             let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
             match (trigger, back) {
-                (Some(trigger), None) => {
+                (Some(trigger), None | Some(GivenBack { kind: None, .. })) => {
                     Self::give_back(book, &mut ticket, k, trigger, now);
                     book.put(ticket);
                     return true;
                 }
-                (Some(trigger), Some(back)) if trigger.at != back.at || back.kind.is_some_and(|kind| kind != trigger.kind) => {
+                (Some(trigger), Some(back)) if trigger.at != back.at || back.kind != Some(trigger.kind) => {
                     // Another cause came to light: the unit is given back already, and counts as given back for that one.
-                    let denied = back.kind.is_none();
-                    let now_for = GivenBack { at: trigger.at, kind: Some(trigger.kind), reason: trigger.reason.clone() };
+                    let (kind, reason, denied) = (Some(trigger.kind), trigger.reason.clone(), back.denied);
                     if let Some(charge) = charge_of(&mut ticket, k) {
-                        charge.back = if denied { None } else { Some(now_for) };
+                        charge.back = Some(GivenBack { at: trigger.at, kind, reason, denied });
                     }
                     book.put(ticket);
                     return true;
                 }
-                (None, Some(_)) => {
+                (None, Some(GivenBack { kind: Some(_), .. })) => {
                     let why = "what gave it back did not count, as came to light later";
                     self.tell_again(book, ticket, chosen, k, from, now, why);
                     return true;
@@ -207,7 +212,8 @@ impl Rules<'_> {
         }
         if let Some(charge) = charge_of(ticket, k) {
             let kind = (!denied).then_some(trigger.kind);
-            charge.back = Some(GivenBack { at: trigger.at, kind, reason: trigger.reason.clone() });
+            let denied = denied || charge.back.as_ref().is_some_and(|back| back.denied);
+            charge.back = Some(GivenBack { at: trigger.at, kind, reason: trigger.reason.clone(), denied });
         }
     }
 
@@ -327,7 +333,7 @@ impl Rules<'_> {
         let (placement, Stay { since: from, left }) = self.find(book, &partner, &ticket, from, now);
         match (placement, left) {
             (Placement::Slot { tier, .. } | Placement::Full { tier, .. }, Some((at, why))) => {
-                Self::leave(book, &mut ticket, partner_id, tier, (at, why));
+                self.leave(book, &mut ticket, &partner, tier, (at, why));
             }
             (Placement::Slot { tier, at, window, used, grant }, None) => {
                 let slot = Slot { tier, from, at, window, used, grant, waited: at > from };
@@ -405,7 +411,7 @@ impl Rules<'_> {
             None => ticket.author.as_ref(),
         };
         let actor = actor.map_or_else(|| "ghost".to_owned(), |person| person.login.clone());
-        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: reason.clone() });
+        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: reason.clone(), denied: false });
         book.enter(Entry {
             key: key.clone(),
             partner: partner.clone(),
@@ -481,7 +487,11 @@ impl Rules<'_> {
     }
 
     /// Leaves the queue uncharged (`Q10`).
-    fn leave(book: &mut Book, ticket: &mut Ticket, partner: PartnerId, tier: TierId, (at, why): (Timestamp, Departure)) {
+    fn leave(&self, book: &mut Book, ticket: &mut Ticket, partner: &Partner, tier: TierId, (at, why): (Timestamp, Departure)) {
+        // Under the tier of that moment, whenever it is heard of (R3).
+        let has_tickets = |tier: &TierId| self.programme.tier(tier).is_some_and(|tier| tier.tickets.is_some());
+        let tier = partner.tier_at(at).filter(has_tickets).unwrap_or(tier);
+        let partner = partner.id.clone();
         let word = match why {
             Departure::Answered => "answered by an agent",
             Departure::Closed => "closed",
@@ -505,7 +515,7 @@ impl Rules<'_> {
             let from = ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from.min(waiting.since));
             let (placement, stay) = self.find(book, &partner, &ticket, from, now);
             match (placement, stay.left) {
-                (_, Some(left)) => Self::leave(book, &mut ticket, partner.id.clone(), waiting.tier, left),
+                (_, Some(left)) => self.leave(book, &mut ticket, &partner, waiting.tier, left),
                 (Placement::Slot { tier, at, window, used, grant }, None) => {
                     let slot = Slot { tier, from: stay.since, at, window, used, grant, waited: true };
                     self.admit(book, &mut ticket, &partner.id, chosen.choice, slot, now);

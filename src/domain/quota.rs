@@ -223,7 +223,8 @@ impl Allowances<'_> {
     fn next_free(&self, window: Window, after: Timestamp) -> Option<Timestamp> {
         let free = self.entries.iter().filter_map(|entry| match entry.kind {
             EntryKind::Charge => None,
-            EntryKind::Grant => Some(entry.at.max(entry.recorded_at)),
+            // As of its own time: a grant that is heard of late admits as it would have in time (R3).
+            EntryKind::Grant => Some(entry.at),
             _ => (entry.grant.is_some() || window.contains(entry.at)).then_some(entry.recorded_at),
         });
         free.filter(|at| *at > after).min()

@@ -6,7 +6,7 @@ use super::command::{Command, Verb};
 use super::event::{CloseReason, Person};
 use super::ids::{CommentId, PartnerId};
 use super::quota::EntryKind;
-use super::ticket::{Admission, Amendment, Amends, Departure, Fact, Promise, Role, Standing, Ticket, Told};
+use super::ticket::{Admission, Amendment, Amends, Charge, Departure, Fact, Promise, Role, Standing, Ticket, Told};
 use crate::programme::{Calendar, Target, TierId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -126,11 +126,11 @@ pub struct Stay {
 }
 
 impl Stay {
-    /// Whether it stood in line at `at`, or left just then.
+    /// Whether it stood in line at `at`: who leaves at the instant at which a slot comes free leaves without it (`S8`), but who comes and
+    /// leaves at once has had the slot that was there.
     #[must_use]
     pub fn covers(&self, at: Timestamp) -> bool {
-        // What is gone is admitted no more, not even at that instant.
-        self.since <= at && self.left.is_none_or(|(left, why)| at < left || (at == left && why != Departure::Gone))
+        self.since <= at && self.left.is_none_or(|(left, _)| at < left || at == self.since)
     }
 }
 
@@ -311,18 +311,18 @@ impl Ticket {
             early: None,
         };
         let mut amendments = self.amendments.iter().peekable();
-        for beat in self.beats(partner) {
-            // A reopening comes before the admission that it leads to.
-            walker.admit(Some(beat.when), reopens(&beat.what));
+        let beats = self.beats(partner);
+        for (place, beat) in beats.iter().enumerate() {
+            walker.admit(Some(beat.when), beats.get(place..).unwrap_or_default());
             while let Some(amendment) = amendments.next_if(|amendment| amendment.at <= beat.when) {
                 walker.amend(amendment);
             }
             if let Some(left) = self.left_coverage.filter(|left| *left < beat.when) {
                 walker.leave(left);
             }
-            walker.take(&beat);
+            walker.take(beat);
         }
-        walker.admit(None, false);
+        walker.admit(None, &[]);
         amendments.for_each(|amendment| walker.amend(amendment));
         if let Some(left) = self.left_coverage {
             walker.leave(left);
@@ -455,9 +455,10 @@ struct Walker<'t> {
 }
 
 impl Walker<'_> {
-    /// Begins the clock of the present admission when its time has come.
-    fn admit(&mut self, by: Option<Timestamp>, reopens: bool) {
-        let comes = |life: &&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
+    /// Begins the clock of the present admission when its time has come: after the reopening that led to it, if one did.
+    fn admit(&mut self, by: Option<Timestamp>, ahead: &[Beat<'_>]) {
+        let reopened = |at: Timestamp| ahead.iter().any(|beat| beat.when == at && reopens(&beat.what));
+        let comes = |life: &&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopened(by));
         if !self.awaited || !self.lives.get(self.life).is_some_and(comes) {
             return;
         }
@@ -741,7 +742,11 @@ impl Walker<'_> {
     }
 
     fn trigger(&mut self, beat: &Beat<'_>, fits: bool, kind: EntryKind, reason: &str) {
-        let counted = |life: &&Admission| life.charge.is_some() && (kind == EntryKind::Waiver || beat.fact.at >= life.at);
+        let counted = |life: &&Admission| {
+            // A window that has refunded an early close already refunds no other; another cause still may.
+            let refused = |charge: &Charge| kind == EntryKind::Withdrawal && charge.back.as_ref().is_some_and(|back| back.denied);
+            life.charge.as_ref().is_some_and(|charge| !refused(charge)) && (kind == EntryKind::Waiver || beat.fact.at >= life.at)
+        };
         let charged = self.lives.get(self.life).is_some_and(counted) && !self.over;
         if let Some(trigger @ None) = self.walk.triggers.get_mut(self.life).filter(|_| fits && charged) {
             *trigger = Some(Trigger { at: beat.fact.at, kind, by: beat.fact.by.clone(), reason: reason.to_owned() });

@@ -338,6 +338,9 @@ pub struct GivenBack {
     pub kind: Option<EntryKind>,
     /// Why.
     pub reason: String,
+    /// An early close was refused a refund before; another cause may still give the unit back (`Q6`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
 }
 
 /// A response promise.

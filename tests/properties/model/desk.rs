@@ -125,6 +125,10 @@ pub(crate) struct Ticket {
     tier: Option<usize>,
     /// Of the present admission: since when, its unit, the promise's tier.
     admitted: At,
+    /// Waived while nothing was charged: so is what comes.
+    waived: bool,
+    /// Since when it stands in line.
+    since: At,
     unit: Option<usize>,
     promise: Option<usize>,
     open: bool,
@@ -189,11 +193,6 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                     add(when, 5, *id, Beat::Word);
                 }
                 for command in commands {
-                    // Who is let in and leaves at one instant was let in first.
-                    if matches!(command, Command::Waive(_)) {
-                        add(when, 0, *id, Beat::Command(command.clone()));
-                        continue;
-                    }
                     let rank = match command.verb() {
                         Some(Verb::Withdraw | Verb::Duplicate | Verb::None) => 2,
                         Some(Verb::Resume) => 4,
@@ -218,6 +217,16 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
     }
     beats.sort_by_key(|(when, rank, id, issue, ..)| (*when, *rank, *id, *issue));
     beats
+}
+
+fn role(by: usize, ticket: &Ticket) -> Role {
+    match (by, ticket.partner) {
+        (ROBOT, _) => Role::Bot,
+        (_, Some(partner)) if is_member(by, partner) => Role::Partner,
+        _ if is_agent(by) => Role::Agent,
+        _ if by == ticket.author => Role::Partner,
+        _ => Role::Passerby,
+    }
 }
 
 /// Plays a story in order to its end.
@@ -288,7 +297,7 @@ impl Desk<'_> {
         for issue in queue {
             let Some(mut ticket) = self.tickets[issue].clone() else { continue };
             let partner = ticket.partner.unwrap();
-            if self.slot(partner, at).is_some() {
+            if !self.leaves(issue, &ticket, at) && self.slot(partner, at).is_some() {
                 self.enter(issue, &mut ticket, at);
             } else if let Some(tier) = self.story.tier_at(partner, at).filter(|tier| LEVELS[*tier].tickets.is_some()) {
                 ticket.tier = Some(tier);
@@ -297,13 +306,29 @@ impl Desk<'_> {
         }
     }
 
+    /// Whether it leaves the queue at this very instant: then it leaves without a slot (S8).
+    fn leaves(&self, issue: usize, ticket: &Ticket, at: At) -> bool {
+        at > ticket.since
+            && beats(self.story).into_iter().any(|(_, _, _, of, by, then, beat)| {
+                let role = role(by, ticket);
+                let leaves = match beat {
+                    Beat::Text => role == Role::Agent,
+                    Beat::Github(Deed::Closes(_) | Deed::Destroys) => true,
+                    Beat::Command(Command::Plain(Verb::Withdraw)) => matches!(role, Role::Agent | Role::Partner),
+                    Beat::Command(Command::Duplicate(_)) => role == Role::Agent,
+                    _ => false,
+                };
+                of == issue && then == at && leaves
+            })
+    }
+
     /// Counts a ticket at this instant, or has it wait.
     fn enter(&mut self, issue: usize, ticket: &mut Ticket, at: At) {
         let partner = ticket.partner.unwrap();
         let tier = self.story.tier_at(partner, at);
         ticket.unit = None;
         ticket.promise = None;
-        ticket.admitted = at;
+        (ticket.admitted, ticket.since) = (at, at);
         ticket.tier = tier.or(ticket.tier);
         let Some(tier) = tier else {
             ticket.standing = Standing::NoSubscription;
@@ -313,7 +338,9 @@ impl Desk<'_> {
             ticket.standing = Standing::NotIncluded;
         } else if let Some((kind, grant)) = self.slot(partner, at) {
             ticket.unit = Some(self.units.len());
-            self.units.push(Unit { issue, partner, at, kind, grant, back: None });
+            let back = ticket.waived.then_some(Back::Waiver);
+            ticket.waived = false;
+            self.units.push(Unit { issue, partner, at, kind, grant, back });
             Self::promise(ticket, tier, at);
         } else {
             ticket.standing = match self.story.over_quota {
@@ -345,6 +372,8 @@ impl Desk<'_> {
                 created: at,
                 tier: None,
                 admitted: at,
+                since: at,
+                waived: false,
                 unit: None,
                 promise: None,
                 open: true,
@@ -363,13 +392,7 @@ impl Desk<'_> {
             return;
         }
         let Some(mut ticket) = self.tickets[issue].clone() else { return };
-        let role = match (by, ticket.partner) {
-            (ROBOT, _) => Role::Bot,
-            (_, Some(partner)) if is_member(by, partner) => Role::Partner,
-            _ if is_agent(by) => Role::Agent,
-            _ if by == ticket.author => Role::Partner,
-            _ => Role::Passerby,
-        };
+        let role = role(by, &ticket);
         let own = by == ticket.author;
         match beat {
             Beat::Opened => {}
@@ -457,6 +480,7 @@ impl Desk<'_> {
                 ticket.unit = None;
                 Self::promise(ticket, tier, when);
             }
+            (Command::Waive(_), _) if matches!(ticket.standing, Standing::Left | Standing::TurnedAway) => ticket.waived = true,
             (Command::Waive(_), _) => self.give_back(ticket, Back::Waiver),
             (Command::Refund(_), _) => self.give_back(ticket, Back::Refund),
             (Command::Grant { count, until, .. }, _) => {
@@ -518,6 +542,7 @@ impl Desk<'_> {
             Standing::Left if !ticket.for_good && !ticket.gone => {
                 ticket.answered_now = false;
                 // In line again, from here (Q10).
+                ticket.since = at;
                 ticket.standing = match self.story.tier_at(ticket.partner.unwrap(), at) {
                     None => Standing::NoSubscription,
                     Some(tier) if LEVELS[tier].tickets.is_none() => Standing::NotIncluded,

