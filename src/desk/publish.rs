@@ -76,7 +76,7 @@ impl Desk {
     fn owes_a_reply(&self, claim: &Claim) -> bool {
         let posts = claim.ticket.projection(&self.programme, &self.policy).posts.into_iter();
         let mut replies = posts.filter(|post| matches!(post, Post::Reply(_))).map(|post| messages::marker(claim.ticket.issue, post));
-        replies.any(|marker| claim.applied.comments.get(&marker).is_none_or(|comment| comment.id.is_none()))
+        replies.any(|marker| claim.applied.comments.get(&marker).is_none_or(|comment| comment.id.is_none() || comment.digest.is_empty()))
     }
 
     async fn publish_in_order(
@@ -201,12 +201,13 @@ impl Desk {
             id = found.map(|comment| comment.id);
         }
         // Without a digest, what it says was forgotten, and so it is said anew (O2).
+        let anew = known.as_ref().is_some_and(|comment| comment.id.is_some() && comment.digest.is_empty());
         let shown = known.filter(|comment| comment.id.is_some() && !comment.digest.is_empty()).map(|comment| comment.digest);
         match id {
             Some(_) if shown.as_ref() == Some(&digest) => return Ok(()),
             Some(_) if shown.is_some() && post != Post::Status => return Ok(()),
             // A reply is said once; that it stands there was not known yet.
-            Some(_) if matches!(post, Post::Reply(_)) => {}
+            Some(_) if matches!(post, Post::Reply(_)) && !anew => {}
             Some(comment) => match github.edit_comment(place.installation, place.repo, comment, &body).await {
                 // Somebody deleted it; where the issue is gone too, posting says so.
                 Err(error) if error.is_gone() => id = None,

@@ -773,11 +773,14 @@ impl Walker<'_> {
         if let Command::For(name) = command {
             return self.claimed(beat, id, name);
         }
+        if self.ticket.partner().is_none() && beat.role != Role::Agent {
+            return Said::Passed;
+        }
         if command.verb() == Some(Verb::Help) {
             return Said::Asked(Verb::Help);
         }
         if self.ticket.partner().is_none() {
-            return if beat.role == Role::Agent { Said::Refused(Refusal::NoTicket) } else { Said::Passed };
+            return Said::Refused(Refusal::NoTicket);
         }
         match self.carry_out(beat, id, command) {
             Ok(said) => said,

@@ -440,6 +440,7 @@ story!(c_q5_w7_for_is_taken_from_a_comment_and_says_why_it_is_not, |desk| {
     assert_eq!(desk.standing(&issue).await, "admitted");
     desk.at("2026-11-18T09:03:00Z").await;
     desk.says("ben", &issue, "Here.").await;
+    desk.at("2026-11-18T09:04:00Z").await;
     assert_eq!(reply(&desk, "ann", &issue, "/for acme").await, refused);
     assert_eq!((desk.ledger("beta").await.len(), desk.ledger("acme").await.len()), (3, 4));
 });

@@ -98,7 +98,7 @@ story!(o2_what_is_old_goes_and_the_ledger_and_the_tickets_stay, TEN_DAYS, |desk|
 
     desk.at("2026-11-28T08:59:59Z").await;
     assert_eq!(desk.app.desk.tidy().await.unwrap(), 0, "not a second before ten days");
-    desk.at("2026-11-28T12:40:00Z").await;
+    desk.at("2026-11-28T18:00:00Z").await;
     assert!(desk.app.desk.tidy().await.unwrap() > 0);
     for table in ["deliveries", "outbox", "ticket_log"] {
         assert_eq!(desk.rows(table).await, 0, "{table}");

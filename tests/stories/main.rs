@@ -42,6 +42,7 @@ mod queue;
 mod races;
 mod recovery;
 mod refunds;
+mod rights;
 mod seen;
 mod undone;
 mod who;

@@ -29,6 +29,7 @@ fn coverage(installation: InstallationId, added: &[Value], removed: &[Value]) ->
     json!({ "action": action, "installation": { "id": installation.0 }, "repositories_added": added, "repositories_removed": removed })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for this call")]
 fn repository(action: &str, installation: InstallationId, repository: Value) -> Value {
     json!({ "action": action, "installation": { "id": installation.0 }, "repository": repository })
 }

@@ -101,7 +101,8 @@ story!(c_a_thumbs_up_is_given_once_and_its_failure_is_nobodys_business, |desk| {
     desk.sandbox.faults().next("POST", "/reactions", Fault::status(500, "Server Error"));
     let wanted = projection(&desk, &issue, |projection| projection.thanked = vec![first, second]).await;
     let writes = show(&desk, &issue, &wanted, &mut applied).await;
-    assert_eq!(writes, [first, second].map(|id| format!("POST /issues/comments/{id}/reactions")));
+    let thanks: Vec<_> = writes.into_iter().filter(|write| write.ends_with("/reactions")).collect();
+    assert_eq!(thanks, [first, second].map(|id| format!("POST /issues/comments/{id}/reactions")));
     assert_eq!(show(&desk, &issue, &wanted, &mut applied).await, Vec::<String>::new(), "each is tried once");
     let reactions: Vec<_> = desk.view(&issue).comments_by("ann").iter().map(|comment| comment.reactions.clone()).collect();
     assert_eq!(reactions, [vec![], vec!["+1".to_owned()]]);

@@ -47,7 +47,6 @@ impl Outcome {
 #[derive(Debug, Clone)]
 pub(crate) struct Cycle {
     pub(crate) start: At,
-    tier: usize,
     /// What labels name (S11, G2).
     named: usize,
     budget: i64,
@@ -619,7 +618,6 @@ impl Desk<'_> {
 fn begin(ticket: &mut Ticket, tier: usize, start: At, by_comment: bool) {
     ticket.cycles.push(Cycle {
         start,
-        tier,
         named: tier,
         budget: LEVELS[tier].target,
         counted: 0,
