@@ -218,7 +218,7 @@ fn moment(value: &str, zone: &Zone) -> Result<DateTime, Unfit> {
     let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i16>().ok()).flatten();
     let part = |text: &str, from: usize, to: usize| text.get(from..to).and_then(number);
     let small = |text: &str, from: usize, to: usize| part(text, from, to).and_then(|number| i8::try_from(number).ok());
-    if date.len() != 8 || time.is_some_and(|time| time.trim_end_matches('Z').len() != 6) {
+    if date.len() != 8 || time.is_some_and(|time| time.strip_suffix('Z').unwrap_or(time).len() != 6) {
         return Err(unfit());
     }
     let read = || {

@@ -111,6 +111,7 @@ fn a_broken_file_is_refused_by_its_line() {
     let moment = "expected a date like 20261224, or a time like 20261224T090000 or 20261224T080000Z";
     assert_eq!(problem("SUMMARY:Day"), format!("days.ics:3: event \"Day\": DTSTART: {moment}; the property is missing"));
     assert_eq!(problem("DTSTART:2026-12-24"), format!("days.ics:4: event: DTSTART = 2026-12-24: {moment}"));
+    assert_eq!(problem("DTSTART:20261224T090000ZZ"), format!("days.ics:4: event: DTSTART = 20261224T090000ZZ: {moment}"));
     assert_eq!(problem("DTSTART:20260230"), format!("days.ics:4: event: DTSTART = 20260230: {moment}; there is no such day"));
     assert_eq!(
         problem("DTSTART:20260201T250000"),

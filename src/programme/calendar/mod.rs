@@ -147,6 +147,8 @@ impl Calendar {
             }
             at = end;
         }
+        // From the first minutes of a day the clock can go back to the day before.
+        found.sort_by_key(|holiday| holiday.date);
         found
     }
 

@@ -105,6 +105,19 @@ fn s6_a_skipped_hour_does_not_count_and_a_repeated_one_counts_twice() {
     assert_eq!(apia.holidays_between(at("2011-12-29T00:00:00Z"), at("2012-01-01T00:00:00Z")), []);
 }
 
+#[test]
+fn s6_holidays_are_in_order_though_the_clock_goes_back_over_midnight() {
+    // In St. John's at 00:01 of 1989-10-29 the clock was turned back to 23:01 of the 28th: both days come twice.
+    let calendar = calendar("America/St_Johns", ALWAYS, &["10-28..10-30"]);
+    let days = |from: &str| {
+        let found = calendar.holidays_between(at(from), at("1989-10-30T12:00:00Z"));
+        found.iter().map(|holiday| holiday.date.day()).collect::<Vec<_>>()
+    };
+    assert_eq!(days("1989-10-29T02:29:30Z"), [28, 29, 30]);
+    assert_eq!(days("1989-10-29T02:30:59Z"), [28, 29, 30], "from within the first minute of the 29th");
+    assert_eq!(days("1989-10-29T03:30:00Z"), [29, 30]);
+}
+
 /// Minute by minute by the definition, from one whole minute of UTC to another.
 fn minutes(calendar: &Calendar, from: Timestamp, to: Timestamp) -> SignedDuration {
     let minutes =
