@@ -235,8 +235,10 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/app", &[]),
     ("/app/installations", &[]),
     ("/installation/repositories", &["metadata: read"]),
+    ("/orgs/{}/teams/{}/members", &["members: read"]),
     ("/repos/{}/installation", &[]),
     ("/repositories/{}", &["metadata: read"]),
+    ("/repositories/{}/collaborators/{}/permission", &["metadata: read"]),
     ("/repositories/{}/issues", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/comments", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/comments/{}", &["issues: write"]),
@@ -247,6 +249,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/repositories/{}/issues/{}/labels", &["issues: write"]),
     ("/repositories/{}/issues/{}/labels/{}", &["issues: write"]),
     ("/repositories/{}/labels", &["issues: write"]),
+    ("/user/{}", &[]),
     ("/users/{}", &[]),
 ];
 

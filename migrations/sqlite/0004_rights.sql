@@ -37,9 +37,11 @@ CREATE TABLE rights_wanted (
 ) WITHOUT ROWID;
 CREATE INDEX rights_wanted_next ON rights_wanted (next_ms);
 
--- How often rights have changed: an answer from before a change is not kept.
-CREATE TABLE rights_changes (
+-- One row: whether agents are listed, else permissions count; and how often rights have changed, since an answer from before a change is
+-- not kept.
+CREATE TABLE rights_state (
     id      INTEGER PRIMARY KEY,
+    listed  BIGINT NOT NULL,
     changes BIGINT NOT NULL
 );
-INSERT INTO rights_changes (id, changes) VALUES (1, 0);
+INSERT INTO rights_state (id, listed, changes) VALUES (1, 0, 0);

@@ -1,8 +1,8 @@
 //! What time asks for: steps of running clocks, slots that opened, look-ups to try again. The scheduler only wakes this; what
 //! is due stands in the database (`E1` to `E4`).
 
-use super::{Desk, rights};
 use super::intake::{Incoming, tell};
+use super::{Desk, rights};
 use crate::chat::{ChatMessage, Ping, PingKind};
 use crate::domain::IssueId;
 use crate::domain::book::Book;

@@ -58,7 +58,7 @@ impl Desk {
     /// Makes the database's agents those of the configuration.
     pub(super) async fn set_agents(&self, tx: &mut Tx) -> Result<()> {
         tx.set_agents(&self.agents.logins).await?;
-        tx.set_teams(&self.agents.teams).await
+        tx.set_teams(&self.agents.teams, !self.agents.is_empty()).await
     }
 
     /// Asks for the ids of agents that are not bound yet.

@@ -27,6 +27,8 @@ const ASK_AT_ONCE: usize = 8;
 const MOST_AT_ONCE: i64 = 200;
 /// Whoever asks GitHub too much waits at least this long.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+/// What cannot be asked because GitHub shows nothing there is tried again after this.
+const OUT_OF_REACH: SignedDuration = SignedDuration::from_hours(1);
 
 /// From when on what GitHub said of permissions still counts at `now`.
 pub(super) fn fresh_since(now: Timestamp) -> Timestamp {
@@ -323,19 +325,19 @@ fn refusal(team: &TeamRow, status: Option<u16>) -> String {
     let key = &team.key;
     let org = key.split('/').next().unwrap_or_default();
     let why = match status {
-        None => format!("the App is not installed on {org}. Install it there, or correct the name in `agents`"),
+        None => format!("the App is not installed on {org}. Install it there, or correct the name in \"agents\""),
         Some(403) => format!(
             "GitHub answers 403. Give the App the organisation permission \"Members: read\", and have an owner of {org} accept it in its installation"
         ),
         Some(status) => format!(
-            "GitHub answers {status}. Check the name in `agents` against the team's address, and that the App's installation on {org} has the organisation permission \"Members: read\""
+            "GitHub answers {status}. Check the name in \"agents\" against the team's address, and that the App's installation on {org} has the organisation permission \"Members: read\""
         ),
     };
     let meanwhile = match team.asked {
         Some(at) => format!("Until then its members count as they were on {at}"),
         None => "Until then nobody counts as a support engineer by it, and what people answer is judged when it can be read".to_owned(),
     };
-    format!("The team @{key} cannot be read: {why}. {meanwhile} (W3).")
+    format!("The team {key} cannot be read: {why}. {meanwhile} (W3).")
 }
 
 /// How long to wait after a failure: as long as GitHub asks for, else 2 s, 4 s, 8 s … at most five minutes.
@@ -344,6 +346,8 @@ fn wait(attempts: i64, error: Option<&ApiError>) -> SignedDuration {
     match error {
         Some(ApiError::Refused { retry_after: Some(asked), .. }) => SignedDuration::try_from(*asked).unwrap_or(own).max(own),
         Some(error) if error.is_a_limit() => own.max(PATIENCE),
+        // The repository, or the installation, is not there any more, or not for the desk.
+        Some(error) if error.is_gone() => own.max(OUT_OF_REACH),
         _ => own,
     }
 }

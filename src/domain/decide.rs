@@ -263,7 +263,11 @@ impl Rules<'_> {
         let mut seen = BTreeSet::new();
         partners.retain(|(_, _, partner)| seen.insert(partner.clone()));
         let agent = Self::is_agent(book, person, repo);
-        Sides { agent: agent == Some(true), unknown: agent.is_none(), partners: partners.into_iter().map(|(_, _, partner)| partner).collect() }
+        Sides {
+            agent: agent == Some(true),
+            unknown: agent.is_none(),
+            partners: partners.into_iter().map(|(_, _, partner)| partner).collect(),
+        }
     }
 
     /// Whether somebody is an agent; `None`: GitHub has to be asked (`W3`).

@@ -59,6 +59,10 @@ impl Ticket {
     /// member there, whatever else (`W4`).
     #[must_use]
     pub fn unasked(&self) -> BTreeMap<UserId, Person> {
+        // Where the desk does not reach there is nobody to ask; a ticket that comes back asks then (S12).
+        if self.left_coverage.is_some() || self.is_frozen() {
+            return BTreeMap::new();
+        }
         let partner = self.partner();
         let matters = |sides: &Sides| sides.unknown && !partner.is_some_and(|partner| sides.partners.contains(partner));
         // Whom an author is a member of says for whom the ticket counts, unless the opening text names another.

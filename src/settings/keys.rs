@@ -6,7 +6,7 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("programme", "the built-in table", "The programme file, relative to this file."),
     ("time_zone", "UTC", "IANA zone in which the windows of allowances begin."),
     ("mode", "enforce", "`enforce`, or `observe`: decide and show, but write nothing to GitHub or chat."),
-    ("agents", "none", "Who answers tickets: logins. Teams as `@org/team` are taken, but not asked about yet."),
+    ("agents", "whoever may triage", "Who answers tickets: logins, and teams as `@org/team`."),
     ("repositories", "all of the installation", "The watched repositories as `owner/name`."),
     ("over_quota", "wait", "What happens to a ticket over the allowance: `wait`, `close` or `admit_without_sla`."),
     ("unknown_author", "ignore", "What happens to an issue by somebody unknown: `ignore`, `label`, `comment` or `close`."),

@@ -59,6 +59,8 @@ impl Tx {
         let statement = sql!(
             "SELECT 'login' AS kind, login_key AS name, CAST(0 AS BIGINT) AS repo_id, user_id, CAST(0 AS BIGINT) AS flag FROM agents
              UNION ALL
+             SELECT 'listed', '', 0, NULL, listed FROM rights_state
+             UNION ALL
              SELECT 'team', team_key, 0, NULL, CASE WHEN asked_ms IS NULL OR unsure = 1 THEN 1 ELSE 0 END FROM teams
              UNION ALL
              SELECT 'person', p.team_key, 0, p.user_id, CASE WHEN p.unsure = 1 THEN 2 WHEN t.unsure = 1 THEN 0 ELSE p.member END
@@ -69,35 +71,29 @@ impl Tx {
         );
         let people: Vec<_> = needs.people.keys().collect();
         let args: [Arg; 3] = [to_json(&people)?.into(), to_json(&needs.repos)?.into(), needs.rights_since.as_millisecond().into()];
-        let mut agents = Agents { by_permission: true, ..Agents::default() };
+        let mut agents = Agents::default();
         for row in self.rows(statement, args).await? {
             let user = row.maybe_int("user_id")?.map(UserId);
             match (row.text("kind")?.as_str(), user, row.int("flag")?) {
                 ("may", Some(user), agent) => drop(agents.may_triage.insert((RepoId(row.int("repo_id")?), user), agent != 0)),
-                ("person", Some(user), 1) => drop(agents.ids.insert(user)),
                 ("person", Some(user), 2) => drop(agents.unsure.insert(user)),
-                ("team", _, unsure) => {
-                    agents.by_permission = false;
-                    agents.any_unsure |= unsure != 0;
-                }
-                ("login", user, _) => {
-                    agents.by_permission = false;
-                    match user {
-                        Some(user) => drop(agents.ids.insert(user)),
-                        None => drop(agents.unbound.insert(row.text("name")?)),
-                    }
-                }
+                ("team", _, unsure) => agents.any_unsure |= unsure != 0,
+                ("listed", _, listed) => agents.by_permission = listed == 0,
+                ("login", Some(user), _) | ("person", Some(user), 1) => drop(agents.ids.insert(user)),
+                ("login", None, _) => drop(agents.unbound.insert(row.text("name")?)),
                 _ => {}
             }
         }
         Ok(agents)
     }
 
-    /// Makes the table of teams hold exactly these; what is known of those that stay is kept.
+    /// Makes the table of teams hold exactly these; what is known of those that stay is kept. `listed` says whether any agents are
+    /// configured at all.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn set_teams(&mut self, teams: &BTreeSet<String>) -> Result<()> {
+    pub async fn set_teams(&mut self, teams: &BTreeSet<String>, listed: bool) -> Result<()> {
+        let changed = self.run(sql!("UPDATE rights_state SET listed = $1 WHERE listed <> $1"), [i64::from(listed).into()]).await? > 0;
         let present = self.rows(sql!("SELECT team_key FROM teams"), []).await?;
         let present = present.iter().map(|row| row.text("team_key")).collect::<Result<BTreeSet<_>>>()?;
         for gone in present.difference(teams) {
@@ -108,7 +104,7 @@ impl Tx {
             let statement = sql!("INSERT INTO teams (team_key, unsure, next_ms, attempts, refusal) VALUES ($1, 0, 0, 0, '')");
             self.run(statement, [new.as_str().into()]).await?;
         }
-        if present != *teams {
+        if changed || present != *teams {
             // Who waits for an answer may have one now.
             self.want_at_once().await?;
         }
@@ -178,8 +174,7 @@ impl Tx {
         );
         let rows: Vec<_> = members.iter().map(|user| Waits { issue_id: 0, user_id: user.0 }).collect();
         self.run(statement, [to_json(&rows)?.into(), key.into()]).await?;
-        let statement =
-            sql!("UPDATE teams SET asked_ms = $2, unsure = 0, next_ms = NULL, attempts = 0, refusal = '' WHERE team_key = $1");
+        let statement = sql!("UPDATE teams SET asked_ms = $2, unsure = 0, next_ms = NULL, attempts = 0, refusal = '' WHERE team_key = $1");
         self.run(statement, [key.into(), now.as_millisecond().into()]).await?;
         self.want_at_once().await
     }
@@ -236,7 +231,12 @@ impl Tx {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn forget_permissions(&mut self, user: Option<UserId>, repo: Option<RepoId>, installation: Option<InstallationId>) -> Result<()> {
+    pub async fn forget_permissions(
+        &mut self,
+        user: Option<UserId>,
+        repo: Option<RepoId>,
+        installation: Option<InstallationId>,
+    ) -> Result<()> {
         let args: [Arg; 3] = [user.map_or(0, |id| id.0).into(), repo.map_or(0, |id| id.0).into(), installation.map_or(0, |id| id.0).into()];
         let statement = sql!(
             "DELETE FROM permissions WHERE ($1 = 0 OR user_id = $1) AND ($2 = 0 OR repo_id = $2)
@@ -285,8 +285,8 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn by_permission(&mut self) -> Result<bool> {
-        let statement = sql!("SELECT login_key FROM agents UNION ALL SELECT team_key FROM teams LIMIT 1");
-        Ok(self.rows(statement, []).await?.is_empty())
+        let rows = self.rows(sql!("SELECT listed FROM rights_state WHERE id = 1"), []).await?;
+        rows.first().map_or(Ok(false), |row| Ok(!row.flag("listed")?))
     }
 
     /// How often rights have changed. An answer of GitHub's is only kept if this is still what it was when it was asked.
@@ -294,12 +294,12 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn count_of_rights_changes(&mut self) -> Result<i64> {
-        let rows = self.rows(sql!("SELECT changes FROM rights_changes WHERE id = 1"), []).await?;
+        let rows = self.rows(sql!("SELECT changes FROM rights_state WHERE id = 1"), []).await?;
         rows.first().map_or(Ok(0), |row| row.int("changes"))
     }
 
     async fn rights_changed(&mut self) -> Result<()> {
-        self.run(sql!("UPDATE rights_changes SET changes = changes + 1 WHERE id = 1"), []).await?;
+        self.run(sql!("UPDATE rights_state SET changes = changes + 1 WHERE id = 1"), []).await?;
         Ok(())
     }
 
@@ -350,7 +350,8 @@ impl Tx {
             user_id: i64,
             next_ms: i64,
         }
-        let rows = later.iter().map(|(wanted, at)| Later { issue_id: wanted.issue.0, user_id: wanted.user.0, next_ms: at.as_millisecond() });
+        let rows =
+            later.iter().map(|(wanted, at)| Later { issue_id: wanted.issue.0, user_id: wanted.user.0, next_ms: at.as_millisecond() });
         let statement = sql!(
             "UPDATE rights_wanted SET attempts = attempts + 1, next_ms =
                  (SELECT next_ms FROM {rows $1: issue_id BIGINT, user_id BIGINT, next_ms BIGINT}

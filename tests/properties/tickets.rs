@@ -3,14 +3,14 @@
 
 use crate::book::{AGENT, COLLEAGUE, MEMBER, PASSERBY, ROBOT, acme, book, comment, event, minutes, monday, policy, programme, wake};
 use jiff::Timestamp;
-use partner_desk::domain::book::Book;
+use partner_desk::domain::book::{Agents, Book};
 use partner_desk::domain::decide::Rules;
 use partner_desk::domain::event::{CloseReason, Event, What};
 use partner_desk::domain::projection::{Label, Post, Projection};
 use partner_desk::domain::quota::{Entry, EntryKind};
 use partner_desk::domain::response::Cycle;
 use partner_desk::domain::ticket::{Departure, Standing};
-use partner_desk::domain::{IssueId, PartnerId};
+use partner_desk::domain::{IssueId, PartnerId, RepoId, UserId};
 use partner_desk::programme::{OverQuota, Policy, Programme};
 use proptest::prelude::*;
 
@@ -218,4 +218,33 @@ fn q10_s1_a_ticket_that_went_back_in_line_has_a_running_clock_once_it_is_admitte
     assert_eq!(seen.cycles.len(), 1);
     assert_eq!(seen.cycles[0].start, monday() + minutes(7 * 24 * 60));
     assert!(seen.cycles[0].is_running(), "{:?}", seen.cycles[0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn w3_s3_who_is_an_agent_may_become_known_after_any_event(story in story(any::<bool>()), known_after in 0..9_usize) {
+        let (programme, policy) = (programme("1/week"), policy("UTC", OverQuota::Wait));
+        let rules = Rules { programme: &programme, policy: &policy };
+        let events = events(&story);
+        let now = monday() + minutes(6 * 24 * 60);
+        let mut book = story.book(&rules);
+        book.agents = Agents { by_permission: true, ..Agents::default() };
+        let said = || [(AGENT, true), (PASSERBY, false)].map(|(id, agent)| ((RepoId(7), UserId(id)), agent)).into();
+        let ask = |book: &mut Book| {
+            book.agents.may_triage = said();
+            rules.rights_known(book, IssueId(ISSUE), now);
+        };
+        for (count, place) in story.arrival.iter().enumerate() {
+            rules.take(&mut book, &events[*place], now);
+            if count == known_after {
+                ask(&mut book);
+            }
+        }
+        ask(&mut book);
+        prop_assert!(book.tickets[&IssueId(ISSUE)].unasked().is_empty());
+        wake(&rules, &mut book, now, monday() + minutes(60 * 24 * 60));
+        prop_assert_eq!(settled(&seen(&book, &programme, &policy)), settled(&play(&story, &events, now)));
+    }
 }

@@ -37,5 +37,6 @@ mod projection;
 mod queue;
 mod races;
 mod recovery;
+mod rights;
 mod seen;
 mod who;
