@@ -105,6 +105,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         agents: Arc::new(agents),
         clock,
         wakes: Arc::new(Wakes::default()),
+        sweep_from: Arc::default(),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::domain::partner::Partner;
 use crate::domain::projection::{Face, Post};
 use crate::domain::quota::{Entry, EntryKind, grants_at, left_of, used};
 use crate::domain::response::{Begun, Cycle, Outcome, Pause, Refusal, Said, State};
-use crate::domain::ticket::{self, Admission, Choice, Departure, FreezeReason, Role, Standing, Ticket, Told, Waiting};
+use crate::domain::ticket::{self, Admission, Amends, Choice, Departure, FreezeReason, Role, Standing, Ticket, Told, Waiting};
 use crate::domain::window::Window;
 use crate::domain::{CommentId, IssueId};
 use crate::programme::{Allowance, Policy, Programme, TierId, UnknownAuthor};
@@ -83,6 +83,7 @@ fn admitted(view: &View<'_>, admission: &Admission) -> String {
             _ if charge.back.as_ref().is_some_and(|back| back.kind == Some(EntryKind::Waiver)) => {
                 text.push_str(" Waived: it uses none of the allowance.");
             }
+            (Some(_), Some(0)) if charge.grant.is_some() => text.push_str(" An extra ticket that was granted."),
             (Some(window), Some(limit)) if charge.grant.is_some() => {
                 let _ = write!(
                     text,
@@ -98,6 +99,9 @@ fn admitted(view: &View<'_>, admission: &Admission) -> String {
         }
         if let Some(back) = charge.back.as_ref().filter(|back| matches!(back.kind, Some(EntryKind::Refund | EntryKind::Withdrawal))) {
             let _ = write!(text, " Given back: {}.", plain(&back.reason));
+        }
+        if let (Some(window), Some(_)) = (charge.window, charge.back.as_ref().filter(|back| back.kind.is_none())) {
+            let _ = write!(text, " Not given back: only one early close a {} is (`Q6`).", window.kind);
         }
     }
     text.push_str("\n\n");
@@ -119,7 +123,7 @@ fn clock(view: &View<'_>) -> String {
                 Pause::Unmanaged => "the repository is out of the desk's hands",
             };
             let since = if hide { String::new() } else { format!(" since {}", utc(since)) };
-            format!("The clock stands still{since}: {why}.{}", again(&cycle))
+            format!("The clock stands still{since}: {why}.")
         }
         Face::Running { cycle, over: false, .. } if hide => format!("An engineer answers within the agreed time.{}", again(&cycle)),
         Face::Running { cycle, over: false, .. } => {
@@ -132,7 +136,7 @@ fn clock(view: &View<'_>) -> String {
             let due = cycle.due;
             format!("The answer was due **{}**{} and is late.{}{}{}", utc(due), local(view, due), told(view), moved(&cycle), again(&cycle))
         }
-        Face::Ended(cycle) => ended(&cycle, hide),
+        Face::Ended(cycle) => ended(&cycle, hide, view.ticket.is_open()),
     }
 }
 
@@ -169,15 +173,20 @@ fn again(cycle: &Cycle) -> &'static str {
     }
 }
 
-fn ended(cycle: &Cycle, hide: bool) -> String {
+fn ended(cycle: &Cycle, hide: bool, open: bool) -> String {
     let State::Ended { at, by, outcome } = &cycle.state else { return String::new() };
     let who = by.as_ref().map_or_else(|| "somebody".to_owned(), |person| format!("`{}`", code(&person.login)));
-    let took = length(at.duration_since(cycle.start));
-    let promised = cycle.named.1;
+    let took = length(cycle.clock.counted(cycle.calendar(), cycle.start, *at));
+    let paused = cycle.clock.gaps().iter().any(|gap| gap.from < *at && gap.until.is_none_or(|until| until > cycle.start));
+    let paused = if paused { ", pauses not counted" } else { "" };
+    let promised = match &cycle.extended {
+        Some((_, by, _)) => format!("{} (extended by {})", cycle.named.1, length(*by)),
+        None => cycle.named.1.to_string(),
+    };
     match outcome {
         Outcome::Met if hide => format!("Answered by {who} within the agreed time."),
         Outcome::Met if *at < cycle.start => format!("Answered by {who} on {}, before the clock began.", utc(*at)),
-        Outcome::Met => format!("Answered by {who} on {}, after {took} of the promised {promised}.", utc(*at)),
+        Outcome::Met => format!("Answered by {who} on {}, after {took} of the promised {promised}{paused}.", utc(*at)),
         Outcome::Late if hide => format!("Answered by {who}, later than agreed."),
         Outcome::Late => {
             let late = length(at.duration_since(cycle.due_known().unwrap_or(cycle.due)));
@@ -187,6 +196,8 @@ fn ended(cycle: &Cycle, hide: bool) -> String {
         Outcome::Gone | Outcome::LeftCoverage => String::new(),
         Outcome::Settled => format!("Settled by {who} on {}: no answer was needed.", utc(*at)),
         Outcome::Cancelled => format!("Closed by {who} on {}; the clock has stopped.", utc(*at)),
+        // Of a comment that needed no answer; nothing else ends a clock late and leaves the issue open (S4).
+        Outcome::ClosedLate if open => format!("Settled by {who} on {}, after the promised time had passed without an answer.", utc(*at)),
         Outcome::ClosedLate => format!("Closed by {who} on {}, after the promised time had passed without an answer.", utc(*at)),
     }
 }
@@ -211,7 +222,13 @@ fn reasons(view: &View<'_>, admission: &Admission) -> String {
         .to_owned(),
     );
     if let Some(charge) = admission.charge.as_ref().filter(|_| !hide) {
+        let waived = charge.back.as_ref().is_some_and(|back| back.kind == Some(EntryKind::Waiver));
         lines.push(match (admission.waited, charge.window) {
+            (_, None) if waived => "`Q7` It was waived, so it needs no slot.".to_owned(),
+            (true, Some(_)) if charge.grant.is_some() => {
+                format!("`Q7` It waited for a slot and was admitted {} on an extra ticket that was granted.", utc(admission.at))
+            }
+            (false, Some(_)) if charge.grant.is_some() => "`Q7` It stands on an extra ticket that was granted.".to_owned(),
             (true, Some(window)) => format!(
                 "`Q5` It waited for a slot and was admitted {}; charged to the {} that began {}.",
                 utc(admission.at),
@@ -227,7 +244,7 @@ fn reasons(view: &View<'_>, admission: &Admission) -> String {
     if let Some(promise) = admission.promise.as_ref().filter(|_| !hide) {
         lines.push(format!("`S1` The promise is an answer within {} of {start}, {}.", promise.target, utc(admission.at)));
     }
-    lines.extend(interruptions(view).into_iter().filter(|_| !hide));
+    lines.extend(since(view).into_iter().chain(interruptions(view)).filter(|_| !hide));
     if admission.promise.is_none() {
         lines.push("`Q5` The allowance of the window was used up; over it, tickets are admitted without a promise.".to_owned());
     }
@@ -345,15 +362,21 @@ fn nobody(view: &View<'_>) -> String {
 }
 
 fn admitted_after_waiting(view: &View<'_>) -> String {
+    let waived = |admission: &Admission| admission.charge.as_ref().is_some_and(|charge| charge.window.is_none() && charge.back.is_some());
+    let why = match &view.ticket.standing {
+        Standing::Admitted(admission) if waived(admission) => "this ticket was waived, needs no slot, and is accepted now",
+        _ => "a slot came free: this ticket is accepted now",
+    };
     let author = view.ticket.author.as_ref().filter(|author| !author.is_forgotten());
-    let author = author.map_or_else(|| "A".to_owned(), |author| format!("@{}, a", author.login));
+    let author = author.map_or_else(String::new, |author| format!("@{}, ", author.login));
     let due = match view.ticket.cycles().first() {
         Some(cycle) if !view.ticket.is_hidden(view.policy) => {
             format!(" An engineer answers by **{}**{}.", utc(cycle.due), local(view, cycle.due))
         }
         _ => String::new(),
     };
-    format!("{author} slot came free: this ticket is accepted now.{due}")
+    let text = format!("{author}{why}.{due}");
+    if author.is_empty() { text.replacen(char::is_lowercase, &text[..1].to_uppercase(), 1) } else { text }
 }
 
 /// `**Accepted** for **Acme** (Gold).`
@@ -375,16 +398,12 @@ fn commands(ticket: &Ticket) -> String {
         let others = ticket.author_sides.partners.iter().map(|partner| format!("`/for {partner}`")).collect::<Vec<_>>();
         return format!("On a line of its own in a new comment: {} to count it for that partner, `/help` for more.", others.join(" or "));
     }
-    match ticket.standing {
-        Standing::Nobody => {
-            "Support engineers: `/for PARTNER` in a comment, on a line of its own, makes this a ticket of that partner.".to_owned()
-        }
-        _ => {
-            let members = Verb::ALL.into_iter().filter(|verb| !verb.for_agents() && *verb != Verb::For);
-            let members: Vec<_> = members.map(|verb| format!("`{}`", verb.form())).collect();
-            format!("In a comment, on a line of its own: {}. Support engineers: `/help` lists more.", members.join(" "))
-        }
+    if ticket.standing == Standing::Nobody {
+        return "Support engineers: `/for PARTNER` in a comment, on a line of its own, makes this a ticket of that partner.".to_owned();
     }
+    let members = Verb::ALL.into_iter().filter(|verb| !verb.for_agents() && *verb != Verb::For);
+    let members: Vec<_> = members.map(|verb| format!("`{}`", verb.form())).collect();
+    format!("In a comment, on a line of its own: {}. Support engineers: `/help` lists more.", members.join(" "))
 }
 
 /// What to do about a ticket whose step is due.
@@ -396,6 +415,29 @@ pub fn advice(ticket: &Ticket, over: bool) -> String {
         (false, 0) => "Answer in a public comment to stop the clock.".to_owned(),
         (false, _) => "The partner has written again. Answer in a public comment to stop the clock.".to_owned(),
     }
+}
+
+/// What started the last clock, if not the admission, and what changed its promise (`S4`, `S5`, `S9`, `S11`).
+fn since(view: &View<'_>) -> Vec<String> {
+    let Some(cycle) = view.ticket.cycles().pop() else { return Vec::new() };
+    let mut lines = Vec::new();
+    let (target, start) = (cycle.named.1, utc(cycle.start));
+    match cycle.begun {
+        Begun::Admission => {}
+        Begun::Reopening => lines.push(format!("`S9` It was reopened {start}: an answer within {target} of that.")),
+        Begun::Comment => lines.push(format!("`S4` The partner wrote again {start}: an answer within {target} of that.")),
+    }
+    for change in view.ticket.amendments.iter().filter(|change| change.at >= cycle.start) {
+        let (target, at) = (change.promise.target, utc(change.at));
+        lines.push(match change.why {
+            Amends::Raised => {
+                let tier = tier_name(view, &change.promise.tier);
+                format!("`S11` The tier rose to {tier} {at}: an answer within {target} of that, where that is earlier.")
+            }
+            Amends::Retargeted => format!("`S5` The promise was changed {at} to an answer within {target}."),
+        });
+    }
+    lines
 }
 
 /// When the clock stood still, and why (`S7`, `S12`).
@@ -427,7 +469,7 @@ fn reply(view: &View<'_>, comment: CommentId) -> String {
             Said::Asked(Verb::Quota) => parts.push(quota(view)),
             Said::Asked(Verb::Status) => parts.push(state(view)),
             Said::Asked(Verb::Why) => parts.push(why(view)),
-            Said::Asked(_) => parts.push(help(agent)),
+            Said::Asked(_) => parts.push(help(agent, said.is_some_and(|fact| fact.sides.partners.len() > 1))),
             Said::Refused(refusal) => parts.push(refused(view, &verdict.command, refusal, agent)),
             Said::Done | Said::Passed => {}
         }
@@ -436,10 +478,10 @@ fn reply(view: &View<'_>, comment: CommentId) -> String {
     parts.join("\n\n")
 }
 
-/// The commands, from their list.
-fn help(agent: bool) -> String {
+/// The commands, from their list: those that this person may use. A choice of partners has who belongs to several (`W5`).
+fn help(agent: bool, several: bool) -> String {
     let mut text = "Each on a line of its own in a new comment:\n\n| command | what it does |\n|---|---|\n".to_owned();
-    for verb in Verb::ALL.into_iter().filter(|verb| agent || !verb.for_agents()) {
+    for verb in Verb::ALL.into_iter().filter(|verb| agent || (!verb.for_agents() && (several || *verb != Verb::For))) {
         let _ = writeln!(text, "| `{}` | {} |", verb.form(), verb.does());
     }
     text
@@ -510,11 +552,7 @@ fn refused(view: &View<'_>, command: &Command, refusal: Refusal, agent: bool) ->
         other => other.verb().map_or_else(String::new, |verb| verb.name().to_owned()),
     };
     let why = match refusal {
-        Refusal::Unknown => {
-            let names = Verb::ALL.into_iter().filter(|verb| agent || !verb.for_agents());
-            let near = crate::programme::problem::nearest(&name, names.map(Verb::name)).map(|near| format!("; did you mean `/{near}`?"));
-            format!("is no command here{}", near.unwrap_or_else(|| "; `/help` lists them".to_owned()))
-        }
+        Refusal::Unknown => return unknown(&name, agent),
         Refusal::Malformed(verb) => format!("does not read. It is written `{}`", verb.form()),
         Refusal::ForAgents => "is for support engineers".to_owned(),
         Refusal::ForPeople => "is for the partner's people and support engineers".to_owned(),
@@ -535,9 +573,21 @@ fn refused(view: &View<'_>, command: &Command, refusal: Refusal, agent: bool) ->
             }
             _ => "was not carried out: no ticket is left now".to_owned(),
         },
-        Refusal::NotFor => "was not carried out: there is no such partner that you may name, or the ticket is past that".to_owned(),
+        Refusal::NotFor => {
+            "was not carried out: no partner of that name is yours to choose, or the ticket was answered or closed before".to_owned()
+        }
     };
     format!("`/{name}` {why}.")
+}
+
+fn unknown(name: &str, agent: bool) -> String {
+    let names = Verb::ALL.into_iter().filter(|verb| agent || !verb.for_agents()).map(Verb::name);
+    // A word that is far from every name was not meant to be one of them.
+    let near = crate::programme::problem::nearest(name, names).filter(|near| strsim::osa_distance(name, near) <= 1 + name.len() / 3);
+    match near {
+        Some(near) => format!("`/{name}` is no command here; did you mean `/{near}`?"),
+        None => format!("`/{name}` is no command here; `/help` lists them."),
+    }
 }
 
 /// An instant for people: `Monday 2026-11-23 00:00 UTC`, with seconds where there are any.

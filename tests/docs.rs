@@ -249,6 +249,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/repositories/{}/issues/{}/labels", &["issues: write"]),
     ("/repositories/{}/issues/{}/labels/{}", &["issues: write"]),
     ("/repositories/{}/labels", &["issues: write"]),
+    ("/repositories/{}/labels/{}", &["issues: write"]),
     ("/user/{}", &[]),
     ("/users/{}", &[]),
 ];

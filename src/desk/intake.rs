@@ -40,6 +40,13 @@ impl Incoming {
             _ => None,
         }
     }
+
+    pub(super) const fn event_mut(&mut self) -> Option<&mut Event> {
+        match &mut self.news {
+            News::Ticket(event) => Some(event),
+            _ => None,
+        }
+    }
 }
 
 /// What became of an event.
@@ -131,7 +138,9 @@ impl Desk {
         if !self.agents.is_empty() {
             self.set_agents(&mut tx).await?;
         }
-        let (mut outcomes, loaded) = self.decide(&mut tx, &[Incoming::found(event.clone())], now).await?;
+        let found = [Incoming::found(event.clone())];
+        let batch = self.in_our_words(&mut tx, &found).await?;
+        let (mut outcomes, loaded) = self.decide(&mut tx, &batch, now).await?;
         tx.rollback().await?;
         Ok(Preview { outcome: outcomes.pop().unwrap_or(Outcome::Repeated), book: loaded.book })
     }
@@ -149,8 +158,10 @@ impl Desk {
 
     async fn take_together(&self, batch: &[Incoming], now: Timestamp) -> Result<Vec<Outcome>> {
         let mut tx = self.store.write().await?;
-        let (outcomes, loaded) = self.decide(&mut tx, batch, now).await?;
-        let changed = !loaded.book.changes.tickets.is_empty();
+        let batch = self.in_our_words(&mut tx, batch).await?;
+        let (outcomes, mut loaded) = self.decide(&mut tx, &batch, now).await?;
+        let undone = self.take_hands(&mut tx, &mut loaded.book, &batch, &outcomes, now).await?;
+        let changed = undone || !loaded.book.changes.tickets.is_empty();
         let rules = self.rules();
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;

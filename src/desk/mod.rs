@@ -5,14 +5,17 @@ pub mod catch_up;
 pub mod escalate;
 pub mod forget;
 pub mod intake;
+mod labels;
+mod limits;
 pub mod people;
 pub mod places;
 pub mod publish;
 pub mod retarget;
 pub mod rights;
 pub mod speak;
+mod sweep;
 pub mod tidy;
-pub mod upkeep;
+mod upkeep;
 
 use crate::chat::Chat;
 use crate::clock::Clock;
@@ -26,6 +29,7 @@ use crate::store::Store;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use tokio::sync::Notify;
 
 /// Everything that the parts of the desk share.
@@ -49,6 +53,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Called when something was saved that GitHub or a chat has to be told.
     pub wakes: Arc<Wakes>,
+    /// When labels that nobody shows may be deleted next, in epoch milliseconds.
+    pub sweep_from: Arc<AtomicI64>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

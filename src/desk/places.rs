@@ -235,11 +235,11 @@ impl Desk {
                 (Some(_), Some(suspended), _) if !found.heard_since(repo, FreezeReason::Suspended, asked) => {
                     found.begin(repo, FreezeReason::Suspended, suspended.min(now));
                 }
-                (None, ..) | (Some(_), None, Some(Listing { whole: true, .. })) if seen <= asked => {
-                    if !found.heard_since(repo, FreezeReason::Uninstalled, asked) {
-                        found.begin(repo, FreezeReason::Uninstalled, now);
-                        found.end(repo, FreezeReason::Suspended, now);
-                    }
+                (None, ..) | (Some(_), None, Some(Listing { whole: true, .. }))
+                    if seen <= asked && !found.heard_since(repo, FreezeReason::Uninstalled, asked) =>
+                {
+                    found.begin(repo, FreezeReason::Uninstalled, now);
+                    found.end(repo, FreezeReason::Suspended, now);
                 }
                 _ => {}
             }

@@ -2,8 +2,9 @@
 //! is sent (`G1`, `G6`). Whatever goes wrong, the ticket stays to be published and this runs again.
 
 use super::Desk;
+use super::limits::cut;
 use crate::domain::partner::Partner;
-use crate::domain::projection::{Label, Post};
+use crate::domain::projection::{Post, Projection};
 use crate::domain::quota::Entry;
 use crate::domain::ticket::Ticket;
 use crate::domain::{CommentId, InstallationId, IssueId, RepoId};
@@ -17,8 +18,6 @@ use std::collections::BTreeMap;
 /// Nobody else publishes a ticket while its publisher holds it for this long.
 const LEASE: SignedDuration = SignedDuration::from_secs(120);
 const MOST_AT_ONCE: i64 = 100;
-/// A comment that GitHub takes is shorter than this; the rest is cut.
-const LONGEST_COMMENT: usize = 60_000;
 
 /// What a reply about a ticket looks at: the ledger, and the ticket's log.
 type Account = (Vec<Entry>, Vec<(Timestamp, String, String)>);
@@ -30,14 +29,18 @@ impl Desk {
     /// The database fails.
     pub async fn publish(&self) -> Result<usize> {
         self.tell_who_can_read().await?;
+        self.end_rests().await?;
         let mut done = 0;
         loop {
             let mut tx = self.store.write().await?;
-            let claims = tx.claim_dirty(self.clock.now(), LEASE, MOST_AT_ONCE).await?;
+            let mut claims = tx.claim_dirty(self.clock.now(), LEASE, MOST_AT_ONCE).await?;
             if claims.is_empty() {
                 tx.rollback().await?;
+                // Only when every ticket is shown, and in the same run, so that no ticket wants a label while it is deleted.
+                self.sweep().await?;
                 return Ok(done);
             }
+            self.correct(&mut tx, &mut claims).await?;
             let now = self.clock.now();
             let mut accounts = BTreeMap::new();
             for claim in &claims {
@@ -95,16 +98,22 @@ impl Desk {
             let (ledger, log) = accounts.get(&claim.ticket.issue).map_or((&[][..], &[][..]), |(ledger, log)| (ledger, log));
             let now = self.clock.now();
             let view = View { ticket: &claim.ticket, partner, programme: &self.programme, policy: &self.policy, ledger, log, now };
+            let before = claim.applied.clone();
+            let wanted = claim.ticket.projection(&self.programme, &self.policy);
             let outcome = match &self.github {
                 _ if self.observes() => {
-                    self.show_only(&view);
+                    show_only(&view, wanted);
                     Ok(())
                 }
                 None => Err(ApiError::Credentials("there is no App to write with".to_owned())),
-                Some(github) => self.apply(github, &view, &mut claim.applied, claim.attempts > 1).await,
+                Some(github) => self.show(github, &view, wanted, &mut claim.applied, claim.attempts > 1).await,
             };
-            let ticket = format!("{}#{}", claim.ticket.repo_name, claim.ticket.number);
+            let ticket = place_name(&claim.ticket);
             let mut tx = self.store.write().await?;
+            let gone = matches!(&outcome, Err(error) if error.is_gone());
+            // What is gone shows no deadline any more, whatever was last seen there.
+            let after = if gone { &Applied::default() } else { &claim.applied };
+            self.note_deadlines(&mut tx, &claim.ticket, &before, after).await?;
             match outcome {
                 Ok(()) => tx.published(claim.ticket.issue, claim.version, &claim.applied).await?,
                 Err(error) if error.is_gone() => {
@@ -124,46 +133,47 @@ impl Desk {
         Ok(())
     }
 
-    /// Sends the difference. What was done is noted in `applied` as it is done, so that the next try goes on from there.
-    async fn apply(
+    /// Sends the difference between what GitHub should show of a ticket and what was last applied. What was done is noted in
+    /// `applied` as it is done, so that the next try goes on from there. `tried_before`: an earlier try may have had effect.
+    ///
+    /// # Errors
+    /// GitHub refuses, or does not answer.
+    pub async fn show(
         &self,
         github: &GitHub,
         view: &View<'_>,
+        wanted: Projection,
         applied: &mut Applied,
         tried_before: bool,
     ) -> std::result::Result<(), ApiError> {
         let ticket = view.ticket;
-        let wanted = ticket.projection(&self.programme, &self.policy);
         let installation = match ticket.installation {
             InstallationId(0) => github.installation_of(&ticket.repo_name).await?,
             known => known,
         };
         let place = Place { installation, repo: ticket.repo, number: ticket.number };
-
-        let come: Vec<_> = wanted.labels.iter().filter(|label| !applied.labels.contains(&label.name)).collect();
-        let go: Vec<_> = applied.labels.iter().filter(|name| !wanted.labels.iter().any(|label| label.name == **name)).cloned().collect();
-        if !come.is_empty() {
-            self.create_missing(github, place, &come).await?;
-            let names: Vec<_> = come.iter().map(|label| label.name.clone()).collect();
-            github.add_labels(place.installation, place.repo, place.number, &names).await?;
-            tracing::info!(ticket = %place_name(ticket), labels = ?names, "labels put on");
-            applied.labels.extend(names);
-        }
-        for name in go {
-            github.remove_label(place.installation, place.repo, place.number, &name).await?;
-            tracing::info!(ticket = %place_name(ticket), label = %name, "label taken off");
-            applied.labels.retain(|other| *other != name);
-        }
+        self.show_labels(github, (place, ticket), &wanted, applied).await?;
         let mut standing = None;
         for post in wanted.posts {
             self.apply_post(github, place, view, post, applied, (tried_before || ticket.found, &mut standing)).await?;
         }
         if let Some(wish) = wanted.wish.filter(|wish| applied.wish != Some(wish.cause.0)) {
-            if wish.close.is_some() {
-                github.close_issue(place.installation, place.repo, place.number).await?;
-            }
+            github.set_state(place.installation, place.repo, place.number, wish.close).await?;
+            tracing::info!(ticket = %place_name(ticket), close = ?wish.close, "opened or closed as wished");
             applied.wish = Some(wish.cause.0);
         }
+        for comment in wanted.thanked {
+            if applied.thanked.contains(&comment.0) {
+                continue;
+            }
+            if let Err(error) = github.thank(place.installation, place.repo, comment).await {
+                tracing::debug!(ticket = %place_name(ticket), %comment, %error, "no thumbs-up: it is a courtesy and not tried again");
+            }
+            applied.thanked.push(comment.0);
+        }
+        // What is written comes back as a webhook, and has to be told from what other bots do (G5). Asked once; until it is known,
+        // no bot is taken for another.
+        let _ = github.bot_login().await;
         Ok(())
     }
 
@@ -177,7 +187,7 @@ impl Desk {
         (may_stand, standing): (bool, &mut Option<Vec<Standing>>),
     ) -> std::result::Result<(), ApiError> {
         let marker = messages::marker(view.ticket.issue, post);
-        let body: String = messages::comment(view, post).chars().take(LONGEST_COMMENT).collect();
+        let body = cut(messages::comment(view, post));
         let digest: String = hex::encode(Sha256::digest(body.as_bytes())).chars().take(24).collect();
         let known = applied.comments.get(&marker).cloned();
         let mut id = known.as_ref().and_then(|comment| comment.id).map(CommentId);
@@ -195,6 +205,8 @@ impl Desk {
         match id {
             Some(_) if shown.as_ref() == Some(&digest) => return Ok(()),
             Some(_) if shown.is_some() && post != Post::Status => return Ok(()),
+            // A reply is said once; that it stands there was not known yet.
+            Some(_) if matches!(post, Post::Reply(_)) => {}
             Some(comment) => match github.edit_comment(place.installation, place.repo, comment, &body).await {
                 // Somebody deleted it; where the issue is gone too, posting says so.
                 Err(error) if error.is_gone() => id = None,
@@ -211,44 +223,26 @@ impl Desk {
         applied.comments.insert(marker, AppliedComment { id: id.map(|id| id.0), digest });
         Ok(())
     }
+}
 
-    /// Creates the labels that a repository lacks, with their colours; asked once a label and repository (`G6`).
-    async fn create_missing(&self, github: &GitHub, place: Place, labels: &[&Label]) -> std::result::Result<(), ApiError> {
-        let names: Vec<_> = labels.iter().map(|label| label.name.to_lowercase()).collect();
-        // A database that fails here costs a request more, no more than that.
-        let known = match self.store.read().await {
-            Ok(mut tx) => tx.known_labels(place.repo, &names).await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        for label in labels.iter().filter(|label| !known.contains(&label.name.to_lowercase())) {
-            let created = github.create_label(place.installation, place.repo, label).await?;
-            if let Ok(mut tx) = self.store.write().await {
-                let _ = tx.label_exists(place.repo, &label.name, created).await;
-                let _ = tx.commit().await;
-            }
-        }
-        Ok(())
-    }
-
-    /// What would be shown, for an operator who tries the desk on a live repository (`O1`).
-    fn show_only(&self, view: &View<'_>) {
-        let wanted = view.ticket.projection(&self.programme, &self.policy);
-        let labels: Vec<_> = wanted.labels.iter().map(|label| &label.name).collect();
-        tracing::info!(ticket = %place_name(view.ticket), ?labels, "observes: would show");
-        for post in wanted.posts {
-            tracing::info!(ticket = %place_name(view.ticket), comment = %messages::comment(view, post), "observes: would comment");
-        }
+/// What would be shown, for an operator who tries the desk on a live repository (`O1`).
+fn show_only(view: &View<'_>, wanted: Projection) {
+    let labels: Vec<_> = wanted.labels.iter().map(|label| &label.name).collect();
+    tracing::info!(ticket = %place_name(view.ticket), ?labels, "observes: would show");
+    for post in wanted.posts {
+        tracing::info!(ticket = %place_name(view.ticket), comment = %messages::comment(view, post), "observes: would comment");
     }
 }
 
+/// Where to write.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    installation: InstallationId,
-    repo: RepoId,
-    number: i64,
+pub(super) struct Place {
+    pub(super) installation: InstallationId,
+    pub(super) repo: RepoId,
+    pub(super) number: i64,
 }
 
-fn place_name(ticket: &Ticket) -> String {
+pub(super) fn place_name(ticket: &Ticket) -> String {
     format!("{}#{}", ticket.repo_name, ticket.number)
 }
 

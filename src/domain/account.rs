@@ -46,6 +46,11 @@ impl Ticket {
             let at = if matches!(entry.kind, EntryKind::Charge | EntryKind::Grant) { entry.at } else { entry.recorded_at };
             line(at, rule, entry.actor.clone(), format!("{} for {}: {}", entry.kind.as_str(), entry.partner, entry.reason));
         }
+        for charge in self.lives().into_iter().filter_map(|life| life.charge.as_ref()) {
+            if let Some(back) = charge.back.as_ref().filter(|back| back.kind.is_none()) {
+                line(back.at, "Q6", String::new(), "not given back: an early close was given back in this window already".to_owned());
+            }
+        }
         match &self.standing {
             Standing::Waiting(waiting) => {
                 let text = format!("waits for a slot: {} of {} used, {} ahead", waiting.used, waiting.limit, waiting.ahead);
@@ -153,11 +158,10 @@ fn clock(cycle: &Cycle, line: &mut impl FnMut(Timestamp, &str, String, String)) 
         Begun::Reopening => ("S9", "reopened"),
         Begun::Comment => ("S4", "the partner wrote again"),
     };
-    let due = match cycle.due_known() {
-        Some(due) => format!("due {due}"),
-        None => "due when it goes on".to_owned(),
-    };
-    line(cycle.start, rule, String::new(), format!("clock {number} starts: {why}; answer within {}, {due}", cycle.promise.target));
+    // What moved due since has a line of its own, so that each line is true at its own time.
+    let moved = cycle.clock.start != cycle.start || cycle.extended.is_some() || !cycle.clock.gaps().is_empty();
+    let due = cycle.due_known().filter(|_| !moved).map(|due| format!(", due {due}")).unwrap_or_default();
+    line(cycle.start, rule, String::new(), format!("clock {number} starts: {why}; answer within {}{due}", cycle.named.1));
     for gap in cycle.clock.gaps().iter().filter(|gap| gap.until.is_none_or(|until| until > cycle.start)) {
         line(gap.from.max(cycle.start), "S7", String::new(), format!("clock {number} stands still"));
         if let Some(until) = gap.until {

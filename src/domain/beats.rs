@@ -113,6 +113,8 @@ impl Ticket {
         beats.sort_by_key(|beat| {
             let id = match beat.what {
                 Doing::Answer(id) | Doing::Word(id) | Doing::Command(id, _) | Doing::NoCommand(id, _) | Doing::Liked(id) => id.0,
+                // What the desk itself closes or opens follows from a command, perhaps within the same second.
+                Doing::Closed(_) | Doing::Reopened if beat.role == Role::Bot => i64::MAX,
                 _ => 0,
             };
             (beat.when, beat.what.rank(), id)

@@ -101,6 +101,25 @@ impl Clock {
         }
     }
 
+    /// This clock if it went on at `at`.
+    #[must_use]
+    pub fn going_on(&self, at: Timestamp) -> Self {
+        let ended = |gap: &Gap| Gap { until: Some(gap.until.unwrap_or_else(|| at.max(gap.from))), ..*gap };
+        Self { gaps: self.gaps.iter().map(ended).collect(), ..self.clone() }
+    }
+
+    /// What counts between two instants: without the times of standing still and what the calendar leaves out.
+    #[must_use]
+    pub fn counted(&self, calendar: Option<&Calendar>, from: Timestamp, to: Timestamp) -> SignedDuration {
+        let (mut at, mut counted) = (from, SignedDuration::ZERO);
+        for gap in &self.gaps {
+            let stops = gap.from.clamp(at, to.max(at));
+            counted = counted.saturating_add(worked(calendar, at, stops));
+            at = gap.until.unwrap_or(to).max(stops).min(to.max(stops));
+        }
+        counted.saturating_add(worked(calendar, at, to.max(at)))
+    }
+
     /// The times in which it stands still.
     #[must_use]
     pub fn gaps(&self) -> &[Gap] {
@@ -149,6 +168,15 @@ mod tests {
         assert_eq!(clock(&[(10, Some(40)), (15, Some(25))]).due(None), Reach::At(at(90)));
         assert_eq!(clock(&[(-5, Some(5))]).due(None), Reach::At(at(65)));
         assert_eq!(clock(&[(60, Some(90))]).due(None), Reach::At(at(60)), "a gap that begins at due comes too late");
+    }
+
+    #[test]
+    fn what_counts_leaves_out_the_gaps() {
+        let counted = |gaps: &[(i64, Option<i64>)], to| clock(gaps).counted(None, at(0), at(to)).as_mins();
+        assert_eq!(counted(&[], 50), 50);
+        assert_eq!(counted(&[(10, Some(20)), (15, Some(25))], 50), 35);
+        assert_eq!(counted(&[(10, Some(40)), (15, Some(25)), (60, None)], 50), 20);
+        assert_eq!(counted(&[(-5, Some(5)), (45, None)], 50), 40);
     }
 
     #[test]

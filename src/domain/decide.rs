@@ -3,7 +3,7 @@
 use super::book::Book;
 use super::escalation::Due;
 use super::event::{Event, Moved, Person, What};
-use super::ids::{InstallationId, IssueId, PartnerId, RepoId};
+use super::ids::{CommentId, InstallationId, IssueId, PartnerId, RepoId};
 use super::partner::Partner;
 use super::quota::Allowances;
 use super::ticket::{Choice, Fact, Sides, Standing, Ticket, Told};
@@ -343,24 +343,35 @@ impl Rules<'_> {
 
     /// The last explicit choice by somebody who may make it: an agent, or a member for a partner that the author belongs to.
     fn named(book: &Book, ticket: &Ticket, recent: bool) -> Option<Chosen> {
-        let opening = ticket.claim.as_deref().map(|claim| (ticket.created_at, claim, &ticket.author_sides, true));
-        let comments = ticket.facts.iter().filter_map(|fact| Some((fact.at, fact.what.claim()?, &fact.sides, false)));
+        let opening = ticket.claim.as_deref().map(|claim| (ticket.created_at, CommentId(0), claim, &ticket.author_sides, true));
+        let comments = ticket.facts.iter().filter_map(|fact| match &fact.what {
+            Told::Comment { id, .. } => Some((fact.at, *id, fact.what.claim()?, &fact.sides, false)),
+            _ => None,
+        });
         let mut claims: Vec<_> = opening.into_iter().chain(comments).collect();
-        claims.sort_by_key(|(at, ..)| *at);
-        claims.into_iter().rev().find_map(|(at, claim, sides, opening)| {
-            let partner = &book.partner_called(claim)?.id;
+        claims.sort_by_key(|(at, id, ..)| (*at, *id));
+        let mut counts_for = ticket.author_sides.partners.first().filter(|_| recent);
+        let mut last = None;
+        for (at, _, claim, sides, opening) in claims {
+            let Some(partner) = book.partner_called(claim).map(|partner| &partner.id) else { continue };
+            // Read from the facts: what was answered or closed by then stays where it is, in whatever order that is heard.
+            if counts_for.is_some_and(|former| former != partner && ticket.was_settled(former, at)) {
+                continue;
+            }
             let author_belongs = ticket.author_sides.partners.contains(partner);
             let choice = if author_belongs && (sides.partners.contains(partner) || sides.agent) {
                 Choice::Named
             } else if sides.agent {
                 Choice::ByAgent
             } else {
-                return None;
+                continue;
             };
             // An agent who adopts somebody else's issue makes the promise at that moment; nothing was promised before.
             let adopted = !opening && !author_belongs && !ticket.author_sides.agent;
             let from = if adopted || (!opening && !recent) { at } else { ticket.created_at };
-            Some(Chosen { partner: partner.clone(), choice, from, claim: Some(claim.trim().to_owned()) })
-        })
+            counts_for = Some(partner);
+            last = Some(Chosen { partner: partner.clone(), choice, from, claim: Some(claim.trim().to_owned()) });
+        }
+        last
     }
 }

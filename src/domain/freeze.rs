@@ -93,7 +93,7 @@ impl Ticket {
     /// happens to them.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        matches!(self.standing, Standing::Waiting(_)) || self.cycles().last().is_some_and(|cycle| cycle.is_running())
+        matches!(self.standing, Standing::Waiting(_)) || self.cycles().last().is_some_and(super::response::Cycle::is_running)
     }
 }
 

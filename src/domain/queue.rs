@@ -7,11 +7,11 @@ use super::ids::IssueId;
 use super::ids::PartnerId;
 use super::partner::Partner;
 use super::quota::{Entry, EntryKind, Placement, expected};
-use super::response::{Begun, Stay, Trigger};
+use super::response::{Begun, Cycle, State, Stay, Trigger};
 use super::ticket::{Admission, Amendment, Amends, Charge, Choice, Dated, Departure, GivenBack, Promise, Standing, Ticket, Waiting};
 use super::window::{Window, start_of};
 use crate::programme::{Allowance, OverQuota, ResponseMode, TierId, WindowKind};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 impl Rules<'_> {
@@ -19,8 +19,10 @@ impl Rules<'_> {
     pub(super) fn count_for(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) {
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
-        let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen);
-        if let Some(former) = settled_elsewhere.filter(|_| !ticket.cycles().iter().any(|cycle| !cycle.is_running())) {
+        // Reopened after a refund, it is judged from the reopening on.
+        let from = ticket.past.last().and_then(|life| life.until).unwrap_or(chosen.from);
+        let fresh = ticket.partner().is_none() || self.refused_no_more(book, &ticket, chosen, from);
+        if let Some(former) = settled_elsewhere {
             let reason = format!("counts for {} instead", chosen.partner);
             Self::take_back(book, &mut ticket, 0, now, "W5", &reason);
             (ticket.promises, ticket.amendments) = (Vec::new(), Vec::new());
@@ -28,8 +30,12 @@ impl Rules<'_> {
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
         } else if fresh {
-            self.place(book, ticket, chosen, chosen.from, now);
+            self.place(book, ticket, chosen, from, now);
         } else {
+            if ticket.partner() != Some(&chosen.partner) {
+                // The choice came too late to move it, so it did not choose.
+                ticket.claimed = book.tickets.get(&id).and_then(|ticket| ticket.claimed.clone());
+            }
             book.put(ticket);
         }
         let partner = book.tickets.get(&id).and_then(Ticket::partner).cloned();
@@ -40,10 +46,10 @@ impl Rules<'_> {
     }
 
     /// A ticket that was refused finds a subscription or a tier with tickets after all: the records of its time were put right (`W2`).
-    fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen) -> bool {
+    fn refused_no_more(&self, book: &Book, ticket: &Ticket, chosen: &Chosen, from: Timestamp) -> bool {
         let refused = matches!(ticket.standing, Standing::NotIncluded { .. } | Standing::NoSubscription { .. });
         let Some(partner) = book.partners.get(&chosen.partner).filter(|_| refused && ticket.is_open()) else { return false };
-        let found = self.allowances(book, partner).place(chosen.from, chosen.from);
+        let found = self.allowances(book, partner).place(from, from);
         matches!(found, Placement::Slot { .. } | Placement::Full { .. })
     }
 
@@ -76,31 +82,36 @@ impl Rules<'_> {
             if life.partner != chosen.partner {
                 return false;
             }
-            let stays = ticket.stays(&life.partner, life.from);
+            // All of its stays in line for this admission, not only the one that led to it: an earlier answer may come to light.
+            let before = k.checked_sub(1).and_then(|before| lives.get(before)).map_or(Some(chosen.from), |life| life.until);
+            let from = before.filter(|_| self.policy.over_quota == OverQuota::Wait).unwrap_or(life.from);
+            let stays = ticket.stays(&life.partner, from);
             if life.charge.is_some() && !stays.iter().any(|stay| stay.covers(life.at)) {
                 let why = "answered or closed while it waited, as came to light later";
-                self.tell_again(book, ticket, chosen, k, life.from, now, why);
+                self.tell_again(book, ticket, chosen, k, from, now, why);
                 return true;
             }
             let trigger = walk.triggers.get(k).and_then(Option::as_ref);
             let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
             match (trigger, back) {
                 (Some(trigger), None) => {
-                    self.give_back(book, &mut ticket, k, trigger, now);
+                    Self::give_back(book, &mut ticket, k, trigger, now);
                     book.put(ticket);
                     return true;
                 }
-                (Some(trigger), Some(back)) if trigger.at != back.at => {
+                (Some(trigger), Some(back)) if trigger.at != back.at || back.kind.is_some_and(|kind| kind != trigger.kind) => {
+                    // Another cause came to light: the unit is given back already, and counts as given back for that one.
                     let denied = back.kind.is_none();
+                    let now_for = GivenBack { at: trigger.at, kind: Some(trigger.kind), reason: trigger.reason.clone() };
                     if let Some(charge) = charge_of(&mut ticket, k) {
-                        charge.back = if denied { None } else { charge.back.take().map(|back| GivenBack { at: trigger.at, ..back }) };
+                        charge.back = if denied { None } else { Some(now_for) };
                     }
                     book.put(ticket);
                     return true;
                 }
                 (None, Some(_)) => {
                     let why = "what gave it back did not count, as came to light later";
-                    self.tell_again(book, ticket, chosen, k, life.from, now, why);
+                    self.tell_again(book, ticket, chosen, k, from, now, why);
                     return true;
                 }
                 _ => {}
@@ -110,18 +121,14 @@ impl Rules<'_> {
                 Self::take_back(book, &mut ticket, k + 1, now, "R3", "its story is another, as came to light later");
                 let mut life = life.clone();
                 life.until = end;
-                match end {
-                    Some(end) => {
-                        ticket.past.truncate(k);
-                        ticket.past.push(life);
-                        book.note(id_of(&ticket), end, "S9", "reopened: charged again, from now");
-                        self.place(book, ticket, chosen, end, now);
-                    }
-                    None => {
-                        ticket.past.truncate(k);
-                        ticket.standing = Standing::Admitted(life);
-                        book.put(ticket);
-                    }
+                ticket.past.truncate(k);
+                if let Some(end) = end {
+                    ticket.past.push(life);
+                    book.note(ticket.issue, end, "S9", "reopened: charged again, from now");
+                    self.place(book, ticket, chosen, end, now);
+                } else {
+                    ticket.standing = Standing::Admitted(life);
+                    book.put(ticket);
                 }
                 return true;
             }
@@ -181,12 +188,12 @@ impl Rules<'_> {
     }
 
     /// Gives a unit back, if it may be (`Q6`, `Q7`).
-    fn give_back(&self, book: &mut Book, ticket: &mut Ticket, k: usize, trigger: &Trigger, now: Timestamp) {
+    fn give_back(book: &mut Book, ticket: &mut Ticket, k: usize, trigger: &Trigger, now: Timestamp) {
         let Some(life) = ticket.lives().get(k).map(|life| (*life).clone()) else { return };
         let Some(charge) = life.charge.clone() else { return };
         let spent = |window: Window| {
             let same = |entry: &&Entry| entry.kind == EntryKind::Withdrawal && window.contains(entry.at);
-            book.entries(&life.partner).iter().any(|entry| same(&entry))
+            book.entries(&life.partner).iter().filter(same).any(|entry| stands(book, entry))
         };
         let denied = trigger.kind == EntryKind::Withdrawal && charge.window.is_some_and(spent);
         let rule = if trigger.kind == EntryKind::Waiver { "Q7" } else { "Q6" };
@@ -252,18 +259,42 @@ impl Rules<'_> {
                 ticket.promises.push(Dated { start: cycle.start, promise });
             }
         }
-        let Some(cycle) = ticket.running() else { return };
+        self.follow_rises(book, ticket, &partner, now);
+    }
+
+    /// Notes each rise of the tier that fell into one of the ticket's cycles, once: at its own instant, whenever that is seen, but for
+    /// a rise that was entered for a time past which the desk had looked already (`S11`, `R3`).
+    fn follow_rises(&self, book: &mut Book, ticket: &mut Ticket, partner: &Partner, now: Timestamp) {
         let rank = |tier: &TierId| self.programme.tier(tier).map(|tier| tier.rank);
-        let Some(tier) = partner.tier_at(now).filter(|tier| rank(tier) > rank(&cycle.promise.tier)) else { return };
-        let changed = partner.changes_after(cycle.start).any(|at| at <= now);
-        if let Some(promise) = self.promise(&tier, now).filter(|_| changed) {
-            book.note(
-                ticket.issue,
-                now,
-                "S11",
-                format!("the tier rose to {tier}: answer by the earlier of the old due and {} from now", promise.target),
-            );
-            ticket.amendments.push(Amendment { at: now, why: Amends::Raised, promise });
+        let cycles = ticket.cycles();
+        let Some(first) = cycles.first() else { return };
+        for change in partner.changes_after(first.start).take_while(|change| *change <= now) {
+            let runs = |cycle: &Cycle| {
+                let until = match &cycle.state {
+                    State::Running => None,
+                    State::Ended { at, .. } => Some(*at),
+                };
+                cycle.start < change && until.is_none_or(|until| change <= until)
+            };
+            let before = change.checked_sub(SignedDuration::from_nanos(1)).ok().and_then(|before| partner.tier_at(before));
+            let Some(tier) = partner.tier_at(change).filter(|tier| rank(tier) > before.as_ref().and_then(rank)) else { continue };
+            let known = ticket
+                .amendments
+                .iter()
+                .any(|amendment| amendment.why == Amends::Raised && amendment.promise.tier == tier && amendment.at >= change);
+            let Some(promise) = self.promise(&tier, change).filter(|_| !known && cycles.iter().any(runs)) else { continue };
+            let at = if ticket.rises_seen.is_some_and(|seen| seen >= change) { now } else { change };
+            // A breach stays a breach: nothing moves a promise that is over.
+            if cycles.iter().any(|cycle| runs(cycle) && cycle.is_over(at)) {
+                continue;
+            }
+            let text = format!("the tier rose to {tier}: answer by the earlier of the old due and {} from then", promise.target);
+            book.note(ticket.issue, at, "S11", text);
+            ticket.amendments.push(Amendment { at, why: Amends::Raised, promise });
+        }
+        ticket.amendments.sort_by_key(|amendment| amendment.at);
+        if cycles.last().is_some_and(Cycle::is_running) {
+            ticket.rises_seen = Some(now);
         }
     }
 
@@ -367,7 +398,14 @@ impl Rules<'_> {
             book.note(ticket.issue, slot.at, "S1", format!("answer within {} of {}", promise.target, slot.at));
         }
         ticket.stepped = None;
-        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: "waived by an agent".to_owned() });
+        let waiver = ticket.waiver(partner, slot.from).filter(|_| waived);
+        let reason = waiver.as_ref().map_or(reason, |waiver| waiver.reason.clone());
+        let actor = match &waiver {
+            Some(waiver) => waiver.by.as_ref(),
+            None => ticket.author.as_ref(),
+        };
+        let actor = actor.map_or_else(|| "ghost".to_owned(), |person| person.login.clone());
+        let back = waived.then(|| GivenBack { at: slot.at, kind: Some(EntryKind::Waiver), reason: reason.clone() });
         book.enter(Entry {
             key: key.clone(),
             partner: partner.clone(),
@@ -378,7 +416,7 @@ impl Rules<'_> {
             units: u32::from(!waived),
             until: None,
             grant: slot.grant.clone(),
-            actor: ticket.author.as_ref().map_or_else(|| "ghost".to_owned(), |author| author.login.clone()),
+            actor,
             reason,
         });
         ticket.standing = Standing::Admitted(Admission {
@@ -416,7 +454,7 @@ impl Rules<'_> {
         if self.policy.over_quota != OverQuota::Wait {
             return (allowances.place(from, from), first);
         }
-        let waived = ticket.waived_at(&partner.id, from);
+        let waived = ticket.waiver(&partner.id, from).map(|waiver| waiver.at);
         let mut found = None;
         for stay in ticket.stays(&partner.id, from) {
             let until = waived.filter(|at| stay.covers(*at)).map_or(now, |at| at.min(now));
@@ -511,8 +549,13 @@ impl Slot {
     }
 }
 
-const fn id_of(ticket: &Ticket) -> IssueId {
-    ticket.issue
+/// Whether what a line gives back still counts: its ticket may have been told anew since.
+fn stands(book: &Book, entry: &Entry) -> bool {
+    let of = |life: &Admission| {
+        let charge = life.charge.as_ref().filter(|charge| charge.back.as_ref().is_some_and(|back| back.kind == Some(entry.kind)));
+        charge.is_some_and(|charge| charge.key.replacen("charge", entry.kind.as_str(), 1) == entry.key)
+    };
+    book.tickets.get(&entry.issue).is_none_or(|ticket| ticket.lives().into_iter().any(of))
 }
 
 fn charge_of(ticket: &mut Ticket, life: usize) -> Option<&mut Charge> {

@@ -6,7 +6,7 @@ use super::command::{Command, Verb};
 use super::event::{CloseReason, Person};
 use super::ids::{CommentId, PartnerId};
 use super::quota::EntryKind;
-use super::ticket::{Admission, Amendment, Amends, Departure, Promise, Role, Standing, Ticket};
+use super::ticket::{Admission, Amendment, Amends, Departure, Fact, Promise, Role, Standing, Ticket, Told};
 use crate::programme::{Calendar, Target, TierId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -256,7 +256,7 @@ impl Cycle {
     }
 
     /// Whether the promise was up before `at`.
-    fn is_over(&self, at: Timestamp) -> bool {
+    pub(super) fn is_over(&self, at: Timestamp) -> bool {
         self.due_known().is_some_and(|due| at > due)
     }
 
@@ -303,13 +303,17 @@ impl Ticket {
             answered: false,
             answered_in_life: false,
             closed_at: None,
+            closed_by: None,
             waits: None,
             locked: None,
             over: false,
+            awaited: true,
+            early: None,
         };
-        walker.begin(Begun::Admission, None);
         let mut amendments = self.amendments.iter().peekable();
         for beat in self.beats(partner) {
+            // A reopening comes before the admission that it leads to.
+            walker.admit(Some(beat.when), reopens(&beat.what));
             while let Some(amendment) = amendments.next_if(|amendment| amendment.at <= beat.when) {
                 walker.amend(amendment);
             }
@@ -318,6 +322,7 @@ impl Ticket {
             }
             walker.take(&beat);
         }
+        walker.admit(None, false);
         amendments.for_each(|amendment| walker.amend(amendment));
         if let Some(left) = self.left_coverage {
             walker.leave(left);
@@ -331,7 +336,11 @@ impl Ticket {
     pub fn stays(&self, partner: &PartnerId, from: Timestamp) -> Vec<Stay> {
         let mut stays = vec![Stay { since: from, left: None }];
         let mut open = true;
-        for beat in self.beats(Some(partner)).into_iter().filter(|beat| beat.fact.at >= from) {
+        let beats = self.beats(Some(partner));
+        // What comes with the reopening that it begins with comes before it.
+        let begins = |beat: &Beat<'_>| beat.fact.at == from && reopens(&beat.what);
+        let first = beats.iter().rposition(begins).map_or(0, |place| place + 1);
+        for beat in beats.into_iter().skip(first).filter(|beat| beat.fact.at >= from) {
             let Some(stay) = stays.last_mut() else { break };
             let mut leave = |why| {
                 stay.left.get_or_insert((beat.fact.at, why));
@@ -349,12 +358,25 @@ impl Ticket {
                 Doing::Gone => leave(Departure::Gone),
                 Doing::Reopened | Doing::Command(_, Command::Plain(Verb::Reopen)) if !open => {
                     open = true;
-                    stays.push(Stay { since: beat.fact.at, left: None });
+                    // After an answer it has left for good.
+                    if matches!(stay.left, Some((_, Departure::Closed))) {
+                        stays.push(Stay { since: beat.fact.at, left: None });
+                    }
                 }
                 _ => {}
             }
         }
         stays
+    }
+
+    /// Whether it was answered or closed before `at`, as a ticket of this partner: then nothing moves it to another (`W5`).
+    pub(super) fn was_settled(&self, partner: &PartnerId, at: Timestamp) -> bool {
+        let settles = |beat: &Beat<'_>| match beat.what {
+            Doing::Answer(_) | Doing::Closed(_) | Doing::Gone => true,
+            Doing::Command(_, command) => closes(command).is_some(),
+            _ => false,
+        };
+        self.beats(Some(partner)).iter().any(|beat| beat.fact.at < at && settles(beat))
     }
 
     /// When somebody opened the issue again by hand, or asked for it by `/reopen`.
@@ -384,11 +406,19 @@ impl Ticket {
     }
 
     /// The first `/waive` from `from` on: such a ticket waits for no slot (`Q7`).
-    pub(super) fn waived_at(&self, partner: &PartnerId, from: Timestamp) -> Option<Timestamp> {
+    pub(super) fn waiver(&self, partner: &PartnerId, from: Timestamp) -> Option<Trigger> {
         let beats = self.beats(Some(partner));
-        let waived = beats.iter().find(|beat| beat.fact.at >= from && matches!(beat.what, Doing::Command(_, Command::Waive(_))));
-        waived.map(|beat| beat.fact.at)
+        beats.iter().filter(|beat| beat.fact.at >= from).find_map(|beat| match beat.what {
+            Doing::Command(_, Command::Waive(reason)) => {
+                Some(Trigger { at: beat.fact.at, kind: EntryKind::Waiver, by: beat.fact.by.clone(), reason: reason.clone() })
+            }
+            _ => None,
+        })
     }
+}
+
+const fn reopens(what: &Doing<'_>) -> bool {
+    matches!(what, Doing::Reopened | Doing::Command(_, Command::Plain(Verb::Reopen)))
 }
 
 /// The commands that close an issue, and as what.
@@ -400,6 +430,7 @@ fn closes(command: &Command) -> Option<CloseReason> {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about where the walk stands")]
 struct Walker<'t> {
     ticket: &'t Ticket,
     walk: Walk,
@@ -409,15 +440,35 @@ struct Walker<'t> {
     answered: bool,
     answered_in_life: bool,
     closed_at: Option<Timestamp>,
+    /// Who closed it last.
+    closed_by: Option<Role>,
     /// Since when `/wait` or its label holds.
     waits: Option<Timestamp>,
     /// Since when the issue is locked.
     locked: Option<Timestamp>,
     /// A reopening ended the last admission that is known; what comes after belongs to the next.
     over: bool,
+    /// The present admission is yet to come: what happens meanwhile happens in the queue, or before the desk counted the issue.
+    awaited: bool,
+    /// The answer that came before the admission: when, and whose.
+    early: Option<(Timestamp, Option<Person>)>,
 }
 
 impl Walker<'_> {
+    /// Begins the clock of the present admission when its time has come.
+    fn admit(&mut self, by: Option<Timestamp>, reopens: bool) {
+        let comes = |life: &&Admission| by.is_none_or(|by| life.at < by || life.at == by && !reopens);
+        if !self.awaited || !self.lives.get(self.life).is_some_and(comes) {
+            return;
+        }
+        self.awaited = false;
+        self.begin(Begun::Admission, None);
+        // Answered before an agent named the partner: met at once (W7, S2).
+        if let (Some((at, by)), Some(cycle)) = (self.early.take(), self.running()) {
+            end_cycle(cycle, at, by, Outcome::Met);
+        }
+    }
+
     fn running(&mut self) -> Option<&mut Cycle> {
         self.walk.cycles.last_mut().filter(|cycle| cycle.is_running())
     }
@@ -484,7 +535,9 @@ impl Walker<'_> {
             Amends::Retargeted => cycle.clock.restarted(cycle.start, budget),
             Amends::Raised => cycle.clock.restarted(amendment.at, budget),
         };
-        let sooner = new.due(amendment.promise.calendar.as_ref()).earliest() < cycle.due;
+        // While both stand still the one with less left is the sooner.
+        let (then, now) = (cycle.clock.going_on(amendment.at), new.going_on(amendment.at));
+        let sooner = now.due(amendment.promise.calendar.as_ref()).earliest() < then.due(cycle.calendar()).earliest();
         if amendment.why == Amends::Retargeted {
             cycle.named = (amendment.promise.tier.clone(), amendment.promise.target);
         }
@@ -564,6 +617,9 @@ impl Walker<'_> {
     fn answer(&mut self, beat: &Beat<'_>) {
         // Judged by GitHub's own time of the comment, though it may be ordered before a close (S3, S9).
         self.end(beat, Outcome::Met, Outcome::Late, beat.fact.at);
+        if self.awaited {
+            self.early.get_or_insert_with(|| (beat.fact.at, beat.fact.by.clone()));
+        }
         self.answered = true;
         self.answered_in_life = true;
     }
@@ -594,6 +650,7 @@ impl Walker<'_> {
         }
         self.walk.open = false;
         self.closed_at = Some(beat.when);
+        self.closed_by = Some(beat.role);
         let unanswered = !self.answered_in_life;
         let early = self.lives.get(self.life).is_some_and(|life| beat.when.duration_since(life.at) <= EARLY_CLOSE);
         match (beat.role, reason) {
@@ -626,34 +683,31 @@ impl Walker<'_> {
         if self.over {
             return;
         }
+        if self.awaited {
+            // It stands in line again, and what was said before is not about it.
+            (self.answered_in_life, self.early) = (false, None);
+            return;
+        }
         let Some(life) = self.lives.get(self.life) else { return };
         let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
         let given_back =
             back.is_some_and(|back| matches!(back.kind, Some(EntryKind::Refund | EntryKind::Withdrawal)) && back.at <= beat.fact.at);
         let lapsed = life.charge.is_some() && closed.is_some_and(|closed| beat.when.duration_since(closed) > FREE_REOPENING);
-        if beat.fact.at > life.at && (given_back || lapsed) {
+        if given_back || lapsed {
             if let Some(end) = self.walk.ends.get_mut(self.life) {
                 *end = Some(beat.fact.at);
             }
             self.answered_in_life = false;
             if life.until == Some(beat.fact.at) && self.life + 1 < self.lives.len() {
                 self.life += 1;
-                self.begin(Begun::Admission, None);
+                self.awaited = true;
             } else {
                 self.over = true;
             }
             return;
         }
-        let early = beat.fact.at <= life.at;
-        match self.walk.cycles.last_mut() {
-            Some(cycle) if early => {
-                // Closed and opened again before there was a promise: it stood in line again, and the clock starts as promised.
-                if let State::Ended { outcome: Outcome::Cancelled | Outcome::ClosedUnanswered, .. } = cycle.state {
-                    cycle.state = State::Running;
-                }
-            }
-            Some(cycle) if !cycle.is_running() => self.begin(Begun::Reopening, Some(beat.fact.at)),
-            _ => {}
+        if self.walk.cycles.last().is_some_and(|cycle| !cycle.is_running()) {
+            self.begin(Begun::Reopening, Some(beat.fact.at));
         }
     }
 
@@ -712,7 +766,7 @@ impl Walker<'_> {
 
     fn command(&mut self, beat: &Beat<'_>, id: CommentId, command: &Command) -> Said {
         if let Command::For(name) = command {
-            return self.claimed(beat, name);
+            return self.claimed(beat, id, name);
         }
         if command.verb() == Some(Verb::Help) {
             return Said::Asked(Verb::Help);
@@ -726,11 +780,20 @@ impl Walker<'_> {
         }
     }
 
-    fn claimed(&self, beat: &Beat<'_>, name: &str) -> Said {
+    fn claimed(&self, beat: &Beat<'_>, id: CommentId, name: &str) -> Said {
         let fits = self.ticket.claimed.as_ref().is_some_and(|claimed| claimed.eq_ignore_ascii_case(name.trim()));
+        // Another choice that came later took its place: whether this one was carried out before is not told again.
+        let replaced = |fact: &Fact| match &fact.what {
+            Told::Comment { id: other, .. } => {
+                let claim = fact.what.claim().map(str::trim);
+                (fact.at, *other) > (beat.fact.at, id) && claim.is_some() && claim == self.ticket.claimed.as_deref()
+            }
+            _ => false,
+        };
         let is = |partner: &PartnerId| partner.as_str().eq_ignore_ascii_case(name.trim());
         match self.ticket.partner() {
             Some(partner) if fits || is(partner) => Said::Done,
+            Some(_) if self.ticket.facts.iter().any(replaced) => Said::Passed,
             None if beat.role != Role::Agent => Said::Passed,
             _ => Said::Refused(Refusal::NotFor),
         }
@@ -749,10 +812,14 @@ impl Walker<'_> {
                 self.walk.wish = Some((id, Some(reason)));
             }
             Command::Plain(Verb::Reopen) => {
-                if self.walk.open {
+                let life = self.lives.get(self.life);
+                let admits = life.is_some_and(|life| life.from == beat.fact.at && life.from > self.ticket.created_at);
+                if self.walk.open && !admits {
                     return Err(Refusal::Open);
                 }
-                if matches!(self.ticket.standing, Standing::TurnedAway(_)) {
+                // The desk had closed it over the allowance, and before the one that found a slot there was none (Q5).
+                let before = self.closed_by == Some(Role::Bot) && life.is_some_and(|life| beat.fact.at < life.from);
+                if before || matches!(self.ticket.standing, Standing::TurnedAway(_)) {
                     return Err(Refusal::NoSlot);
                 }
                 self.reopen(beat);

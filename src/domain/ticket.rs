@@ -66,6 +66,9 @@ pub struct Ticket {
     /// Changes of a running promise: a rise of the tier, an operator's `retarget` (`S5`, `S11`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amendments: Vec<Amendment>,
+    /// Up to when rises of the tier were looked for: one that is dated before that was recorded late, and counts from when it was seen (`S11`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rises_seen: Option<Timestamp>,
     /// Times in which nobody could answer or be told here (`S12`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<Freeze>,
@@ -451,6 +454,7 @@ impl Ticket {
             past: Vec::new(),
             promises: Vec::new(),
             amendments: Vec::new(),
+            rises_seen: None,
             frozen: Vec::new(),
             carried_out: Vec::new(),
             facts: Vec::new(),
@@ -547,13 +551,15 @@ impl Ticket {
         self.author.as_ref().is_some_and(|author| author.id == user)
     }
 
-    /// Whether a comment can matter to a ticket that counts for nobody: an agent's may, and one that names a partner; and one by somebody
-    /// of whom that is not known, until it is. Without this, a
-    /// busy public issue would fill the database with what strangers say.
+    /// Whether a comment can matter to a ticket that counts for nobody, or not yet: an agent's may, a member's, the author's, one with
+    /// a command, which may name a partner, and one by somebody of whom it is not known yet whether they are an agent. What comes before the opening of a
+    /// member's issue may as well (`R3`). Without this, a busy public issue would fill the database with what strangers say.
     #[must_use]
     pub fn wants(&self, fact: &Fact) -> bool {
-        let counts = !matches!(self.standing, Standing::Older | Standing::Nobody);
-        counts || fact.sides.agent || fact.sides.unknown || !matches!(fact.what, Told::Comment { .. }) || fact.what.claim().is_some()
+        let counts = !matches!(self.standing, Standing::Older | Standing::Nobody) || !self.author_sides.partners.is_empty();
+        let by_author = fact.by.as_ref().is_some_and(|by| self.is_author(by.id));
+        let known = fact.sides.agent || fact.sides.unknown || !fact.sides.partners.is_empty() || by_author;
+        counts || known || !matches!(&fact.what, Told::Comment { commands, .. } if commands.is_empty())
     }
 
     /// The id that GitHub knows the issue by at present (`S12`).

@@ -3,6 +3,7 @@
 //! No retries and no redirects below this: a call that failed may have had its effect, and only the caller knows how to find
 //! that out. Repositories are named by id, so that a rename or a move changes nothing (`S12`).
 
+use crate::domain::event::CloseReason;
 use crate::domain::projection::Label;
 use crate::domain::{CommentId, InstallationId, RepoId, UserId};
 use crate::settings::AppCredentials;
@@ -87,6 +88,12 @@ impl ApiError {
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.status(), Some(404 | 410 | 301))
+    }
+
+    /// Whether an issue has as many labels as it may have.
+    #[must_use]
+    pub fn is_too_many_labels(&self) -> bool {
+        matches!(self, Self::Refused { status: 422, message, .. } if message.contains("more than 100 labels"))
     }
 }
 
@@ -179,6 +186,12 @@ impl GitHub {
             Ok::<_, ApiError>(app.slug)
         });
         Ok(format!("{}[bot]", slug.await?))
+    }
+
+    /// The same, where it was asked already.
+    #[must_use]
+    pub fn known_bot_login(&self) -> Option<String> {
+        self.slug.get().map(|slug| format!("{slug}[bot]"))
     }
 
     /// How the last call went, for the health page.
@@ -315,15 +328,74 @@ impl GitHub {
         Ok(())
     }
 
-    /// Closes an issue as not planned.
+    /// Closes an issue, or opens it; in which state it is already does not matter.
     ///
     /// # Errors
     /// GitHub refuses, or does not answer.
-    pub async fn close_issue(&self, installation: InstallationId, repo: RepoId, number: i64) -> Result<()> {
-        let body = json!({ "state": "closed", "state_reason": "not_planned" });
+    pub async fn set_state(&self, installation: InstallationId, repo: RepoId, number: i64, close: Option<CloseReason>) -> Result<()> {
+        let body = match close {
+            None => json!({ "state": "open" }),
+            Some(CloseReason::Completed) => json!({ "state": "closed", "state_reason": "completed" }),
+            Some(CloseReason::NotPlanned) => json!({ "state": "closed", "state_reason": "not_planned" }),
+            Some(CloseReason::Duplicate) => json!({ "state": "closed", "state_reason": "duplicate" }),
+        };
         let path = format!("/repositories/{repo}/issues/{number}");
-        self.call::<Value>(installation, http::Method::PATCH, &path, Some(&body)).await?;
+        match self.call::<Value>(installation, http::Method::PATCH, &path, Some(&body)).await {
+            // An older GitHub Enterprise Server knows no duplicates.
+            Err(ApiError::Refused { status: 422, .. }) if close == Some(CloseReason::Duplicate) => {
+                let body = json!({ "state": "closed", "state_reason": "not_planned" });
+                self.call::<Value>(installation, http::Method::PATCH, &path, Some(&body)).await?;
+            }
+            answer => drop(answer?),
+        }
         Ok(())
+    }
+
+    /// A thumbs-up for a comment; the second of one account is the first.
+    ///
+    /// # Errors
+    /// GitHub refuses, or does not answer.
+    pub async fn thank(&self, installation: InstallationId, repo: RepoId, comment: CommentId) -> Result<()> {
+        let path = format!("/repositories/{repo}/issues/comments/{comment}/reactions");
+        self.call::<Value>(installation, http::Method::POST, &path, Some(&json!({ "content": "+1" }))).await?;
+        Ok(())
+    }
+
+    /// The names of the labels on an issue: at most 100, as GitHub allows no more.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn labels_on(&self, installation: InstallationId, repo: RepoId, number: i64) -> Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            name: String,
+        }
+        let path = format!("/repositories/{repo}/issues/{number}/labels?per_page={PER_PAGE}");
+        let found: Vec<Found> = self.get(installation, &path).await?;
+        Ok(found.into_iter().map(|label| label.name).collect())
+    }
+
+    /// Whether any issue or pull request carries a label, open or closed.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn is_carried(&self, installation: InstallationId, repo: RepoId, name: &str) -> Result<bool> {
+        let path = format!("/repositories/{repo}/issues?state=all&per_page=1&labels={}", segment(name));
+        let found: Vec<serde::de::IgnoredAny> = self.get(installation, &path).await?;
+        Ok(!found.is_empty())
+    }
+
+    /// Deletes a label of a repository; one that is not there is as good as deleted.
+    ///
+    /// # Errors
+    /// GitHub refuses otherwise, or does not answer.
+    pub async fn delete_label(&self, installation: InstallationId, repo: RepoId, name: &str) -> Result<()> {
+        let path = format!("/repositories/{repo}/labels/{}", segment(name));
+        match self.call::<Value>(installation, http::Method::DELETE, &path, None).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.status() == Some(404) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Every comment of an issue, as it stands.

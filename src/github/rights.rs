@@ -8,9 +8,9 @@ use serde::de::IgnoredAny;
 type Result<T> = std::result::Result<T, ApiError>;
 
 #[derive(Deserialize)]
-struct Found {
-    #[serde(default)]
-    permission: Option<String>,
+struct Permission {
+    #[serde(default, rename = "permission")]
+    level: Option<String>,
     #[serde(default)]
     role_name: Option<String>,
     #[serde(default)]
@@ -30,7 +30,7 @@ struct Flags {
     triage: bool,
 }
 
-impl Found {
+impl Permission {
     fn is_of(&self, user: UserId) -> bool {
         self.user.as_ref().is_none_or(|found| found.id == user.0)
     }
@@ -39,7 +39,7 @@ impl Found {
     /// the flags.
     fn may_triage(&self) -> bool {
         let role = matches!(self.role_name.as_deref(), Some("triage" | "maintain" | "write" | "admin"));
-        let older = matches!(self.permission.as_deref(), Some("write" | "admin"));
+        let older = matches!(self.level.as_deref(), Some("write" | "admin"));
         let flag = self.user.as_ref().and_then(|user| user.permissions.as_ref()).is_some_and(|flags| flags.triage);
         role || older || flag
     }
@@ -73,7 +73,7 @@ impl GitHub {
     /// `None`: GitHub knows nobody by that login here, or somebody else.
     async fn permission(&self, installation: InstallationId, repo: RepoId, user: UserId, login: &str) -> Result<Option<bool>> {
         let path = format!("/repositories/{repo}/collaborators/{}/permission", segment(login));
-        match self.get::<Found>(installation, &path).await {
+        match self.get::<Permission>(installation, &path).await {
             Ok(found) => Ok(found.is_of(user).then(|| found.may_triage())),
             Err(error) if error.status() == Some(404) => Ok(None),
             Err(error) => Err(error),
@@ -105,11 +105,11 @@ struct Account {
 
 #[cfg(test)]
 mod tests {
-    use super::Found;
+    use super::Permission;
     use serde_json::{Value, json};
 
     fn may(answer: Value) -> bool {
-        serde_json::from_value::<Found>(answer).unwrap().may_triage()
+        serde_json::from_value::<Permission>(answer).unwrap().may_triage()
     }
 
     #[test]

@@ -23,10 +23,22 @@ impl LabelText {
         Self { name: name.to_owned(), color: color.to_owned() }
     }
 
-    /// The name with its place filled, cut to what GitHub takes.
+    /// The name with its place filled, shortened to what GitHub takes.
     fn filled(&self, place: &str, with: &str) -> String {
-        self.name.replace(place, with).chars().take(LONGEST_NAME).collect()
+        shortened(self.name.replace(place, with))
     }
+}
+
+/// A name that GitHub takes. One that is too long ends in `…` and a mark made from the whole, so that two that differ only after
+/// the cut stay two labels.
+fn shortened(name: String) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name;
+    }
+    // FNV-1a: it is the same in every release and on every machine.
+    let mark = name.to_lowercase().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let head: String = name.chars().take(LONGEST_NAME - 9).collect();
+    format!("{}…{mark:08x}", head.trim_end())
 }
 
 /// Names, colours and rounding of the labels (`G2`).
@@ -141,14 +153,23 @@ impl LabelStyle {
         self.due.filled("{due}", &rounded.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string())
     }
 
-    /// Whether a label's name has the form of a deadline: what the desk looks through for labels that no ticket carries any more.
+    /// Whether a label's name has the form of a deadline, in any case: what is deleted when no ticket shows it any more.
     #[must_use]
     pub fn is_due_name(&self, name: &str) -> bool {
-        let (before, after) = self.due.name.split_once("{due}").unwrap_or((&self.due.name, ""));
+        let (form, name) = (self.due.name.to_lowercase(), name.to_lowercase());
+        let (before, after) = form.split_once("{due}").unwrap_or((&form, ""));
         let Some(due) = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)) else {
             return false;
         };
-        due.strip_suffix(" UTC").is_some_and(|due| jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M", due).is_ok())
+        due.strip_suffix(" utc").is_some_and(|due| jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M", due).is_ok())
+    }
+
+    /// Whether the desk has a use for a label of this name, in any case.
+    #[must_use]
+    pub fn uses(&self, programme: &Programme, name: &str) -> bool {
+        let is = |other: &str| other.to_lowercase() == name.to_lowercase();
+        let of_tier = |tier: &Tier| is(&self.tier_name(tier)) || is(&self.target_name(&tier.response));
+        self.is_due_name(name) || self.fixed().iter().any(|(_, label)| is(&label.name)) || programme.tiers.iter().any(of_tier)
     }
 
     /// What is wrong with a label's name. `place` is what it must have, from [`LabelStyle::LABELS`].
@@ -187,18 +208,12 @@ impl LabelStyle {
         Err(Unfit::new("a colour of six hexadecimal digits like \"b60205\""))
     }
 
-    /// The labels that would collide or be cut short with this programme: a text for each, with the key of the label.
+    /// The labels that would collide with this programme: a text for each, with the key of the label.
     #[must_use]
     pub fn conflicts(&self, programme: &Programme) -> Vec<(&'static str, String)> {
         let mut named: Vec<(&'static str, String)> = self.fixed().map(|(key, label)| (key, label.name.clone())).to_vec();
-        let mut found = Vec::new();
-        for tier in &programme.tiers {
-            let length = self.tier.name.replace("{name}", &tier.name).chars().count();
-            if length > LONGEST_NAME {
-                found.push(("tier", format!("for the tier \"{}\" it has {length} characters", tier.id)));
-            }
-            named.push(("tier", self.tier_name(tier)));
-        }
+        let mut found: Vec<(&'static str, String)> = Vec::new();
+        named.extend(programme.tiers.iter().map(|tier| ("tier", self.tier_name(tier))));
         let mut targets: Vec<String> = programme.tiers.iter().map(|tier| self.target_name(&tier.response)).collect();
         targets.sort();
         targets.dedup();
@@ -207,7 +222,7 @@ impl LabelStyle {
             // GitHub tells no upper case from lower in a label's name.
             let same = |(other, earlier): &&(&str, String)| other != key && earlier.to_lowercase() == name.to_lowercase();
             if let Some((other, _)) = named.iter().take(index).find(same) {
-                found.push((key, format!("\"{name}\" is also the name of the label \"{other}\"")));
+                found.push((*key, format!("\"{name}\" is also the name of the label \"{other}\"")));
             }
         }
         found
@@ -233,9 +248,32 @@ mod tests {
     }
 
     #[test]
+    fn g2_a_name_that_is_too_long_is_shortened_and_stays_its_own() {
+        let style = LabelStyle::default();
+        let name = |end: &str| style.tier.filled("{name}", &format!("Enterprise with everything, for all of {end}"));
+        assert_eq!(name("us"), "tier: Enterprise with everything, for all of us");
+        let (europe, asia) = (name("Europe and beyond"), name("Asia and beyond"));
+        assert_eq!(europe, "tier: Enterprise with everything, for all…4f29a23a");
+        assert_eq!((europe.chars().count(), asia.chars().count()), (50, 50));
+        assert_ne!(europe, asia);
+        assert!(name("ü".repeat(50).as_str()).chars().count() <= LONGEST_NAME);
+    }
+
+    #[test]
+    fn the_desk_knows_its_own_names_in_any_case() {
+        let (style, programme) = (LabelStyle::default(), Programme::builtin());
+        for ours in ["TIER: gold", "sla: 4H", "sla: Met", "waiting: partner", "Due: 2026-11-22 18:00 utc"] {
+            assert!(style.uses(&programme, ours), "{ours}");
+        }
+        for other in ["tier: Diamond", "sla: 5m", "bug", "due: tomorrow"] {
+            assert!(!style.uses(&programme, other), "{other}");
+        }
+    }
+
+    #[test]
     fn a_deadline_is_recognised() {
         let style = LabelStyle::default();
-        assert!(style.is_due_name("due: 2026-11-22 18:00 UTC"));
+        assert!(style.is_due_name("due: 2026-11-22 18:00 UTC") && style.is_due_name("DUE: 2026-11-22 18:00 utc"));
         for other in ["due: tomorrow", "due: 2026-11-22", "sla: due soon", "overdue: 2026-11-22 18:00 UTC"] {
             assert!(!style.is_due_name(other), "{other}");
         }

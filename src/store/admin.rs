@@ -137,8 +137,8 @@ impl Tx {
             sql!("UPDATE tickets SET next_at_ms = $1 WHERE standing IN ('nobody', 'no_subscription', 'not_included', 'checking')");
         self.run(statement, [now.as_millisecond().into()]).await?;
         self.run(sql!("UPDATE tickets SET next_at_ms = $1 WHERE standing = 'waiting'"), [now.as_millisecond().into()]).await?;
-        // A rise of the tier moves running clocks (S11).
-        let running = sql!("UPDATE tickets SET next_at_ms = $1 WHERE standing = 'admitted' AND next_at_ms IS NOT NULL");
+        // A rise of the tier moves promises that run (S11); a ticket whose clock has ended has no next instant.
+        let running = sql!("UPDATE tickets SET next_at_ms = $1 WHERE standing = 'admitted' AND next_at_ms > $1");
         self.run(running, [now.as_millisecond().into()]).await?;
         Ok(())
     }

@@ -6,6 +6,8 @@
 mod admin;
 mod books;
 mod forget;
+mod hands;
+mod labels;
 mod migrations;
 mod outbox;
 mod places;
@@ -17,9 +19,11 @@ mod tidy;
 pub use admin::{AuditLine, MemberRow};
 pub use books::{Changed, Loaded, Needs};
 pub use forget::{Kept, Line, Patterns, Writing};
+pub use hands::Holder;
+pub use labels::{IdleLabel, RepoLabel};
 pub use outbox::{Outgoing, PendingPing};
 pub use places::RepoRow;
-pub use publish::{Applied, AppliedComment, Claim};
+pub use publish::{Applied, AppliedComment, Claim, same_name};
 pub use rights::{TeamRow, Wanted};
 pub use tidy::Old;
 

@@ -1,9 +1,10 @@
 //! What GitHub was last told of each ticket, and who is telling it at present.
 
 use super::sql::sql;
-use super::{Result, Tx, to_json};
+use super::{Result, Row, Tx, to_json};
+use crate::domain::IssueId;
+use crate::domain::hands::Undone;
 use crate::domain::ticket::Ticket;
-use crate::domain::{IssueId, RepoId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +27,35 @@ pub struct Applied {
     /// The comment for which the label that pauses was last taken off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_by: Option<i64>,
+}
+
+impl Applied {
+    /// Whether a label was put on, whatever the case of its letters.
+    #[must_use]
+    pub fn has_label(&self, name: &str) -> bool {
+        self.labels.iter().any(|label| same_name(label, name))
+    }
+
+    /// Corrects this by what people undid. Of the comments only the status comment, which has this marker, is put back.
+    pub fn undo(&mut self, undone: &[Undone], status: &str) {
+        for undone in undone {
+            match undone {
+                Undone::Label(key) => self.labels.retain(|label| !same_name(label, key)),
+                Undone::Deleted(id) => self.comments.retain(|marker, comment| marker != status || comment.id != Some(id.0)),
+                Undone::Edited(id) => {
+                    if let Some(edited) = self.comments.get_mut(status).filter(|comment| comment.id == Some(id.0)) {
+                        edited.digest.clear();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether GitHub takes two names for the same label's.
+#[must_use]
+pub fn same_name(one: &str, other: &str) -> bool {
+    one == other || one.to_lowercase() == other.to_lowercase()
 }
 
 /// A comment that stands at GitHub.
@@ -69,11 +99,8 @@ impl Tx {
         let rows = self.rows(statement, [now.as_millisecond().into(), until.into(), most.into()]).await?;
         let mut claims = Vec::with_capacity(rows.len());
         for row in rows {
-            let applied = match row.maybe_text("applied")? {
-                Some(_) => row.json("applied")?,
-                None => Applied::default(),
-            };
-            claims.push(Claim { ticket: row.json("doc")?, version: row.int("version")?, attempts: row.int("attempts")?, applied });
+            let (version, attempts) = (row.int("version")?, row.int("attempts")?);
+            claims.push(Claim { ticket: row.json("doc")?, version, attempts, applied: applied(&row)? });
         }
         claims.sort_by_key(|claim| (claim.ticket.created_at, claim.ticket.issue));
         Ok(claims)
@@ -134,25 +161,9 @@ impl Tx {
         self.run(sql!("UPDATE outbox SET lease_ms = 0 WHERE state = 'pending'"), []).await?;
         Ok(())
     }
+}
 
-    /// The labels that a repository is known to have, in lower case, out of `names`.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn known_labels(&mut self, repo: RepoId, names: &[String]) -> Result<Vec<String>> {
-        let statement = sql!("SELECT name_key FROM repo_labels WHERE repo_id = $1 AND name_key {in texts $2}");
-        let rows = self.rows(statement, [repo.0.into(), to_json(&names)?.into()]).await?;
-        rows.iter().map(|row| row.text("name_key")).collect()
-    }
-
-    /// Remembers that a repository has a label, and whether the desk created it: only those may it ever delete (`G2`).
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn label_exists(&mut self, repo: RepoId, name: &str, by_desk: bool) -> Result<()> {
-        let statement =
-            sql!("INSERT INTO repo_labels (repo_id, name_key, by_desk) VALUES ($1, $2, $3) ON CONFLICT (repo_id, name_key) DO NOTHING");
-        self.run(statement, [repo.0.into(), name.to_lowercase().into(), i64::from(by_desk).into()]).await?;
-        Ok(())
-    }
+/// What a row tells of what was applied; nothing where it was never published.
+pub(super) fn applied(row: &Row) -> Result<Applied> {
+    row.maybe_text("applied")?.map_or_else(|| Ok(Applied::default()), |_| row.json("applied"))
 }

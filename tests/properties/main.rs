@@ -7,5 +7,6 @@
 
 mod allowances;
 mod book;
+mod model;
 mod tickets;
 mod windows;

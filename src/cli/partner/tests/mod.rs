@@ -62,6 +62,7 @@ impl Fixture {
             agents: Arc::default(),
             clock: Clock::manual(NOW.parse().unwrap()),
             wakes: Arc::default(),
+            sweep_from: Arc::default(),
         };
         Self { desk, dir }
     }

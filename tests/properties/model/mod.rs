@@ -1,0 +1,84 @@
+//! Random conversations against a small model that is obviously right, and against themselves in another order (`R3`, `Q11`).
+//!
+//! `PARTNER_DESK_MODEL_CASES=10000` makes a long run. A failure prints the shrunk conversation, line by line.
+
+mod desk;
+mod play;
+mod story;
+
+use play::{Seen, in_order, mixed_up};
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use story::{Kinds, Story};
+
+/// Cases of each property, unless `PARTNER_DESK_MODEL_CASES` says otherwise.
+const CASES: u32 = 256;
+
+fn hold(kinds: Kinds, check: impl Fn(&Story) -> Result<(), String>) {
+    let cases = std::env::var("PARTNER_DESK_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let result = TestRunner::new(config).run(&story::story(kinds), |story| check(&story).map_err(TestCaseError::fail));
+    match result {
+        Ok(()) => {}
+        Err(TestError::Fail(why, story)) => panic!("\n{story:?}\n{why}"),
+        Err(TestError::Abort(why)) => panic!("{why}"),
+    }
+}
+
+/// Line by line what differs.
+fn differences(expected: &[String], got: &[String]) -> Result<(), String> {
+    let missing = expected.iter().filter(|line| !got.contains(line)).map(|line| format!("  expected {line}\n"));
+    let extra = got.iter().filter(|line| !expected.contains(line)).map(|line| format!("  got      {line}\n"));
+    let lines: String = missing.chain(extra).collect();
+    if lines.is_empty() { Ok(()) } else { Err(lines) }
+}
+
+const ONE: Kinds = Kinds { issues: 1, lines: 9, hindsight: true, moves: false, changes: true };
+const SEVERAL: Kinds = Kinds { issues: 5, lines: 14, hindsight: false, moves: false, changes: true };
+
+fn like_the_model(story: &Story) -> Result<(), String> {
+    let book = in_order(story)?;
+    let model = desk::play(story);
+    let expected: Vec<_> = (0..story.authors.len()).flat_map(|issue| play::model_lines(&model, issue)).collect();
+    let got: Vec<_> = (0..story.authors.len()).flat_map(|issue| Seen::of(story, &book, issue).model_lines()).collect();
+    differences(&expected, &got)
+}
+
+#[test]
+fn one_ticket_in_order_is_the_models() {
+    hold(ONE, like_the_model);
+}
+
+#[test]
+fn tickets_that_compete_in_order_are_the_models() {
+    hold(SEVERAL, like_the_model);
+}
+
+#[test]
+fn r3_one_ticket_is_the_same_in_any_order() {
+    hold(Kinds { moves: true, ..ONE }, |story| {
+        let (in_order, mixed_up) = (in_order(story)?, mixed_up(story)?);
+        differences(&Seen::of(story, &in_order, 0).lines(), &Seen::of(story, &mixed_up, 0).lines())
+    });
+}
+
+#[test]
+fn q11_windows_admit_as_many_in_any_order() {
+    hold(Kinds { issues: 7, lines: 1, ..SEVERAL }, |story| {
+        let (in_order, mixed_up) = (in_order(story)?, mixed_up(story)?);
+        differences(&play::windows(story, &in_order), &play::windows(story, &mixed_up))
+    });
+}
+
+#[test]
+fn whatever_comes_and_goes_every_step_holds() {
+    hold(Kinds { hindsight: true, moves: true, ..SEVERAL }, |story| mixed_up(story).map(|_| ()));
+}
+
+#[test]
+fn r3_s7_waking_more_often_changes_nothing() {
+    hold(SEVERAL, |story| {
+        let (seldom, often) = (in_order(story)?, play::in_order_woken(story)?);
+        (0..story.authors.len())
+            .try_for_each(|issue| differences(&Seen::of(story, &seldom, issue).lines(), &Seen::of(story, &often, issue).lines()))
+    });
+}
