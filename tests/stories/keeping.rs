@@ -92,6 +92,8 @@ story!(o2_what_is_old_goes_and_the_ledger_and_the_tickets_stay, TEN_DAYS, |desk|
     let done = desk.opens("alice", "Answered").await;
     desk.at("2026-11-18T12:30:00Z").await;
     desk.says("ann", &done, "Fixed.").await;
+    // The label of the deadline is deleted now, and GitHub tells so (G2).
+    desk.at("2026-11-18T12:36:00Z").await;
     assert_eq!(desk.pings().len(), 1);
     let (ticket, ledger) = (desk.ticket(&done).await, desk.ledger("acme").await);
     assert!((desk.rows("deliveries").await >= 2) && !desk.log(&done).await.is_empty() && desk.rows("outbox").await == 1);
