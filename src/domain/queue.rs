@@ -102,7 +102,7 @@ impl Rules<'_> {
             let back = life.charge.as_ref().and_then(|charge| charge.back.as_ref());
             match (trigger, back) {
                 (Some(trigger), None | Some(GivenBack { kind: None, .. })) => {
-                    self.give_back(book, &mut ticket, k, trigger, now);
+                    Self::give_back(book, &mut ticket, k, trigger, now);
                     book.put(ticket);
                     return true;
                 }
@@ -127,18 +127,15 @@ impl Rules<'_> {
                 Self::take_back(book, &mut ticket, k + 1, now, "R3", "its story is another, as came to light later");
                 let mut life = life.clone();
                 life.until = end;
-                match end {
-                    Some(end) => {
-                        ticket.past.truncate(k);
-                        ticket.past.push(life);
-                        book.note(id_of(&ticket), end, "S9", "reopened: charged again, from now");
-                        self.place(book, ticket, chosen, end, now);
-                    }
-                    None => {
-                        ticket.past.truncate(k);
-                        ticket.standing = Standing::Admitted(life);
-                        book.put(ticket);
-                    }
+                if let Some(end) = end {
+                    ticket.past.truncate(k);
+                    ticket.past.push(life);
+                    book.note(id_of(&ticket), end, "S9", "reopened: charged again, from now");
+                    self.place(book, ticket, chosen, end, now);
+                } else {
+                    ticket.past.truncate(k);
+                    ticket.standing = Standing::Admitted(life);
+                    book.put(ticket);
                 }
                 return true;
             }
@@ -198,7 +195,7 @@ impl Rules<'_> {
     }
 
     /// Gives a unit back, if it may be (`Q6`, `Q7`).
-    fn give_back(&self, book: &mut Book, ticket: &mut Ticket, k: usize, trigger: &Trigger, now: Timestamp) {
+    fn give_back(book: &mut Book, ticket: &mut Ticket, k: usize, trigger: &Trigger, now: Timestamp) {
         let Some(life) = ticket.lives().get(k).map(|life| (*life).clone()) else { return };
         let Some(charge) = life.charge.clone() else { return };
         let spent = |window: Window| {

@@ -95,6 +95,7 @@ pub fn left_of(entries: &[Entry], grant: &Entry, as_of: Timestamp) -> u32 {
 }
 
 /// The grants that can be used at `at`, the one that ends first in front.
+#[must_use]
 pub fn grants_at(entries: &[Entry], at: Timestamp) -> Vec<&Entry> {
     let open = |entry: &&Entry| entry.kind == EntryKind::Grant && entry.at <= at && entry.until.is_none_or(|until| at < until);
     let mut grants: Vec<_> = entries.iter().filter(open).collect();

@@ -47,7 +47,6 @@ impl Outcome {
 #[derive(Debug, Clone)]
 pub(crate) struct Cycle {
     pub(crate) start: At,
-    tier: usize,
     /// What labels name (S11, G2).
     named: usize,
     budget: i64,
@@ -312,10 +311,9 @@ impl Desk<'_> {
             && beats(self.story).into_iter().any(|(_, _, _, of, by, then, beat)| {
                 let role = role(by, ticket);
                 let leaves = match beat {
-                    Beat::Text => role == Role::Agent,
+                    Beat::Text | Beat::Command(Command::Duplicate(_)) => role == Role::Agent,
                     Beat::Github(Deed::Closes(_) | Deed::Destroys) => true,
                     Beat::Command(Command::Plain(Verb::Withdraw)) => matches!(role, Role::Agent | Role::Partner),
-                    Beat::Command(Command::Duplicate(_)) => role == Role::Agent,
                     _ => false,
                 };
                 of == issue && then == at && leaves
@@ -395,7 +393,6 @@ impl Desk<'_> {
         let role = role(by, &ticket);
         let own = by == ticket.author;
         match beat {
-            Beat::Opened => {}
             Beat::Text if role == Role::Agent => {
                 end(&mut ticket, at, at, Outcome::Met, Outcome::Late);
                 (ticket.answered, ticket.answered_now) = (true, true);
@@ -414,7 +411,6 @@ impl Desk<'_> {
                     self.again(&mut ticket, at, true);
                 }
             }
-            Beat::Text | Beat::Word => {}
             Beat::Command(command) => self.command(issue, &mut ticket, role, by, when, at, command),
             Beat::Github(Deed::Closes(reason)) => self.close(&mut ticket, role, own, when, at, *reason),
             Beat::Github(Deed::Reopens) => self.reopen(issue, &mut ticket, when, at, role != Role::Bot),
@@ -444,7 +440,7 @@ impl Desk<'_> {
                     ticket.standing = Standing::Left;
                 }
             }
-            Beat::Github(_) => {}
+            Beat::Opened | Beat::Text | Beat::Word | Beat::Github(_) => {}
         }
         self.tickets[issue] = Some(ticket);
     }
@@ -619,7 +615,6 @@ impl Desk<'_> {
 fn begin(ticket: &mut Ticket, tier: usize, start: At, by_comment: bool) {
     ticket.cycles.push(Cycle {
         start,
-        tier,
         named: tier,
         budget: LEVELS[tier].target,
         counted: 0,

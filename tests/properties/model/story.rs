@@ -410,9 +410,9 @@ fn written(kinds: Kinds, tiers: &[Vec<(At, Option<usize>)>; 2], openings: &[(usi
             issue.last = at + 2;
             issue.open = deed == Deed::Reopens;
             if issue.open {
-                issue.started = at
+                issue.started = at;
             } else {
-                issue.closed = at
+                issue.closed = at;
             }
             events.push(Event { at: at + 2, issue: number, by: ROBOT, deed });
         }
