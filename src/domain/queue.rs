@@ -514,6 +514,13 @@ impl Rules<'_> {
                     ticket.standing = Standing::Waiting(Waiting { tier, window, used, limit, ahead, opens, since: stay.since, ..waiting });
                     ahead += 1;
                 }
+                // It came back into line when there was nothing to wait for (Q3, Q9).
+                (Placement::NotIncluded(tier), None) if stay.since != waiting.since => {
+                    ticket.standing = Standing::NotIncluded { partner: partner.id.clone(), tier };
+                }
+                (Placement::NoSubscription(why), None) if stay.since != waiting.since => {
+                    ticket.standing = Standing::NoSubscription { partner: partner.id.clone(), why };
+                }
                 (Placement::NotIncluded(_) | Placement::NoSubscription(_), None) => {
                     ticket.standing = Standing::Waiting(Waiting { ahead, opens: None, ..waiting });
                     ahead += 1;

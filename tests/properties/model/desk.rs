@@ -184,7 +184,8 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                 // S9: up to five seconds after a close by the same person counts as before it.
                 let closes = others().filter(|other| matches!(other.deed, Deed::Closes(_)) && other.by == event.by);
                 let close = closes.map(|close| close.at).filter(|close| (0..=5).contains(&(event.at - close))).max();
-                let when = close.unwrap_or(event.at);
+                let reopened = |close| others().any(|other| other.deed == Deed::Reopens && other.at > close && other.at <= event.at);
+                let when = close.filter(|close| !reopened(*close)).unwrap_or(event.at);
                 // S10: deleted within ten minutes, it was never said.
                 let void = others().any(|other| other.deed == Deed::Deletes(*id) && other.at - event.at <= 10 * MINUTE);
                 if *substance && !void {
