@@ -548,7 +548,7 @@ impl Desk<'_> {
                 ticket.tier = self.story.tier_at(ticket.partner.unwrap(), at).or(ticket.tier);
             }
             Standing::Admitted
-                if matches!(back, Some(Back::Refund | Back::Withdrawal)) || ticket.unit.is_some() && when - ticket.closed > 14 * DAY =>
+                if matches!(back, Some(Back::Refund | Back::Withdrawal)) || ticket.promise.is_some() && when - ticket.closed > 14 * DAY =>
             {
                 ticket.answered_now = false;
                 self.enter(issue, ticket, at);
