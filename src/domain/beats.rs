@@ -133,7 +133,13 @@ impl Ticket {
         }
         let same_person = |other: &Fact| matches!((&other.by, &fact.by), (Some(a), Some(b)) if a.id == b.id);
         let close = self.facts.iter().filter(|other| other.what.is_close() && same_person(other)).map(|close| close.at);
-        close.filter(|close| *close <= fact.at && fact.at.duration_since(*close) <= CLOSING_COMMENT).max().unwrap_or(fact.at)
+        let close = close.filter(|close| *close <= fact.at && fact.at.duration_since(*close) <= CLOSING_COMMENT).max();
+        // What is said after a reopening did not come with the close.
+        let reopened = |close: Timestamp| {
+            let since = |other: &Fact| other.what == Told::Reopened && other.at > close && other.at <= fact.at;
+            self.facts.iter().any(since)
+        };
+        close.filter(|close| !reopened(*close)).unwrap_or(fact.at)
     }
 
     /// Whether the issue is open, as far as the facts tell, the desk's commands included.

@@ -86,7 +86,8 @@ impl Rules<'_> {
             let before = k.checked_sub(1).and_then(|before| lives.get(before)).map_or(Some(chosen.from), |life| life.until);
             let from = before.filter(|_| self.policy.over_quota == OverQuota::Wait).unwrap_or(life.from);
             let stays = ticket.stays(&life.partner, from);
-            let reopened = |at| stays.iter().any(|stay| stay.since == at) || ticket.reopenings(&life.partner).contains(&at);
+            let came_back = |at| ticket.stays(&life.partner, chosen.from).iter().any(|stay| stay.since == at);
+            let reopened = |at| came_back(at) || ticket.reopenings(&life.partner).contains(&at);
             if k == 0 && life.from > chosen.from && !reopened(life.from) {
                 let why = "named for the partner earlier, as came to light later";
                 self.tell_again(book, ticket, chosen, k, chosen.from, now, why);
@@ -143,7 +144,11 @@ impl Rules<'_> {
             Standing::Left { why, at, partner, .. } if *partner == chosen.partner => {
                 let from = from.unwrap_or(chosen.from.min(*at));
                 let last = ticket.stays(&chosen.partner, from).pop();
-                let differs = last.is_some_and(|stay| stay.left != Some((*at, *why)));
+                // A grant from before it left may have come to light.
+                let found = book.partners.get(partner).map(|partner| self.find(book, partner, &ticket, from, now));
+                let granted = found.is_some_and(|(placement, _)| matches!(placement, Placement::Slot { grant: Some(_), .. }));
+                let differs =
+                    last.is_some_and(|stay| stay.left != Some((*at, *why))) || granted && self.policy.over_quota == OverQuota::Wait;
                 if differs {
                     self.place(book, ticket, chosen, from, now);
                 }
@@ -524,6 +529,13 @@ impl Rules<'_> {
                     let opens = self.promised(&partner, window, limit, ahead);
                     ticket.standing = Standing::Waiting(Waiting { tier, window, used, limit, ahead, opens, since: stay.since, ..waiting });
                     ahead += 1;
+                }
+                // It came back into line when there was nothing to wait for (Q3, Q9).
+                (Placement::NotIncluded(tier), None) if stay.since != waiting.since => {
+                    ticket.standing = Standing::NotIncluded { partner: partner.id.clone(), tier };
+                }
+                (Placement::NoSubscription(why), None) if stay.since != waiting.since => {
+                    ticket.standing = Standing::NoSubscription { partner: partner.id.clone(), why };
                 }
                 (Placement::NotIncluded(_) | Placement::NoSubscription(_), None) => {
                     ticket.standing = Standing::Waiting(Waiting { ahead, opens: None, ..waiting });

@@ -3,17 +3,7 @@
 //!
 //! A case that fails is printed smaller and smaller by proptest, with the seed to see it again.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::struct_excessive_bools,
-    clippy::match_same_arms,
-    clippy::too_many_arguments,
-    clippy::option_option,
-    reason = "what is not there is a failed test, and a long run is asked for by the environment"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there is a failed test")]
 
 mod allowances;
 mod book;

@@ -184,7 +184,8 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                 // S9: up to five seconds after a close by the same person counts as before it.
                 let closes = others().filter(|other| matches!(other.deed, Deed::Closes(_)) && other.by == event.by);
                 let close = closes.map(|close| close.at).filter(|close| (0..=5).contains(&(event.at - close))).max();
-                let when = close.unwrap_or(event.at);
+                let reopened = |close| others().any(|other| other.deed == Deed::Reopens && other.at > close && other.at <= event.at);
+                let when = close.filter(|close| !reopened(*close)).unwrap_or(event.at);
                 // S10: deleted within ten minutes, it was never said.
                 let void = others().any(|other| other.deed == Deed::Deletes(*id) && other.at - event.at <= 10 * MINUTE);
                 if *substance && !void {
@@ -311,10 +312,9 @@ impl Desk<'_> {
             && beats(self.story).into_iter().any(|(_, _, _, of, by, then, beat)| {
                 let role = role(by, ticket);
                 let leaves = match beat {
-                    Beat::Text => role == Role::Agent,
+                    Beat::Text | Beat::Command(Command::Duplicate(_)) => role == Role::Agent,
                     Beat::Github(Deed::Closes(_) | Deed::Destroys) => true,
                     Beat::Command(Command::Plain(Verb::Withdraw)) => matches!(role, Role::Agent | Role::Partner),
-                    Beat::Command(Command::Duplicate(_)) => role == Role::Agent,
                     _ => false,
                 };
                 of == issue && then == at && leaves
@@ -394,7 +394,6 @@ impl Desk<'_> {
         let role = role(by, &ticket);
         let own = by == ticket.author;
         match beat {
-            Beat::Opened => {}
             Beat::Text if role == Role::Agent => {
                 end(&mut ticket, at, at, Outcome::Met, Outcome::Late);
                 (ticket.answered, ticket.answered_now) = (true, true);
@@ -413,7 +412,6 @@ impl Desk<'_> {
                     self.again(&mut ticket, at, true);
                 }
             }
-            Beat::Text | Beat::Word => {}
             Beat::Command(command) => self.command(issue, &mut ticket, role, by, when, at, command),
             Beat::Github(Deed::Closes(reason)) => self.close(&mut ticket, role, own, when, at, *reason),
             Beat::Github(Deed::Reopens) => self.reopen(issue, &mut ticket, when, at, role != Role::Bot),
@@ -443,7 +441,7 @@ impl Desk<'_> {
                     ticket.standing = Standing::Left;
                 }
             }
-            Beat::Github(_) => {}
+            Beat::Opened | Beat::Text | Beat::Word | Beat::Github(_) => {}
         }
         self.tickets[issue] = Some(ticket);
     }
@@ -550,7 +548,7 @@ impl Desk<'_> {
                 ticket.tier = self.story.tier_at(ticket.partner.unwrap(), at).or(ticket.tier);
             }
             Standing::Admitted
-                if matches!(back, Some(Back::Refund | Back::Withdrawal)) || ticket.unit.is_some() && when - ticket.closed > 14 * DAY =>
+                if matches!(back, Some(Back::Refund | Back::Withdrawal)) || ticket.promise.is_some() && when - ticket.closed > 14 * DAY =>
             {
                 ticket.answered_now = false;
                 self.enter(issue, ticket, at);

@@ -2,6 +2,9 @@
 //!
 //! `PARTNER_DESK_MODEL_CASES=10000` makes a long run. A failure prints the shrunk conversation, line by line.
 
+#![expect(clippy::panic, reason = "a conversation that is told wrong is a failed test, and is shown as it reads")]
+#![expect(clippy::struct_excessive_bools, clippy::option_option, clippy::too_many_arguments, reason = "plain words for plain facts")]
+
 mod desk;
 mod known;
 mod play;
@@ -15,6 +18,7 @@ use story::{Kinds, Story};
 /// Cases of each property, unless `PARTNER_DESK_MODEL_CASES` says otherwise.
 const CASES: u32 = 64;
 
+#[expect(clippy::disallowed_methods, reason = "the length of the run is its only setting")]
 fn hold(kinds: Kinds, check: impl Fn(&Story) -> Result<(), String>) {
     let cases = std::env::var("PARTNER_DESK_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };

@@ -347,8 +347,14 @@ fn written(kinds: Kinds, tiers: &[Vec<(At, Option<usize>)>; 2], openings: &[(usi
             When::Void(off) => issue.said + 10 * MINUTE + off,
         };
         let mut at = at.max(issue.last).max(issue.reopened + 1).min(END - 30 * DAY).max(issue.last);
-        let reopens =
-            matches!((&line.act, issue.open), (Act::Turns(_), false) | (Act::Says { command: Some(Command::Plain(Verb::Reopen)), .. }, _));
+        // What opens a door has a second of its own: who comes first within one second is nobody's business.
+        let reopens = match (&line.act, issue.open) {
+            (Act::Turns(_), open) => !open,
+            (Act::Says { command: Some(command), .. }, _) => {
+                matches!(command, Command::Plain(Verb::Reopen) | Command::Grant { .. } | Command::Waive(_))
+            }
+            _ => false,
+        };
         if reopens {
             at = at.max(issue.last + 1);
             issue.reopened = at;
