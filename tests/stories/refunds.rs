@@ -56,6 +56,7 @@ story!(q6_an_early_close_by_the_author_is_given_back_once_a_window, |desk| {
 
     Closed by `stu` on Wednesday 2026-11-18 09:15 UTC; the clock has stopped.
     ");
+    desk.at("2026-11-18T09:15:01Z").await;
     closes_as(&desk, "stu", &third, "completed").await;
     assert_eq!(ledger(&desk, "uni").await, ["charge #1", "charge #2", "withdrawal #1", "charge #3"]);
     // The next window has one of its own.
