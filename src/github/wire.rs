@@ -350,7 +350,7 @@ pub fn read(event: &str, body: &[u8], received: Timestamp) -> Result<Read, Unrea
         "issues" | "issue_comment" => payload.ticket(event),
         "label" => payload.label(),
         "repository" => payload.repository(received),
-        "installation" | "installation_repositories" => payload.installation(event, received),
+        "installation" | "installation_repositories" => Ok(payload.installation(event, received)),
         _ => Ok(Read::News(Box::new(News::Rights(payload.rights())))),
     };
     read.map_err(|field| Unread::DoesNotFit { event: event.to_owned(), why: format!("missing field `{field}`") })
@@ -454,9 +454,11 @@ impl Payload {
         Ok(Read::News(Box::new(News::Place(PlaceEvent { installation: self.installed(), at, what }))))
     }
 
-    fn installation(self, event: &str, received: Timestamp) -> Result<Read, Missing> {
+    fn installation(self, event: &str, received: Timestamp) -> Read {
         let repos = |list: &Option<Vec<WireRepo>>| list.iter().flatten().map(WireRepo::repo).collect::<Vec<_>>();
-        let wire = self.installation.as_ref().ok_or("installation")?;
+        let Some(wire) = &self.installation else {
+            return Read::NotOurs(format!("an `{event}` that names no installation changes no ticket"));
+        };
         let (at, what) = match (event, self.action()) {
             ("installation", "created") => {
                 let at = wire.created_at.as_ref().and_then(WireInstant::instant).unwrap_or(received);
@@ -466,14 +468,14 @@ impl Payload {
             ("installation", "suspend") => (wire.suspended_at.unwrap_or(received), PlaceWhat::Suspended),
             ("installation", "unsuspend") => (received, PlaceWhat::Unsuspended),
             // What the App was refused before, it may be told now (W3).
-            ("installation", "new_permissions_accepted") => return Ok(Read::News(Box::new(News::Rights(self.rights())))),
+            ("installation", "new_permissions_accepted") => return Read::News(Box::new(News::Rights(self.rights()))),
             ("installation_repositories", _) => {
                 let what = PlaceWhat::Repositories { added: repos(&self.repositories_added), removed: repos(&self.repositories_removed) };
                 (received, what)
             }
-            (_, action) => return Ok(Read::NotOurs(format!("`{action}` of an installation changes no ticket"))),
+            (_, action) => return Read::NotOurs(format!("`{action}` of an installation changes no ticket")),
         };
-        Ok(Read::News(Box::new(News::Place(PlaceEvent { installation: self.installed(), at, what }))))
+        Read::News(Box::new(News::Place(PlaceEvent { installation: self.installed(), at, what })))
     }
 
     fn rights(self) -> RightsEvent {
