@@ -10,6 +10,8 @@ CREATE INDEX freezes_open ON freezes (repo_id) WHERE until_ms IS NULL;
 
 -- When a repository looked as it stands here.
 ALTER TABLE repositories ADD COLUMN seen_ms BIGINT NOT NULL DEFAULT 0;
+-- Names that it had before, as a list.
+ALTER TABLE repositories ADD COLUMN former_names TEXT NOT NULL DEFAULT '[]';
 -- Tickets up to this number have heard that the repository became public or private; null: all have.
 ALTER TABLE repositories ADD COLUMN told_up_to BIGINT;
 CREATE INDEX repositories_telling ON repositories (id) WHERE told_up_to IS NOT NULL;

@@ -40,8 +40,11 @@ impl Desk {
         let mut known: BTreeMap<RepoId, RepoRow> = self.known_repos().await?;
         self.find_places(&installations, &listings, now).await?;
         for (installation, listing) in listings {
-            for (repo, _) in listing.repos.into_iter().filter(|(repo, _)| self.covers(&repo.full_name)) {
+            for (repo, _) in listing.repos {
                 let row = known.remove(&repo.id);
+                if !self.watches(&repo.full_name, row.as_ref().map(|row| &row.place)) {
+                    continue;
+                }
                 self.catch_up_with(repo, installation, row, now).await?;
             }
         }

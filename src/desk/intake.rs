@@ -206,7 +206,7 @@ impl Desk {
         for event in batch.iter().filter_map(Incoming::event) {
             if let What::Moved(moved) = &event.what
                 && loaded.book.first_seen.contains_key(&moved.repo.id)
-                && self.covers(&moved.repo.full_name)
+                && self.watches(&moved.repo.full_name, loaded.book.places.get(&moved.repo.id))
             {
                 loaded.book.covered.insert(moved.repo.id);
             }
@@ -217,7 +217,7 @@ impl Desk {
             let Some(event) = one.event() else { continue };
             if one.delivery.as_ref().is_some_and(|id| !fresh.remove(id)) {
                 outcomes.push(Outcome::Repeated);
-            } else if !self.covers(&event.repo.full_name) {
+            } else if !self.watches(&event.repo.full_name, loaded.book.places.get(&event.repo.id)) {
                 outcomes.push(Outcome::Ignored("the repository is not among `repositories`"));
             } else {
                 outcomes.push(match rules.take(&mut loaded.book, event, now) {

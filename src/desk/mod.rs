@@ -19,6 +19,7 @@ mod upkeep;
 
 use crate::chat::Chat;
 use crate::clock::Clock;
+use crate::domain::book::Place;
 use crate::domain::decide::Rules;
 use crate::domain::projection::Projection;
 use crate::domain::ticket::Ticket;
@@ -111,6 +112,13 @@ impl Desk {
     #[must_use]
     pub fn covers(&self, full_name: &str) -> bool {
         self.repositories.is_empty() || self.repositories.contains(&full_name.to_ascii_lowercase())
+    }
+
+    /// Whether a repository is watched that is called so now and was seen before as `known`. One that was watched by another name goes
+    /// on being watched (`S12`).
+    fn watches(&self, full_name: &str, known: Option<&Place>) -> bool {
+        let named_before = |known: &Place| self.covers(&known.full_name) || known.former.iter().any(|name| self.covers(name));
+        self.covers(full_name) || known.is_some_and(named_before)
     }
 
     /// From when on a partner's ledger matters for an allowance at `at`: the earliest start of the programme's windows.

@@ -43,7 +43,7 @@ impl Findings {
 
     /// A repository as it is at an instant. One that nobody knew is known from then on (`R2`).
     fn see(&mut self, repo: &Repo, installation: InstallationId, at: Timestamp) {
-        let place = Place { full_name: repo.full_name.clone(), private: repo.private, installation, seen: at };
+        let place = Place::new(repo, installation, at);
         self.seen.insert(repo.id);
         let Some(row) = self.rows.get_mut(&repo.id) else {
             self.rows.insert(repo.id, RepoRow { id: repo.id, place, first_seen: at, listed: None });
@@ -69,9 +69,19 @@ impl Findings {
         }
     }
 
+    /// It may be over already.
     fn begin(&mut self, repo: RepoId, why: FreezeReason, at: Timestamp) {
+        self.change(repo, why, |freezes| freeze::begin(freezes, why, at));
+    }
+
+    /// It is certainly not over.
+    fn hold(&mut self, repo: RepoId, why: FreezeReason, since: Timestamp) {
+        self.change(repo, why, |freezes| freeze::hold(freezes, why, since));
+    }
+
+    fn change(&mut self, repo: RepoId, why: FreezeReason, change: impl FnOnce(&mut Vec<Freeze>) -> bool) {
         let held = self.holds(repo, why);
-        if self.rows.contains_key(&repo) && freeze::begin(self.freezes.entry(repo).or_default(), why, at) {
+        if self.rows.contains_key(&repo) && change(self.freezes.entry(repo).or_default()) {
             self.changed.repos.insert(repo);
             if !held && self.holds(repo, why) {
                 self.began.entry(why).or_default().insert(repo);
@@ -142,9 +152,8 @@ impl Desk {
         let mut found = Findings::about(tx, rows).await?;
         let all: Vec<_> = found.rows.keys().copied().collect();
         let watched: Vec<_> =
-            named.iter().filter(|repo| found.rows.contains_key(&repo.id) || self.covers(&repo.full_name)).cloned().collect();
-        self.warn_of_names(&found, &watched);
-        for repo in &watched {
+            named.iter().filter(|repo| self.watches(&repo.full_name, found.rows.get(&repo.id).map(|row| &row.place))).collect();
+        for repo in watched {
             match what {
                 PlaceWhat::Deleted(_) if !found.rows.contains_key(&repo.id) => {}
                 PlaceWhat::Deleted(_) => {
@@ -195,18 +204,8 @@ impl Desk {
         if found.is_nothing() {
             return Ok(Outcome::Ignored("it changes no repository that is watched"));
         }
-        self.settle(tx, &found, at, now).await?;
+        self.save_findings(tx, &found, at, now).await?;
         Ok(Outcome::Noted)
-    }
-
-    /// A repository is watched by its name where `repositories` names some: after a rename the operator has to follow.
-    fn warn_of_names(&self, found: &Findings, repos: &[Repo]) {
-        for repo in repos {
-            let before = found.rows.get(&repo.id).map(|row| row.place.full_name.as_str()).filter(|name| self.covers(name));
-            if let Some(before) = before.filter(|_| !self.covers(&repo.full_name)) {
-                tracing::warn!(%before, now = %repo.full_name, "a watched repository has another name, which `repositories` does not hold: add it");
-            }
-        }
     }
 
     /// What listing tells about places that no webhook told: archived or not, suspended or not, added, removed, renamed, made public.
@@ -233,7 +232,7 @@ impl Desk {
             let known = installations.iter().find(|installation| installation.id == through);
             match (known, known.and_then(|installation| installation.suspended), listings.get(&through)) {
                 (Some(_), Some(suspended), _) if !found.heard_since(repo, FreezeReason::Suspended, asked) => {
-                    found.begin(repo, FreezeReason::Suspended, suspended.min(now));
+                    found.hold(repo, FreezeReason::Suspended, suspended.min(now));
                 }
                 (None, ..) | (Some(_), None, Some(Listing { whole: true, .. }))
                     if seen <= asked && !found.heard_since(repo, FreezeReason::Uninstalled, asked) =>
@@ -247,7 +246,7 @@ impl Desk {
         if found.is_nothing() {
             return tx.rollback().await;
         }
-        self.settle(&mut tx, &found, now, now).await?;
+        self.save_findings(&mut tx, &found, now, now).await?;
         tx.commit().await?;
         self.wakes.all();
         Ok(())
@@ -255,12 +254,11 @@ impl Desk {
 
     fn find_one(&self, found: &mut Findings, repo: &Repo, installation: InstallationId, archived: bool, asked: Timestamp) {
         let known = found.rows.get(&repo.id).map(|row| row.place.clone());
-        let shown = Place { full_name: repo.full_name.clone(), private: repo.private, installation, seen: asked };
+        let shown = Place::new(repo, installation, asked);
         match known {
             None if !self.covers(&repo.full_name) => return,
             Some(known) if known.is_as(&shown) || known.seen > asked => {}
             _ => {
-                self.warn_of_names(found, std::slice::from_ref(repo));
                 found.reach(repo, installation, asked);
             }
         }
@@ -269,7 +267,7 @@ impl Desk {
                 continue;
             }
             if holds {
-                found.begin(repo.id, why, asked);
+                found.hold(repo.id, why, asked);
             } else {
                 found.end(repo.id, why, asked);
             }
@@ -277,7 +275,7 @@ impl Desk {
     }
 
     /// Saves findings, and has tickets follow them.
-    async fn settle(&self, tx: &mut Tx, found: &Findings, at: Timestamp, now: Timestamp) -> Result<()> {
+    async fn save_findings(&self, tx: &mut Tx, found: &Findings, at: Timestamp, now: Timestamp) -> Result<()> {
         for row in found.seen.iter().filter_map(|repo| found.rows.get(repo)) {
             tx.put_place(row.id, &row.place, row.first_seen).await?;
         }
@@ -314,9 +312,10 @@ impl Desk {
             loaded.book.put(ticket);
         }
         let rules = self.rules();
-        // Only clocks stand still. What an operator wants looked at again is looked at all the same.
+        // Only clocks stand still, and what happened meanwhile to the partner's tier is looked at when they go on (S11). What an
+        // operator wants looked at again is looked at all the same.
         let wakes = |ticket: &Ticket| match ticket.standing {
-            Standing::Admitted(_) => rules.next_at(&loaded.book, ticket, now),
+            Standing::Admitted(_) => rules.next_at(&loaded.book, ticket, now).map(|at| at.min(now)),
             _ => wakes_at.get(&ticket.issue).copied().flatten(),
         };
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await

@@ -37,6 +37,8 @@ pub struct Place {
     pub installation: InstallationId,
     /// When this view of it was true.
     pub seen: Timestamp,
+    /// Names that it had before: who configured one of them means it all the same.
+    pub former: Vec<String>,
 }
 
 /// Tickets, partners, members and ledger that an event can touch; complete for the partners that it names.
@@ -99,13 +101,24 @@ pub struct LogLine {
 }
 
 impl Place {
+    /// How a repository looks at an instant.
+    #[must_use]
+    pub fn new(repo: &Repo, installation: InstallationId, at: Timestamp) -> Self {
+        Self { full_name: repo.full_name.clone(), private: repo.private, installation, seen: at, former: Vec::new() }
+    }
+
     /// Takes over a view that is not older. GitHub tells instants to the second.
     pub fn become_as(&mut self, seen: Self) {
         if seen.seen.as_second() < self.seen.as_second() {
             return;
         }
         let installation = if seen.installation == InstallationId(0) { self.installation } else { seen.installation };
-        *self = Self { installation, ..seen };
+        let mut former = std::mem::take(&mut self.former);
+        if self.full_name != seen.full_name {
+            former.retain(|name| *name != seen.full_name && *name != self.full_name);
+            former.push(std::mem::take(&mut self.full_name));
+        }
+        *self = Self { installation, former, ..seen };
     }
 
     /// Whether another view shows the same.
@@ -144,7 +157,7 @@ impl Book {
 
     /// Takes over how a repository looked at an instant, unless it was seen later than that (`R3`).
     pub fn see(&mut self, repo: &Repo, installation: InstallationId, at: Timestamp) {
-        let seen = Place { full_name: repo.full_name.clone(), private: repo.private, installation, seen: at };
+        let seen = Place::new(repo, installation, at);
         match self.places.get_mut(&repo.id) {
             Some(known) => known.become_as(seen),
             None => drop(self.places.insert(repo.id, seen)),

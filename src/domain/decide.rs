@@ -165,6 +165,7 @@ impl Rules<'_> {
             ticket.installation = place.installation;
         }
         ticket.moved_to = Some(event.issue.id);
+        ticket.here_since = Some(event.at);
         ticket.repo = event.repo.id;
         ticket.repo_name.clone_from(&event.repo.full_name);
         ticket.private = event.repo.private;
@@ -283,6 +284,7 @@ impl Rules<'_> {
     /// Decides what can be decided about a ticket, again if need be, and lets its partner's queue move.
     pub(super) fn judge(&self, book: &mut Book, id: IssueId, opened: bool, now: Timestamp) {
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return };
+        book.relocate(&mut ticket);
         // Where somebody stood who was forgotten since, only the ticket still knows (O2).
         let known = !ticket.author.as_ref().is_some_and(Person::is_forgotten);
         if known && matches!(ticket.standing, Standing::Older | Standing::Checking { .. } | Standing::Nobody) {

@@ -2,6 +2,7 @@
 
 use super::book::Book;
 use super::ids::InstallationId;
+use super::response::Cycle;
 use super::ticket::{Freeze, FreezeReason, Standing, Ticket};
 use jiff::Timestamp;
 
@@ -17,6 +18,13 @@ pub fn begin(freezes: &mut Vec<Freeze>, why: FreezeReason, at: Timestamp) -> boo
     }
     sort(freezes);
     true
+}
+
+/// Notes that this reason holds at present, since `since`: what is known to the contrary is not so. Says whether that was news.
+pub fn hold(freezes: &mut Vec<Freeze>, why: FreezeReason, since: Timestamp) -> bool {
+    let news = begin(freezes, why, since);
+    let last = freezes.iter_mut().filter(|freeze| freeze.why == why).max_by_key(|freeze| (freeze.until.is_none(), freeze.until));
+    news | last.is_some_and(|last| last.until.take().is_some())
 }
 
 /// Notes that this reason is none any more from `at` on. Says whether that was news.
@@ -93,13 +101,14 @@ impl Ticket {
     /// happens to them.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        matches!(self.standing, Standing::Waiting(_)) || self.cycles().last().is_some_and(super::response::Cycle::is_running)
+        matches!(self.standing, Standing::Waiting(_)) || self.cycles().last().is_some_and(Cycle::is_running)
     }
 }
 
 impl Book {
     /// Brings a ticket up to date with its repository: its name, its visibility, its installation, and the times since the opening
-    /// in which it was out of the desk's hands. Every one of these is a line in the ticket's log.
+    /// in which it was out of the desk's hands. Every one of these is a line in the ticket's log. A ticket that was transferred keeps
+    /// the times of where it was before.
     pub fn relocate(&mut self, ticket: &mut Ticket) {
         if let Some(place) = self.places.get(&ticket.repo) {
             if ticket.repo_name != place.full_name {
@@ -111,9 +120,18 @@ impl Book {
                 ticket.installation = place.installation;
             }
         }
+        let before = ticket.frozen.iter().filter_map(|freeze| {
+            let left = ticket.here_since.filter(|left| freeze.from < *left)?;
+            Some(Freeze { until: Some(freeze.until.map_or(left, |until| until.min(left))), ..*freeze })
+        });
         let all = self.freezes.get(&ticket.repo).map_or(&[][..], Vec::as_slice);
-        let touches = |freeze: &&Freeze| freeze.until.is_none_or(|until| until > ticket.created_at && until > freeze.from);
-        let frozen: Vec<_> = all.iter().filter(touches).copied().collect();
+        let came = ticket.here_since.unwrap_or(ticket.created_at);
+        let touches = |freeze: &&Freeze| freeze.until.is_none_or(|until| until > came && until > freeze.from);
+        let here = all.iter().filter(touches).map(|freeze| match ticket.here_since {
+            Some(came) => Freeze { from: freeze.from.max(came), ..*freeze },
+            None => *freeze,
+        });
+        let frozen: Vec<_> = before.chain(here).collect();
         for freeze in frozen.iter().filter(|freeze| !ticket.frozen.contains(freeze)) {
             let Freeze { from, until, why } = freeze;
             let (what, repo) = (why.reason(), &ticket.repo_name);
@@ -166,6 +184,19 @@ mod tests {
         assert!(!begin(&mut freezes, Suspended, at(10)), "told twice");
         assert!(begin(&mut freezes, Suspended, at(20)), "once more at the same instant");
         assert_eq!(times(&freezes), [(10, Some(20), Suspended), (20, None, Suspended)]);
+    }
+
+    #[test]
+    fn s12_told_of_an_end_that_is_not_so() {
+        let mut freezes = Vec::new();
+        assert!(begin(&mut freezes, Suspended, at(10)));
+        assert!(end(&mut freezes, Suspended, at(30)), "of an earlier time, but who knows");
+        assert!(hold(&mut freezes, Suspended, at(20)));
+        assert!(!hold(&mut freezes, Suspended, at(20)));
+        assert_eq!(times(&freezes), [(10, None, Suspended)]);
+        assert!(end(&mut freezes, Suspended, at(40)));
+        assert!(hold(&mut freezes, Suspended, at(40)));
+        assert_eq!(times(&freezes), [(10, Some(40), Suspended), (40, None, Suspended)]);
     }
 
     #[test]

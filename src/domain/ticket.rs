@@ -52,6 +52,9 @@ pub struct Ticket {
     /// The id that the issue has since it was transferred; the ticket keeps the first (`S12`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<IssueId>,
+    /// Since when it is where it is, after a transfer (`S12`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub here_since: Option<Timestamp>,
     /// When it was transferred to where the desk does not reach (`S12`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_coverage: Option<Timestamp>,
@@ -452,6 +455,7 @@ impl Ticket {
             claimed: None,
             found: !matches!(event.what, What::Opened | What::MovedHere { .. }),
             moved_to: None,
+            here_since: None,
             left_coverage: None,
             standing: Standing::Older,
             past: Vec::new(),

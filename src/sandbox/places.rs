@@ -28,13 +28,17 @@ impl World {
     }
 
     pub(super) fn archive_repo(&mut self, repo: RepoId, actor: UserId, archived: bool) -> Done {
-        self.repo_mut(repo)?.archived = archived;
+        let now = self.now();
+        let at = self.repo_mut(repo)?;
+        (at.archived, at.updated_at) = (archived, now);
         self.send_repo(if archived { "archived" } else { "unarchived" }, repo, actor, json!({}));
         Ok(())
     }
 
     pub(super) fn hide_repo(&mut self, repo: RepoId, actor: UserId, private: bool) -> Done {
-        self.repo_mut(repo)?.private = private;
+        let now = self.now();
+        let at = self.repo_mut(repo)?;
+        (at.private, at.updated_at) = (private, now);
         self.send_repo(if private { "privatized" } else { "publicized" }, repo, actor, json!({}));
         Ok(())
     }

@@ -105,7 +105,7 @@ impl World {
             "private": repo.private, "visibility": if repo.private { "private" } else { "public" }, "archived": repo.archived,
             "owner": self.user_json(repo.owner), "html_url": html, "svn_url": html, "clone_url": format!("{html}.git"),
             "git_url": format!("git://{full_name}.git"), "ssh_url": format!("git@sandbox:{full_name}.git"),
-            "created_at": created, "updated_at": created, "pushed_at": created, "open_issues": open, "open_issues_count": open,
+            "created_at": created, "updated_at": stamp(repo.updated_at), "pushed_at": created, "open_issues": open, "open_issues_count": open,
         });
         // Of no interest to the desk, but a strict reader would miss them.
         let rest = json!({

@@ -170,6 +170,7 @@ impl World {
             private: false,
             archived: false,
             created_at: self.now(),
+            updated_at: self.now(),
             labels: Vec::new(),
             issues: BTreeMap::new(),
             next_number: 1,

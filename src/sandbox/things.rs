@@ -167,6 +167,8 @@ pub(super) struct Repo {
     pub private: bool,
     pub archived: bool,
     pub created_at: Timestamp,
+    /// Moves when it is archived or hidden, and when that ends; not when it is renamed or transferred.
+    pub updated_at: Timestamp,
     pub labels: Vec<Label>,
     pub issues: BTreeMap<u64, Issue>,
     pub next_number: u64,

@@ -142,7 +142,7 @@ impl Tx {
             }
         }
         let repos = sql!(
-            "SELECT id, first_seen_ms, full_name, private, installation_id, seen_ms, from_ms, until_ms, why
+            "SELECT id, first_seen_ms, full_name, private, installation_id, seen_ms, former_names, from_ms, until_ms, why
              FROM repositories LEFT JOIN freezes ON freezes.repo_id = repositories.id WHERE id {in ints $1} ORDER BY id, from_ms, why"
         );
         for row in self.rows(repos, [to_json(&needs.repos)?.into()]).await? {

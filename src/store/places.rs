@@ -28,8 +28,9 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn all_repos(&mut self) -> Result<Vec<RepoRow>> {
-        let statement =
-            sql!("SELECT id, full_name, private, installation_id, seen_ms, first_seen_ms, listed_ms FROM repositories ORDER BY id");
+        let statement = sql!(
+            "SELECT id, full_name, private, installation_id, seen_ms, former_names, first_seen_ms, listed_ms FROM repositories ORDER BY id"
+        );
         self.rows(statement, []).await?.iter().map(repo_row).collect()
     }
 
@@ -39,7 +40,7 @@ impl Tx {
     /// The database fails.
     pub async fn repos(&mut self, ids: &BTreeSet<RepoId>, of: InstallationId) -> Result<Vec<RepoRow>> {
         let statement = sql!(
-            "SELECT id, full_name, private, installation_id, seen_ms, first_seen_ms, listed_ms FROM repositories
+            "SELECT id, full_name, private, installation_id, seen_ms, former_names, first_seen_ms, listed_ms FROM repositories
              WHERE id {in ints $1} OR (installation_id = $2 AND installation_id <> 0) ORDER BY id"
         );
         self.rows(statement, [to_json(ids)?.into(), of.0.into()]).await?.iter().map(repo_row).collect()
@@ -51,17 +52,19 @@ impl Tx {
     /// The database fails.
     pub async fn put_place(&mut self, id: RepoId, place: &Place, first_seen: Timestamp) -> Result<()> {
         let statement = sql!(
-            "INSERT INTO repositories (id, installation_id, full_name, private, seen_ms, first_seen_ms) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO repositories (id, installation_id, full_name, private, seen_ms, first_seen_ms, former_names)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (id) DO UPDATE SET installation_id = excluded.installation_id, full_name = excluded.full_name,
-                 private = excluded.private, seen_ms = excluded.seen_ms"
+                 private = excluded.private, seen_ms = excluded.seen_ms, former_names = excluded.former_names"
         );
-        let args: [Arg; 6] = [
+        let args: [Arg; 7] = [
             id.0.into(),
             place.installation.0.into(),
             place.full_name.as_str().into(),
             i64::from(place.private).into(),
             place.seen.as_millisecond().into(),
             first_seen.as_millisecond().into(),
+            to_json(&place.former)?.into(),
         ];
         self.run(statement, args).await?;
         Ok(())
@@ -191,6 +194,7 @@ pub(super) fn place(row: &Row) -> Result<Place> {
         private: row.flag("private")?,
         installation: InstallationId(row.int("installation_id")?),
         seen: row.instant("seen_ms")?,
+        former: row.json("former_names")?,
     })
 }
 

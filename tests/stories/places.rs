@@ -4,7 +4,7 @@ use crate::desk::{Desk, Opened, REPO, Setup, instant};
 use crate::door;
 use partner_desk::domain::ticket::FreezeReason::{self, Archived, Suspended, Uninstalled};
 use partner_desk::domain::{InstallationId, RepoId};
-use partner_desk::sandbox::{ChatAnswer, ChatMessage, Deliver, Fault};
+use partner_desk::sandbox::{ChatAnswer, ChatMessage, Deliver, Fault, Happened};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,11 +27,6 @@ fn brief(id: RepoId, full_name: &str) -> Value {
 fn coverage(installation: InstallationId, added: &[Value], removed: &[Value]) -> Value {
     let action = if added.is_empty() { "removed" } else { "added" };
     json!({ "action": action, "installation": { "id": installation.0 }, "repositories_added": added, "repositories_removed": removed })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "made for this call")]
-fn repository(action: &str, installation: InstallationId, repository: Value) -> Value {
-    json!({ "action": action, "installation": { "id": installation.0 }, "repository": repository })
 }
 
 /// The ticket's frozen times: from, until, why, as hours and minutes of the first day.
@@ -89,36 +84,49 @@ story!(s12_a_new_name_stands_everywhere_at_once, |desk| {
     assert!(pings[0].contains("7x/helpdesk#1"), "{pings:?}");
 });
 
+const NAMED: Setup = Setup { config: "repositories = [\"7x/support\"]", programme: None };
+
+story!(s12_who_configured_the_old_name_means_the_repository, NAMED, |mut desk| {
+    let issue = anna_of_acme_opens(&desk).await;
+    desk.clock.advance_to(instant("2026-11-18T09:10:00Z"));
+    desk.sandbox.rename_repository(REPO, "ann", "helpdesk").await.unwrap();
+    desk.restart().await;
+    desk.clock.advance_to(instant("2026-11-18T09:20:00Z"));
+    in_silence(&desk, async || drop(desk.sandbox.open_issue("7x/helpdesk", "anna", "Another", "").await.unwrap())).await;
+    lists(&desk).await;
+    assert_eq!(desk.ledger("acme").await.len(), 2, "its news is listed");
+    desk.sandbox.comment("7x/helpdesk", issue.number, "ann", "On it.").await.unwrap();
+    desk.settle().await;
+    let view = desk.sandbox.issue("7x/helpdesk", issue.number).unwrap();
+    assert_eq!(view.labels, ["sla: 4h", "sla: met", "tier: Gold"]);
+    let elsewhere = desk.sandbox.open_issue("7x/elsewhere", "anna", "Not watched", "").await.unwrap();
+    assert_eq!(desk.standing_of(elsewhere.issue.unwrap().id).await, "unknown");
+});
+
 story!(s12_a_repository_that_moves_to_another_owner_keeps_its_tickets, |desk| {
     let issue = anna_of_acme_opens(&desk).await;
-    let repo = desk.sandbox.repository(REPO);
     desk.sandbox.repository("8y/other");
     lists(&desk).await;
-    let elsewhere = desk.sandbox.open_issue("8y/other", "zoe", "Hello", "").await.unwrap();
-    desk.settle().await;
-    let elsewhere = Opened { number: elsewhere.number(), id: elsewhere.issue.unwrap().id, answer: None };
-    let (old, new) = (installation(&desk, &issue).await, installation(&desk, &elsewhere).await);
-    assert_ne!(old, new);
-
-    // GitHub takes it from one installation and gives it to the other, in no order.
-    let removed = coverage(old, &[], &[brief(repo, REPO)]);
-    let added = coverage(new, &[brief(repo, "8y/support")], &[]);
+    let old = installation(&desk, &issue).await;
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
-    assert_eq!(github_tells(&desk, "installation_repositories", added.clone()).await, 202);
-    assert_eq!(github_tells(&desk, "installation_repositories", removed.clone()).await, 200, "it is not there any more");
+    desk.sandbox.transfer_repository(REPO, "ann", "8y").await.unwrap();
+    desk.settle().await;
     let ticket = desk.ticket(&issue).await.unwrap();
-    assert_eq!((ticket.repo_name.as_str(), ticket.installation), ("8y/support", new));
-    assert_eq!(ticket.frozen, []);
+    assert_eq!(ticket.repo_name, "8y/support");
+    assert_ne!(ticket.installation, old);
+    assert_eq!(ticket.frozen, [], "taken from one and given to the other at the same instant");
 
-    // And back, the other way round.
+    // And back: the new owner's App is told before the old one's.
     desk.clock.advance_to(instant("2026-11-18T10:30:00Z"));
-    let back = repository("transferred", old, brief(repo, REPO));
-    assert_eq!(github_tells(&desk, "installation_repositories", coverage(new, &[], &[brief(repo, "8y/support")])).await, 202);
-    assert_eq!(frozen(&desk, &issue).await, [time("10:30", "", Uninstalled)]);
-    desk.clock.advance_to(instant("2026-11-18T10:31:00Z"));
-    assert_eq!(github_tells(&desk, "repository", back).await, 202);
-    assert_eq!(frozen(&desk, &issue).await, [time("10:30", "10:31", Uninstalled)]);
+    desk.holds_webhooks();
+    desk.sandbox.transfer_repository("8y/support", "ann", "7x").await.unwrap();
+    let order: Vec<_> = desk.sandbox.held().iter().map(|held| format!("{}.{}", held.event, held.action)).collect();
+    assert_eq!(order, ["installation_repositories.removed", "installation_repositories.added", "repository.transferred"]);
+    desk.delivers(&[2]).await;
     assert_eq!(installation(&desk, &issue).await, old);
+    desk.delivers_the_rest().await;
+    let ticket = desk.ticket(&issue).await.unwrap();
+    assert_eq!((ticket.repo_name.as_str(), ticket.frozen.as_slice()), (REPO, &[][..]));
     desk.says("ann", &issue, "On it.").await;
     assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
 });
@@ -139,6 +147,7 @@ story!(s12_while_a_repository_is_archived_its_clocks_stand_still, |desk| {
     desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
     desk.settle().await;
     assert_eq!(frozen(&desk, &issue).await, [time("10:00", "14:00", Archived)]);
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 17:00 UTC] [sla: 4h] [tier: Gold]", "four hours later than before");
     let told: Vec<_> = desk.log(&issue).await.into_iter().filter(|line| line.starts_with("S12")).collect();
     assert_eq!(
         told,
@@ -147,38 +156,31 @@ story!(s12_while_a_repository_is_archived_its_clocks_stand_still, |desk| {
             "S12 7x/support is archived no more: unmanaged from 2026-11-18T10:00:00Z to 2026-11-18T14:00:00Z",
         ]
     );
+    desk.at("2026-11-18T15:59:59Z").await;
+    assert_eq!(desk.pings(), Vec::<String>::new());
+    desk.at("2026-11-18T16:00:00Z").await;
+    let pings = desk.pings();
+    assert_eq!(pings.len(), 1, "three quarters of the target have been counted: {pings:?}");
     desk.says("ann", &issue, "On it.").await;
-    assert!(desk.status(&issue).contains("`ann`"), "what is shown is shown again: {}", desk.status(&issue));
+    assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
 });
 
 story!(s12_archived_and_suspended_at_the_same_time, |desk| {
     let issue = anna_of_acme_opens(&desk).await;
-    for (at, archived) in [("10:00", true), ("12:00", false)] {
-        desk.clock.advance_to(instant(&format!("2026-11-18T{at}:00Z")));
-        desk.sandbox.archive_repository(REPO, "ann", archived).await.unwrap();
-        if archived {
-            desk.clock.advance_to(instant("2026-11-18T11:00:00Z"));
-            desk.sandbox.installation_event("7x", "suspend").await.unwrap();
-        } else if desk.ticket(&issue).await.unwrap().frozen.iter().any(|freeze| freeze.why == Archived && freeze.until.is_none()) {
-            // Nobody hears anything of a suspended installation.
-            assert_eq!(
-                github_tells(
-                    &desk,
-                    "repository",
-                    repository("unarchived", installation(&desk, &issue).await, brief(desk.sandbox.repository(REPO), REPO))
-                )
-                .await,
-                202
-            );
-        }
-        desk.settle().await;
-    }
-    assert_eq!(frozen(&desk, &issue).await, [time("10:00", "12:00", Archived), time("11:00", "", Suspended)]);
-    desk.at("2026-11-18T13:30:00Z").await;
-    assert_eq!(desk.pings(), Vec::<String>::new());
+    desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
+    desk.sandbox.archive_repository(REPO, "ann", true).await.unwrap();
+    desk.clock.advance_to(instant("2026-11-18T11:00:00Z"));
+    desk.sandbox.installation_event("7x", "suspend").await.unwrap();
+    desk.clock.advance_to(instant("2026-11-18T12:00:00Z"));
     desk.sandbox.installation_event("7x", "unsuspend").await.unwrap();
     desk.settle().await;
-    assert_eq!(frozen(&desk, &issue).await, [time("10:00", "12:00", Archived), time("11:00", "13:30", Suspended)]);
+    assert_eq!(frozen(&desk, &issue).await, [time("10:00", "", Archived), time("11:00", "12:00", Suspended)]);
+    desk.at("2026-11-18T13:30:00Z").await;
+    lists(&desk).await;
+    assert_eq!(desk.pings(), Vec::<String>::new(), "one of two reasons still holds");
+    desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
+    desk.settle().await;
+    assert_eq!(frozen(&desk, &issue).await, [time("10:00", "13:30", Archived), time("11:00", "12:00", Suspended)]);
 });
 
 story!(s12_while_the_installation_is_suspended_nothing_is_shown_and_nothing_said, |desk| {
@@ -247,26 +249,42 @@ story!(s12_uninstalled_and_installed_again, |desk| {
 
 story!(s12_taken_from_the_app_and_given_back, |desk| {
     let issue = anna_of_acme_opens(&desk).await;
-    let (repo, through) = (desk.sandbox.repository(REPO), installation(&desk, &issue).await);
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
-    assert_eq!(github_tells(&desk, "installation_repositories", coverage(through, &[], &[brief(repo, REPO)])).await, 202);
-    assert_eq!(github_tells(&desk, "installation_repositories", coverage(through, &[], &[brief(RepoId(5), "7x/unknown")])).await, 200);
+    desk.sandbox.remove_from_installation(REPO, "ann").await.unwrap();
     desk.at("2026-11-18T14:00:00Z").await;
+    lists(&desk).await;
     assert_eq!(desk.pings(), Vec::<String>::new());
     assert_eq!(frozen(&desk, &issue).await, [time("10:00", "", Uninstalled)]);
-    assert_eq!(github_tells(&desk, "installation_repositories", coverage(through, &[brief(repo, REPO)], &[])).await, 202);
+    desk.sandbox.add_to_installation(REPO, "ann").await.unwrap();
+    desk.settle().await;
     assert_eq!(frozen(&desk, &issue).await, [time("10:00", "14:00", Uninstalled)]);
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 17:00 UTC] [sla: 4h] [tier: Gold]");
+});
+
+story!(s12_what_is_said_about_repositories_that_are_not_watched_is_passed_over, NAMED, |desk| {
+    let issue = anna_of_acme_opens(&desk).await;
+    let through = installation(&desk, &issue).await;
+    let elsewhere = [brief(RepoId(5), "7x/unknown")];
+    assert_eq!(github_tells(&desk, "installation_repositories", coverage(through, &elsewhere, &[])).await, 200);
+    assert_eq!(github_tells(&desk, "installation_repositories", coverage(through, &[], &elsewhere)).await, 200);
+    for action in ["renamed", "archived", "unarchived", "deleted", "publicized"] {
+        let body = json!({ "action": action, "installation": { "id": through.0 }, "repository": elsewhere[0] });
+        assert_eq!(github_tells(&desk, "repository", body).await, 200, "{action}");
+    }
+    let mut tx = desk.app.desk.store.read().await.unwrap();
+    assert_eq!(tx.all_repos().await.unwrap().len(), 1);
+    tx.rollback().await.unwrap();
 });
 
 story!(s12_r2_a_repository_given_to_the_app_is_known_from_then_on, |desk| {
-    let issue = anna_of_acme_opens(&desk).await;
-    let through = installation(&desk, &issue).await;
-    let repo = desk.sandbox.repository("7x/new");
-    in_silence(&desk, async || drop(desk.sandbox.open_issue("7x/new", "anna", "Before the desk watched", "").await.unwrap())).await;
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.sandbox.repository("7x/new");
+    desk.sandbox.remove_from_installation("7x/new", "ann").await.unwrap();
+    desk.sandbox.open_issue("7x/new", "anna", "Before the desk watched", "").await.unwrap();
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
-    assert_eq!(github_tells(&desk, "installation_repositories", coverage(through, &[brief(repo, "7x/new")], &[])).await, 202);
+    desk.sandbox.add_to_installation("7x/new", "ann").await.unwrap();
     desk.clock.advance_to(instant("2026-11-18T10:05:00Z"));
-    let opened = |issue: &partner_desk::sandbox::Happened| issue.issue.as_ref().unwrap().id;
+    let opened = |issue: &Happened| issue.issue.as_ref().unwrap().id;
     let older = desk.sandbox.comment("7x/new", 1, "zoe", "Same here.").await.unwrap();
     let newer = desk.sandbox.open_issue("7x/new", "anna", "Since it watches", "").await.unwrap();
     desk.settle().await;
@@ -283,12 +301,10 @@ story!(s12_a_deleted_repository_ends_its_tickets, |desk| {
     }
     let waiting = last.unwrap();
     assert_eq!(desk.standing(&waiting).await, "waiting");
-    let (repo, through) = (desk.sandbox.repository(REPO), installation(&desk, &issue).await);
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
-    // GitHub tells both.
-    assert_eq!(github_tells(&desk, "installation_repositories", coverage(through, &[], &[brief(repo, REPO)])).await, 202);
-    assert_eq!(github_tells(&desk, "repository", repository("deleted", through, brief(repo, REPO))).await, 202);
+    desk.sandbox.delete_repository(REPO, "ann").await.unwrap();
     desk.at("2026-11-20T09:00:00Z").await;
+    lists(&desk).await;
     assert_eq!(desk.pings(), Vec::<String>::new());
     let ticket = desk.ticket(&issue).await.unwrap();
     assert!(ticket.is_gone());
@@ -389,10 +405,12 @@ story!(s12_e7_a_ping_for_an_archived_repository_waits_and_holds_up_no_other, |de
     let said = accepted();
     assert!(!said.is_empty() && said.iter().all(|text| text.contains("7x/other#1")), "{said:?}");
 
+    assert!(desk.app.desk.store.read().await.unwrap().next_ping().await.unwrap().is_some(), "it waits");
     desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
     desk.settle().await;
     let said = accepted();
-    assert!(said.iter().any(|text| text.contains("7x/support#1") && text.contains("75%")), "{said:?}");
+    let late = said.iter().find(|text| text.contains("7x/support#1")).unwrap();
+    assert!(late.contains("75%") && late.contains("12:25"), "due as it is now: {late}");
 });
 
 story!(s12_a_restart_forgets_no_freeze, |mut desk| {
@@ -406,16 +424,6 @@ story!(s12_a_restart_forgets_no_freeze, |mut desk| {
     assert_eq!(frozen(&desk, &issue).await, [time("10:00", "", Archived)]);
 });
 
-/// A repository's visibility is changed, and GitHub tells so.
-async fn changes_visibility(desk: &Desk, through: InstallationId, private: bool) {
-    let repo = desk.sandbox.repository(REPO);
-    desk.sandbox.set_private(REPO, private);
-    let action = if private { "privatized" } else { "publicized" };
-    let now = desk.clock.now().to_string();
-    let told = json!({ "id": repo.0, "full_name": REPO, "private": private, "updated_at": now });
-    assert_eq!(github_tells(desk, "repository", repository(action, through, told)).await, 202);
-}
-
 fn numbers(desk: &Desk, issue: &Opened) -> bool {
     let status = desk.status(issue);
     status.contains("Gold") || status.contains(" of 10")
@@ -427,25 +435,30 @@ story!(g3_s12_made_public_a_repository_shows_no_tier_and_no_number_any_more, PRI
     let answered = desk.opens("anna", "Logout is broken").await;
     desk.says("ann", &answered, "On it.").await;
     desk.closes("ann", &answered).await;
-    let through = installation(&desk, &open).await;
     assert_eq!(desk.labels(&open), AT_FIRST);
     assert_eq!(desk.labels(&answered), "[sla: 4h] [sla: met] [tier: Gold]");
     assert!(numbers(&desk, &open) && numbers(&desk, &answered));
 
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
-    changes_visibility(&desk, through, false).await;
+    desk.sandbox.change_visibility(REPO, "ann", false).await.unwrap();
+    desk.settle().await;
     assert_eq!((desk.labels(&open), desk.labels(&answered)), (String::new(), "[sla: met]".to_owned()));
     assert!(!numbers(&desk, &open) && !numbers(&desk, &answered), "{} {}", desk.status(&open), desk.status(&answered));
 
     // An old delivery that GitHub repeats changes nothing.
     desk.clock.advance_to(instant("2026-11-18T10:30:00Z"));
-    let repo = desk.sandbox.repository(REPO);
-    let stale = json!({ "id": repo.0, "full_name": REPO, "private": true, "updated_at": "2026-11-18T09:30:00Z" });
-    github_tells(&desk, "repository", repository("privatized", through, stale)).await;
+    desk.sandbox.change_visibility(REPO, "ann", true).await.unwrap();
+    let private = desk.sandbox.deliveries().pop().unwrap();
+    desk.clock.advance_to(instant("2026-11-18T10:40:00Z"));
+    desk.sandbox.change_visibility(REPO, "ann", false).await.unwrap();
+    desk.clock.advance_to(instant("2026-11-18T10:50:00Z"));
+    assert_eq!(door::signed(&desk.url, "repository", "again", &private.body).send().await.unwrap().status().as_u16(), 202);
+    desk.settle().await;
     assert_eq!(desk.labels(&open), "");
 
     desk.clock.advance_to(instant("2026-11-18T11:00:00Z"));
-    changes_visibility(&desk, through, true).await;
+    desk.sandbox.change_visibility(REPO, "ann", true).await.unwrap();
+    desk.settle().await;
     assert_eq!(desk.labels(&open), AT_FIRST);
     assert_eq!(desk.labels(&answered), "[sla: 4h] [sla: met] [tier: Gold]");
     assert!(numbers(&desk, &open) && numbers(&desk, &answered));
@@ -472,7 +485,53 @@ story!(g3_without_privacy_nothing_is_hidden_and_nothing_written, |desk| {
     let issue = anna_of_acme_opens(&desk).await;
     let mark = desk.sandbox.mark();
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
-    changes_visibility(&desk, installation(&desk, &issue).await, false).await;
+    desk.sandbox.change_visibility(REPO, "ann", false).await.unwrap();
+    desk.settle().await;
     assert_eq!(desk.labels(&issue), AT_FIRST);
     assert_eq!(desk.sandbox.writes_since(mark).len(), 0);
+});
+
+story!(s12_an_issue_that_is_transferred_keeps_the_times_in_which_its_clock_stood_still, |desk| {
+    let issue = anna_of_acme_opens(&desk).await;
+    desk.sandbox.repository("7x/other");
+    lists(&desk).await;
+    for (at, archived) in [("10:00", true), ("12:00", false)] {
+        desk.at(&format!("2026-11-18T{at}:00Z")).await;
+        desk.sandbox.archive_repository(REPO, "ann", archived).await.unwrap();
+    }
+    desk.at("2026-11-18T12:30:00Z").await;
+    let there = desk.sandbox.transfer_issue(REPO, issue.number, "7x/other", "ann").await.unwrap();
+    desk.settle().await;
+    desk.at("2026-11-18T12:40:00Z").await;
+    desk.sandbox.archive_repository("7x/other", "ann", true).await.unwrap();
+    desk.sandbox.archive_repository(REPO, "ann", true).await.unwrap();
+    desk.settle().await;
+    assert_eq!(frozen(&desk, &issue).await, [time("10:00", "12:00", Archived), time("12:40", "", Archived)]);
+    desk.at("2026-11-18T13:00:00Z").await;
+    desk.sandbox.archive_repository("7x/other", "ann", false).await.unwrap();
+    desk.settle().await;
+    let view = desk.sandbox.issue("7x/other", there.number()).unwrap();
+    assert_eq!(view.labels, ["due: 2026-11-18 15:00 UTC", "sla: 4h", "tier: Gold"], "two hours and twenty minutes later than at first");
+});
+
+story!(s12_q5_a_ticket_that_is_admitted_meanwhile_is_shown_when_its_repository_is_back, |desk| {
+    desk.partner("beta", "student", &["bea"]).await;
+    for number in 1..=2 {
+        desk.opens("bea", &format!("Number {number}")).await;
+    }
+    let third = desk.opens("bea", "Number 3").await;
+    assert_eq!(desk.labels(&third), "[quota: waiting] [tier: Student]");
+    desk.at("2026-11-20T09:00:00Z").await;
+    desk.sandbox.archive_repository(REPO, "ann", true).await.unwrap();
+    desk.settle().await;
+    desk.pings();
+    let mark = desk.sandbox.mark();
+    desk.at("2026-11-24T09:00:00Z").await;
+    assert_eq!(desk.standing(&third).await, "admitted", "its turn came on Monday");
+    assert_eq!(desk.sandbox.writes_since(mark).len(), 0, "{:?}", desk.sandbox.writes_since(mark));
+    assert_eq!(desk.pings(), Vec::<String>::new());
+    desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
+    desk.settle().await;
+    assert_eq!(desk.labels(&third), "[due: 2026-11-25 21:00 UTC] [sla: 36h] [tier: Student]", "36 h from now on");
+    assert_eq!(desk.comments(&third).len(), 2, "{:?}", desk.comments(&third));
 });
