@@ -99,6 +99,8 @@ impl Rule {
 struct Orders {
     rules: Vec<Rule>,
     outage: Outage,
+    /// Webhooks of an event that fail on their way, counted down; redeliveries too.
+    webhooks: (String, usize),
 }
 
 /// The faults on order. Rules are used up in the order they were given.
@@ -127,6 +129,22 @@ impl Faults {
     /// While on, every connection closes without an answer and nothing is done.
     pub fn unreachable(&self, on: bool) {
         lock(&self.0).outage = if on { Outage::Unreachable } else { Outage::None };
+    }
+
+    /// The next `times` webhooks of this event (`"*"` for any) do not reach the desk, redeliveries included: GitHub lists them as failed
+    /// (`R2`). `usize::MAX` is for ever, as with a host behind a firewall.
+    pub fn webhooks_fail(&self, event: &str, times: usize) {
+        lock(&self.0).webhooks = (event.to_owned(), times);
+    }
+
+    /// Whether this webhook fails on its way.
+    pub(super) fn meet_webhook(&self, event: &str) -> bool {
+        let (of, left) = &mut lock(&self.0).webhooks;
+        let fails = *left > 0 && (of == "*" || of == event);
+        if fails && *left < usize::MAX {
+            *left -= 1;
+        }
+        fails
     }
 
     /// Forgets every order and ends an outage.

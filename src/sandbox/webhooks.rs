@@ -207,6 +207,7 @@ pub(super) async fn send(inner: &Inner, id: i64) {
     let Some(record) = record else { return };
     let state = match url {
         None => DeliveryState::Failed("no webhook URL is set".to_owned()),
+        Some(_) if inner.faults.meet_webhook(&record.event) => DeliveryState::Failed("timed out".to_owned()),
         Some(url) => {
             let request = post
                 .client
