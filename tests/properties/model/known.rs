@@ -1,9 +1,10 @@
 //! Conversations that were told wrong once.
 
-use super::like_the_model;
-use super::play::{Seen, in_order, mixed_up};
+use super::play::{Seen, in_order, mixed_up, windows};
 use super::story::{Arrival, At, DAY, Deed, Event, HOUR, MINUTE, Story};
+use super::{fills_like_in_order, like_the_model};
 use jiff::SignedDuration;
+use partner_desk::domain::book::Book;
 use partner_desk::domain::command::{Command, Verb};
 use partner_desk::domain::event::CloseReason;
 use partner_desk::programme::OverQuota;
@@ -11,7 +12,9 @@ use partner_desk::programme::OverQuota;
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const ANN: usize = 4;
+const NIL: usize = 1;
 const ONE: usize = 2;
+const TWO: usize = 3;
 const THREE: usize = 4;
 const ALL: usize = 5;
 
@@ -150,4 +153,41 @@ fn q6_a_refused_early_close_leaves_room_for_an_engineers_refund() {
             (1, 3 * HOUR, ALICE, Deed::Reopens, 0),
         ],
     ));
+}
+
+#[test]
+fn s11_s9_a_rise_that_was_seen_before_the_close_is_dated_by_its_own_instant() {
+    let rise = [(-400 * DAY, Some(ONE)), (7 * DAY + HOUR, Some(TWO))];
+    hold(&told(
+        &rise,
+        vec![
+            (0, 9 * HOUR, ALICE, Deed::Opens, 0),
+            (0, 7 * DAY, ANN, Deed::Closes(CloseReason::Completed), HOUR + 1),
+            (0, 7 * DAY + 1, ALICE, Deed::Reopens, 0),
+        ],
+    ));
+}
+
+#[test]
+fn q11_q8_a_late_ticket_finds_the_slot_of_its_own_tier() {
+    let opens = |issue, at, late| (issue, at, ALICE, Deed::Opens, late);
+    let units = |story: &Story, book: &Book| windows(story, book).iter().map(|filled| filled.units).sum::<i64>();
+    // It was opened in the first hour of a tier that has room for it, and heard of after one of the next tier's time was admitted.
+    let by_week = told(&[(-400 * DAY, Some(THREE)), (DAY, Some(ONE)), (7 * DAY, None)], vec![opens(0, 0, 2 * DAY), opens(1, DAY, 0)]);
+    let by_month = told(
+        &[(-400 * DAY, Some(THREE)), (DAY, Some(TWO)), (7 * DAY, None)],
+        vec![opens(0, 0, 0), opens(1, HOUR, 2 * DAY), opens(2, DAY, 0)],
+    );
+    for (story, expected) in [(by_week, (1, 2)), (by_month, (2, 3))] {
+        let (in_order, mixed_up) = (in_order(&story).unwrap(), mixed_up(&story).unwrap());
+        assert_eq!((units(&story, &in_order), units(&story, &mixed_up)), expected, "\n{story:?}");
+        assert_eq!(fills_like_in_order(&story), Ok(()), "\n{story:?}");
+    }
+}
+
+#[test]
+fn q10_r3_who_left_the_queue_shows_the_last_tier_before_that() {
+    let tiers = [(-400 * DAY, Some(NIL)), (DAY, None), (2 * DAY, Some(ONE))];
+    let closes = Deed::Closes(CloseReason::Completed);
+    hold(&told(&tiers, vec![(0, 0, ALICE, Deed::Opens, 0), (0, 2 * DAY - 1, ALICE, closes, 1)]));
 }
