@@ -55,23 +55,29 @@ impl Rules<'_> {
 
     /// Brings charges, refunds and promises to what the facts tell, as they are known now (`Q6`, `Q7`, `Q10`, `S9`, `R3`).
     fn settle(&self, book: &mut Book, id: IssueId, chosen: &Chosen, now: Timestamp) {
+        // What was granted may admit it, even if it left the queue since.
+        if let Some(mut ticket) = book.tickets.get(&id).cloned() {
+            self.grant(book, &mut ticket, now);
+            book.put(ticket);
+        }
+        let move_queue = |book: &mut Book| {
+            if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
+                self.move_queue(book, &partner, now);
+            }
+        };
+        move_queue(book);
         for _ in 0..MOST_ROUNDS {
             let Some(ticket) = book.tickets.get(&id).cloned() else { return };
             if !self.settle_once(book, ticket, chosen, now) {
                 break;
             }
-            if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
-                self.move_queue(book, &partner, now);
-            }
+            move_queue(book);
         }
         if let Some(mut ticket) = book.tickets.get(&id).cloned() {
-            self.grant(book, &mut ticket, now);
             self.keep_promises(book, &mut ticket, now);
             book.put(ticket);
         }
-        if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
-            self.move_queue(book, &partner, now);
-        }
+        move_queue(book);
     }
 
     /// Puts right the first thing in which a ticket's standing and its facts differ; says whether there was one.
@@ -95,6 +101,11 @@ impl Rules<'_> {
             }
             if life.charge.is_some() && !stays.iter().any(|stay| stay.covers(life.at)) {
                 let why = "answered or closed while it waited, as came to light later";
+                self.tell_again(book, ticket, chosen, k, from, now, why);
+                return true;
+            }
+            if self.admitted_earlier(book, &ticket, life, k, from, now) {
+                let why = "a grant or a waiver from before its slot came to light later";
                 self.tell_again(book, ticket, chosen, k, from, now, why);
                 return true;
             }
@@ -155,6 +166,20 @@ impl Rules<'_> {
                 differs
             }
             Standing::TurnedAway(waiting) if waiting.partner == chosen.partner => self.let_in(book, ticket, chosen, now),
+            _ => false,
+        }
+    }
+
+    /// Whether the `k`-th admission would have come earlier, by a grant or a waiver that was heard of after it (`Q7`, `R3`).
+    fn admitted_earlier(&self, book: &Book, ticket: &Ticket, life: &Admission, k: usize, from: Timestamp, now: Timestamp) -> bool {
+        let Some((partner, charge)) = book.partners.get(&life.partner).zip(life.charge.as_ref()).filter(|_| life.waited) else {
+            return false;
+        };
+        let mut before = ticket.clone();
+        before.past.truncate(k);
+        let recorded = |key: &str| book.entries(&partner.id).iter().find(|entry| entry.key == key).map(|entry| entry.recorded_at);
+        match self.find(book, partner, &before, from, now).0 {
+            Placement::Slot { at, grant: Some(grant), .. } if at < life.at => grant == WAIVED || recorded(&grant) >= recorded(&charge.key),
             _ => false,
         }
     }

@@ -80,7 +80,7 @@ fn fills_like_in_order(story: &Story) -> Result<(), String> {
     for partner in mixed_up.partners.keys() {
         let of = |all: &[play::Filled]| all.iter().filter(|filled| filled.partner == *partner).cloned().collect::<Vec<_>>();
         let (expected, got) = (of(&expected), of(&got));
-        if play::came_before_a_change(&mixed_up, partner) {
+        if play::came_before_a_change(story, &mixed_up, partner) {
             let by =
                 |all: &[play::Filled], start| all.iter().filter(|filled| filled.start <= start).map(|filled| filled.units).sum::<i64>();
             if let Some(less) = expected.iter().find(|filled| by(&got, filled.start) < by(&expected, filled.start)) {

@@ -8,7 +8,7 @@ use partner_desk::domain::book::{Agents, Book};
 use partner_desk::domain::decide::Rules;
 use partner_desk::domain::event::{self, Comment, Issue, Person, Repo, What};
 use partner_desk::domain::partner::{Membership, Partner};
-use partner_desk::domain::quota::{self, EntryKind};
+use partner_desk::domain::quota::{self, Entry, EntryKind};
 use partner_desk::domain::response::State;
 use partner_desk::domain::ticket::{Standing, Ticket};
 use partner_desk::domain::window::Window;
@@ -337,13 +337,21 @@ pub(crate) fn windows(story: &Story, book: &Book) -> Vec<Filled> {
     windows.into_iter().map(|((partner, start), units)| Filled { partner, start, units }).filter(|filled| filled.units != 0).collect()
 }
 
-/// Whether a ticket of the partner was charged under a tier that ended before another was charged, of which the desk had heard earlier.
-pub(crate) fn came_before_a_change(book: &Book, partner: &PartnerId) -> bool {
-    let charges: Vec<_> = book.entries(partner).iter().filter(|entry| entry.kind == EntryKind::Charge).collect();
-    let changes = |from, to| book.partners[partner].changes_after(from).any(|change| change <= to);
-    charges
-        .iter()
-        .any(|late| charges.iter().any(|other| other.recorded_at < late.recorded_at && late.at < other.at && changes(late.at, other.at)))
+/// Whether a ticket of the partner was charged under a tier that ended before another was charged, of which the desk had heard earlier,
+/// and which shares its own window with it.
+pub(crate) fn came_before_a_change(story: &Story, book: &Book, partner: &PartnerId) -> bool {
+    let (zone, programme) = (policy(story).time_zone, programme());
+    let partner = &book.partners[partner];
+    let shares = |late, other| match partner.tier_at(other).and_then(|tier| programme.tier(&tier)?.tickets) {
+        Some(Allowance::PerWindow { window, .. }) => Window::at(&zone, window, other).contains(late),
+        _ => false,
+    };
+    let changes = |from, to| partner.changes_after(from).any(|change| change <= to);
+    let charges: Vec<_> = book.entries(&partner.id).iter().filter(|entry| entry.kind == EntryKind::Charge).collect();
+    charges.iter().any(|late| {
+        let overtaken = |other: &&&Entry| other.recorded_at < late.recorded_at && late.at < other.at;
+        charges.iter().filter(overtaken).any(|other| changes(late.at, other.at) && shares(late.at, other.at))
+    })
 }
 
 /// Late, twice, in another order; the desk sleeps now and then, and starts anew.
