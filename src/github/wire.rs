@@ -364,9 +364,9 @@ pub fn read(event: &str, body: &[u8], received: Timestamp) -> Result<Read, Unrea
 #[must_use]
 pub fn place(body: &[u8]) -> String {
     let payload: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |at: &str| payload.pointer(at).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let repo = text("/repository/full_name");
-    match payload.pointer("/issue/number").and_then(serde_json::Value::as_i64) {
+    let field = |of: &str, name: &str| payload.get(of).and_then(|inner| inner.get(name));
+    let repo = field("repository", "full_name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    match field("issue", "number").and_then(serde_json::Value::as_i64) {
         Some(number) => format!("{repo}#{number}"),
         None => repo,
     }
