@@ -6,6 +6,7 @@ pub mod escalate;
 pub mod forget;
 pub mod intake;
 mod labels;
+pub mod life;
 mod limits;
 pub mod people;
 pub mod places;
@@ -56,6 +57,8 @@ pub struct Desk {
     pub wakes: Arc<Wakes>,
     /// When labels that nobody shows may be deleted next, in epoch milliseconds.
     pub sweep_from: Arc<AtomicI64>,
+    /// What this instance knows of the desk's life.
+    pub life: Arc<life::Pulse>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 impl Desk {
     /// Every row of the database as JSON, a line each, with its table in front.
-    async fn everything(&self) -> Vec<String> {
+    pub async fn everything(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for table in ["members", "agents", "tickets", "ledger", "ticket_log", "outbox", "admin_audit", "deliveries", "partners"] {
             let rows: Vec<String> = match &self.app.desk.store {
@@ -150,6 +150,7 @@ story!(o2_a_message_that_was_not_sent_is_never_deleted, TEN_DAYS, |desk| {
         issue_id: None,
         cycle: 0,
         body: r#"{"type":"notice","text":"Mind the gap"}"#.to_owned(),
+        at_ms: desk.clock.now().as_millisecond(),
         created_ms: desk.clock.now().as_millisecond(),
         confirmed_ms: desk.clock.now().as_millisecond(),
     };
