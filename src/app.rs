@@ -79,7 +79,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
     // The one TLS backend; a second call finds it installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let store = Store::open(&settings.database_url).await?;
-    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url)).transpose()?.map(Arc::new);
+    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url, clock.clone())).transpose()?.map(Arc::new);
     let channels = settings.chat.iter().map(|channel| Channel {
         name: channel.name.clone(),
         kind: match channel.kind {
@@ -154,9 +154,10 @@ impl App {
         workers.tasks.spawn(keep_publishing(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_speaking(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_asking(self.desk.clone(), stop.clone()));
-        let mut stopped = stop;
+        let (mut stopped, wakes) = (stop, self.desk.wakes.clone());
         workers.tasks.spawn(async move {
             let _ = stopped.wait_for(|stop| *stop).await;
+            wakes.stopping.store(true, Ordering::Relaxed);
             let mut scheduler = scheduler;
             let _ = scheduler.shutdown().await;
         });
