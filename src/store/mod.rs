@@ -4,10 +4,13 @@
 //! by its one writer and on PostgreSQL by an advisory lock: what the rules read cannot change under them (`Q4`).
 
 mod admin;
+pub mod backup;
 mod books;
+pub mod copy;
 mod forget;
 mod hands;
 mod labels;
+mod leases;
 mod migrations;
 mod outbox;
 mod places;
@@ -42,7 +45,7 @@ pub enum StoreError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     /// The schema could not be brought up to date.
-    #[error("database migration: {0}")]
+    #[error("database migration: {}", migrations::explained(.0))]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// `DATABASE_URL` is of no kind that the desk knows.
     #[error("DATABASE_URL: `{0}` is neither `sqlite://FILE` nor `postgres://…`")]
@@ -211,7 +214,7 @@ impl Store {
             .pragma("cache_size", "-16384")
             .disable_statement_logging();
         let writer = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
-        migrations::sqlite().run(&writer).await?;
+        migrations::run_sqlite(&mut *writer.acquire().await?).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
         let reader = reader.connect_lazy_with(options.read_only(true));
         Ok(Self::Sqlite { writer, reader })
@@ -224,7 +227,7 @@ impl Store {
             .application_name("partner-desk")
             .disable_statement_logging();
         let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
-        migrations::postgres().run(&pool).await?;
+        migrations::run_postgres(&mut *pool.acquire().await?).await?;
         Ok(Self::Postgres(pool))
     }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 impl Desk {
     /// Every row of the database as JSON, a line each, with its table in front.
-    async fn everything(&self) -> Vec<String> {
+    pub async fn everything(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for table in ["members", "agents", "tickets", "ledger", "ticket_log", "outbox", "admin_audit", "deliveries", "partners"] {
             let rows: Vec<String> = match &self.app.desk.store {
@@ -43,11 +43,11 @@ impl Desk {
         self.everything().await.into_iter().filter(|line| line.to_lowercase().contains(login) || whole(line)).collect()
     }
 
-    async fn rows(&self, table: &str) -> usize {
+    pub async fn rows(&self, table: &str) -> usize {
         self.everything().await.iter().filter(|line| line.starts_with(&format!("{table} "))).count()
     }
 
-    async fn execute(&self, statement: &str) {
+    pub async fn execute(&self, statement: &str) {
         match &self.app.desk.store {
             Store::Sqlite { writer, .. } => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(writer).await.unwrap()),
             Store::Postgres(pool) => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(pool).await.unwrap()),

@@ -34,6 +34,7 @@ mod moves;
 mod once;
 mod openapi;
 mod openapi_check;
+mod operating;
 mod outside;
 mod pauses;
 mod places;
