@@ -3,6 +3,7 @@
 use super::CliError;
 use crate::app::{App, StartError, Workers};
 use crate::clock::Clock;
+use crate::lead::Led;
 use crate::settings::Settings;
 use crate::web;
 use tokio::net::TcpListener;
@@ -64,7 +65,14 @@ async fn catch_up_then_start(app: App, mut workers: Workers) -> Result<Workers, 
 /// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
 async fn first_look(app: App) {
     let desk = &app.desk;
-    for result in [desk.look_up_agents().await, desk.ask_rights().await.map(drop), desk.look_up_members().await, desk.catch_up().await] {
+    // One of several instances catches up; the one that takes over later does it then.
+    let catch_up = async {
+        match app.lead.look(0).await? {
+            Led::ByOthers => Ok(()),
+            Led::ByUs | Led::ByUsNow => desk.catch_up().await,
+        }
+    };
+    for result in [desk.look_up_agents().await, desk.ask_rights().await.map(drop), desk.look_up_members().await, catch_up.await] {
         if let Err(error) = result {
             tracing::error!(%error, "the first look did not come to its end");
         }

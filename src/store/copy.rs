@@ -247,8 +247,8 @@ impl Side {
 
     async fn execute(&mut self, sql: String) -> Result<()> {
         match self {
-            Self::Sqlite(connection) => drop(sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?),
-            Self::Postgres(connection) => drop(sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?),
+            Self::Sqlite(connection) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())?,
+            Self::Postgres(connection) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -259,8 +259,8 @@ impl Side {
         }
         let (sql, batch) = (AssertSqlSafe(insert.to_owned()), to_json(&batch)?);
         match self {
-            Self::Sqlite(connection) => drop(sqlx::query(sql).bind(batch).execute(connection).await?),
-            Self::Postgres(connection) => drop(sqlx::query(sql).bind(batch).execute(connection).await?),
+            Self::Sqlite(connection) => sqlx::query(sql).bind(batch).execute(connection).await.map(|_| ())?,
+            Self::Postgres(connection) => sqlx::query(sql).bind(batch).execute(connection).await.map(|_| ())?,
         }
         Ok(())
     }
