@@ -14,8 +14,6 @@ mod leases;
 mod migrations;
 mod outbox;
 mod places;
-#[cfg(test)]
-mod plans;
 mod publish;
 mod rights;
 mod sql;
