@@ -6,17 +6,20 @@ use crate::clock::Clock;
 use crate::desk::intake::{Incoming, Outcome};
 use crate::desk::{Agents, Desk, Wakes};
 use crate::github::client::GitHub;
+use crate::lead::{Lead, Led};
 use crate::settings::{AgentEntry, ChatKind, Settings};
 use crate::store::{Store, StoreError};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 /// Deliveries that may wait to be taken in; beyond that the answer is 503, and GitHub keeps them as failed.
 const MOST_WAITING: usize = 4096;
+/// GitHub waits for ten seconds; who waits hears before that.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// Deliveries taken in by one transaction.
 const MOST_IN_A_BATCH: usize = 256;
 
@@ -49,6 +52,10 @@ pub struct App {
     pub webhook_secret: Option<Arc<SecretString>>,
     queue: mpsc::Sender<Waiting>,
     heartbeat: Arc<AtomicI64>,
+    /// Whether the database failed to keep something, and has not been seen to keep anything since.
+    pub fails_to_keep: Arc<AtomicBool>,
+    /// Whether this instance is the one that ticks.
+    pub lead: Arc<Lead>,
 }
 
 /// A delivery that waits to be taken in, and where its sender waits for the answer.
@@ -60,6 +67,9 @@ pub enum NotTaken {
     /// Too many wait already.
     #[error("too many deliveries are waiting")]
     Overloaded,
+    /// It is not on disk yet.
+    #[error("the database takes too long")]
+    TooSlow,
     /// The desk is shutting down.
     #[error("the desk is shutting down")]
     ShuttingDown,
@@ -133,10 +143,11 @@ impl App {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let webhook_secret = settings.app.as_ref().map(|app| Arc::new(app.webhook_secret.clone()));
         let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
+        let lead = Arc::new(Lead::new(&desk));
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
         tasks.spawn(take_in(desk.clone(), waiting, stopped));
-        Ok((Self { desk, webhook_secret, queue, heartbeat }, Workers { tasks, stop }))
+        Ok((Self { desk, webhook_secret, queue, heartbeat, fails_to_keep: Arc::default(), lead }, Workers { tasks, stop }))
     }
 
     /// Takes in one delivery, together with others that wait. Comes back when it is on disk.
@@ -149,7 +160,15 @@ impl App {
             mpsc::error::TrySendError::Full(_) => NotTaken::Overloaded,
             mpsc::error::TrySendError::Closed(_) => NotTaken::ShuttingDown,
         })?;
-        Ok(answered.await.map_err(|_| NotTaken::ShuttingDown)??)
+        // A database that hangs: what becomes of the delivery is not known, so it is not acknowledged; taken in after all, it counts once.
+        let answered = tokio::time::timeout(LONGEST_WAIT, answered).await.map_err(|_| NotTaken::TooSlow)?;
+        let outcome = answered.map_err(|_| NotTaken::ShuttingDown)?;
+        if let Err(error) = &outcome
+            && error.is_everyones()
+        {
+            self.fails_to_keep.store(true, Ordering::Relaxed);
+        }
+        Ok(outcome?)
     }
 
     /// Starts the scheduler and the senders.
@@ -162,19 +181,22 @@ impl App {
         workers.tasks.spawn(keep_publishing(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_speaking(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_asking(self.desk.clone(), stop.clone()));
-        let (mut stopped, wakes) = (stop, self.desk.wakes.clone());
+        let (mut stopped, wakes, lead) = (stop, self.desk.wakes.clone(), self.lead.clone());
         workers.tasks.spawn(async move {
             let _ = stopped.wait_for(|stop| *stop).await;
             wakes.stopping.store(true, Ordering::Relaxed);
             let mut scheduler = scheduler;
             let _ = scheduler.shutdown().await;
+            if let Err(error) = lead.let_go().await {
+                tracing::warn!(%error, "another instance takes over when this one's lease has ended");
+            }
         });
         Ok(())
     }
 
     /// Catches up before clocks are looked at (`E4`), though it does not wait for a GitHub that is slow: that goes on in the background.
     pub async fn look_first(&self) {
-        let look = tokio::spawn(first_look(self.desk.clone()));
+        let look = tokio::spawn(first_look(self.clone()));
         if tokio::time::timeout(FIRST_LOOK, look).await.is_err() {
             tracing::warn!("catching up takes longer than {} s; clocks are watched meanwhile", FIRST_LOOK.as_secs());
         }
@@ -273,14 +295,22 @@ async fn keep_publishing(desk: Desk, mut stop: watch::Receiver<bool>) {
 }
 
 /// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
-async fn first_look(desk: Desk) {
+async fn first_look(app: App) {
+    let desk = &app.desk;
+    // One of several instances catches up; the one that takes over later does it then.
+    let catch_up = async {
+        match app.lead.look(0).await? {
+            Led::ByOthers => Ok(()),
+            Led::ByUs | Led::ByUsNow => desk.catch_up().await,
+        }
+    };
     let results = [
         // Needs no GitHub.
         desk.retry_all_kept().await.map(drop),
         desk.look_up_agents().await,
         desk.ask_rights().await.map(drop),
         desk.look_up_members().await,
-        desk.catch_up().await,
+        catch_up.await,
         desk.mind_the_clock().await,
     ];
     for result in results {

@@ -1,12 +1,15 @@
 //! The table of jobs: what is woken, and when. The scheduler decides nothing; deadlines stand in the database.
 
 use crate::app::App;
+use crate::lead::Led;
+use crate::store::StoreError;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// Names and schedules, seconds first, in UTC.
 pub const JOBS: &[(&str, &str)] = &[
+    ("lead", "* * * * * *"),
     ("escalate", "* * * * * *"),
     ("retry", "*/10 * * * * *"),
     ("clock", "7,37 * * * * *"),
@@ -38,25 +41,43 @@ pub async fn start(app: &App) -> Result<JobScheduler, JobSchedulerError> {
 }
 
 async fn run(app: &App, name: &str) {
-    let result = match name {
-        "escalate" => {
-            let result = app.tick().await;
-            if result.is_ok() {
-                app.beat();
-            }
-            // What could not be sent earlier has its own time in the database; this is what looks at it.
-            app.desk.wakes.all();
-            result
-        }
-        "retry" => app.desk.retry_kept().await.map(drop),
-        "clock" => {
-            app.desk.ask_the_time().await;
-            app.desk.mind_the_clock().await
-        }
-        "tidy" => app.desk.tidy().await.map(drop),
-        _ => app.desk.catch_up().await,
-    };
+    tell(name, work(app, name).await);
+}
+
+fn tell(name: &str, result: Result<(), StoreError>) {
     if let Err(error) = result {
         tracing::error!(%error, job = name, "will be tried again");
     }
+}
+
+/// Of several instances one works, the others only look whether it still does; each is as alive as what it has to do.
+async fn work(app: &App, name: &str) -> Result<(), StoreError> {
+    match name {
+        "lead" => match app.lead.look(app.since_beat()).await? {
+            Led::ByOthers => app.beat(),
+            // What was sent to the instance that is gone may be lost. Neither the next look nor a step waits for GitHub: each step is
+            // asked before it is said (E3).
+            Led::ByUsNow => drop(tokio::spawn({
+                let desk = app.desk.clone();
+                async move { tell("catch up", desk.catch_up().await) }
+            })),
+            Led::ByUs => {}
+        },
+        // Each host has its own clock.
+        "clock" => {
+            app.desk.ask_the_time().await;
+            app.desk.mind_the_clock().await?;
+        }
+        _ if !app.lead.is_ours() => {}
+        "escalate" => {
+            app.tick().await?;
+            app.beat();
+            // What could not be sent earlier has its own time in the database; this is what looks at it.
+            app.desk.wakes.all();
+        }
+        "retry" => drop(app.desk.retry_kept().await?),
+        "tidy" => drop(app.desk.tidy().await?),
+        _ => app.desk.catch_up().await?,
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ pub mod desk;
 pub mod domain;
 pub mod github;
 pub mod jobs;
+pub mod lead;
 pub mod messages;
 pub mod programme;
 pub mod sandbox;

@@ -17,8 +17,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("github", &["clock", "domain", "settings"]),
     ("chat", &[]),
     ("desk", &["chat", "clock", "domain", "github", "messages", "programme", "store"]),
-    ("jobs", &["app"]),
-    ("web", &["app", "desk", "domain", "github"]),
+    ("lead", &["clock", "desk", "store"]),
+    ("jobs", &["app", "lead", "store"]),
+    ("web", &["app", "desk", "domain", "github", "store"]),
     ("sandbox", &["clock", "domain"]),
 ];
 

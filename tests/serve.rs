@@ -22,6 +22,8 @@ struct Served {
 
 struct Stage {
     folder: PathBuf,
+    /// Not the file that is the default.
+    database: Option<String>,
     sandbox: Sandbox,
     chat: ChatSink,
 }
@@ -46,7 +48,7 @@ impl Stage {
         sandbox.person("ann");
         let partners = format!("partner,name,tier,logins,github_ids\nacme,Acme,quick,alice,{alice}\n");
         std::fs::write(folder.join("partners.csv"), partners).unwrap();
-        Self { folder, sandbox, chat }
+        Self { folder, database: None, sandbox, chat }
     }
 
     fn command(&self) -> Command {
@@ -58,6 +60,9 @@ impl Stage {
             .env("WEBHOOK_SECRET", "sandbox-webhook-secret")
             .env("GITHUB_API_URL", self.sandbox.url())
             .env("PORT", "0");
+        if let Some(database) = &self.database {
+            command.env("DATABASE_URL", database);
+        }
         command
     }
 
@@ -69,7 +74,14 @@ impl Stage {
 
     /// Starts `serve` and waits for the address in its log.
     fn serve(&self) -> Served {
-        let mut child = self.command().arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+        self.listens(self.starts())
+    }
+
+    fn starts(&self) -> Child {
+        self.command().arg("serve").stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn listens(&self, mut child: Child) -> Served {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let listening = lines.by_ref().map(Result::unwrap).find(|line| line.contains("listening"));
         let address = listening.unwrap_or_else(|| panic!("serve ended before it listened"));
@@ -190,4 +202,112 @@ async fn r2_r4_it_serves_while_github_is_away_and_its_kept_deliveries_are_the_op
     assert_eq!((&ready["kept_deliveries"], &ready["clock"]), (&serde_json::json!(0), &serde_json::json!("ok")));
     served.signal("TERM");
     assert!(served.ends().success(), "and it ends as ever");
+}
+
+/// An empty database on the server of the tests.
+async fn fresh_postgres(name: &str) -> String {
+    let base =
+        std::env::var("PARTNER_DESK_TEST_POSTGRES").unwrap_or_else(|_| panic!("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run"));
+    let pool = sqlx::PgPool::connect(&base).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    format!("{}/{name}", base.rsplit_once('/').unwrap().0)
+}
+
+/// The process that holds the lease of those who tick.
+async fn leader(pool: &sqlx::PgPool) -> Option<u32> {
+    let holder: Option<String> = sqlx::query_scalar("SELECT holder FROM leases WHERE name = 'tick'").fetch_optional(pool).await.unwrap();
+    holder?.split('-').next()?.parse().ok()
+}
+
+/// How long it takes until another process than this one leads; which one that is.
+async fn follows(pool: &sqlx::PgPool, former: u32) -> (u32, Duration) {
+    let began = Clock::system().now();
+    loop {
+        if let Some(now) = leader(pool).await.filter(|now| *now != former) {
+            return (now, Clock::system().now().duration_since(began).unsigned_abs());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn is_ready(served: &Served) -> bool {
+    reqwest::get(format!("http://{}/readyz", served.address)).await.unwrap().status() == 200
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run"]
+async fn e2_r6_three_instances_start_at_once_and_each_that_is_lost_is_followed() {
+    let mut stage = Stage::set("instances", "1s").await;
+    let url = fresh_postgres(&format!("pd_instances_{}", std::process::id())).await;
+    stage.database = Some(url.clone());
+    // All three find an empty database, and migrate it.
+    let started: Vec<_> = (0..3).map(|_| stage.starts()).collect();
+    let mut instances: Vec<_> = started.into_iter().map(|child| stage.listens(child)).collect();
+    stage.run(&["partner", "import", "partners.csv"]);
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let said = |step: &str| stage.chat.messages().iter().filter(|ping| ping.text().contains(step)).count();
+
+    // Killed: another follows, and says what falls due.
+    let (killed, _) = follows(&pool, 0).await;
+    let place = instances.iter().position(|served| served.child.id() == killed).unwrap();
+    let gone = instances.remove(place);
+    gone.signal("KILL");
+    assert!(!gone.ends().success());
+    stage.sandbox.connect(&format!("http://{}/api/github/webhooks", instances[0].address));
+    assert_eq!(stage.sandbox.open_issue(REPO, "alice", "One", "…").await.unwrap().status(), Some(202));
+    let (stopped, took) = follows(&pool, killed).await;
+    println!("after a SIGKILL another instance followed within {took:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    until("the breach of the first", || (said("#1") >= 1).then_some(())).await;
+
+    // Stopped for longer than its lease: another follows; it comes back, and leaves it at that.
+    let place = instances.iter().position(|served| served.child.id() == stopped).unwrap();
+    let asleep = instances.remove(place);
+    asleep.signal("STOP");
+    let awake = &instances[0];
+    stage.sandbox.connect(&format!("http://{}/api/github/webhooks", awake.address));
+    assert_eq!(stage.sandbox.open_issue(REPO, "alice", "Two", "…").await.unwrap().status(), Some(202));
+    let (last, took) = follows(&pool, stopped).await;
+    println!("after a SIGSTOP another instance followed within {took:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(last, awake.child.id());
+    until("the breach of the second", || (said("#2") >= 1).then_some(())).await;
+    asleep.signal("CONT");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(leader(&pool).await, Some(last));
+    assert!(is_ready(&asleep).await && is_ready(awake).await, "who only looks on is as ready as who ticks");
+
+    // Told to end: nobody waits.
+    let awake = instances.remove(0);
+    awake.signal("TERM");
+    assert!(awake.ends().success());
+    let (next, took) = follows(&pool, last).await;
+    println!("after a SIGTERM another instance followed within {took:?}");
+    assert!(next == stopped && took < Duration::from_secs(3), "{took:?}");
+    for step in ["75%", "90%", "due"] {
+        assert!(said(step) <= 2, "{step}: {:?}", stage.chat.messages().iter().map(|ping| ping.text().to_owned()).collect::<Vec<_>>());
+    }
+    let mut keys: Vec<_> = stage.chat.messages().iter().map(|ping| ping.text().to_owned()).collect();
+    keys.sort_unstable();
+    let all = keys.len();
+    keys.dedup();
+    assert_eq!(keys.len(), all, "nothing is said twice: {keys:?}");
+    pool.close().await;
+    asleep.signal("TERM");
+    assert!(asleep.ends().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_may_make_and_migrate_one_sqlite_database_at_once() {
+    for round in 0..5 {
+        let stage = Stage::set(&format!("migrate{round}"), "4h").await;
+        let commands: Vec<_> = (0..4)
+            .map(|_| stage.command().args(["partner", "list"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
+            .collect();
+        for command in commands {
+            let output = command.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! The command line: one file a command.
 
+pub mod backup;
 pub mod check;
 pub mod deliveries;
 pub mod demo;
 pub mod explain;
+pub mod migrate_store;
 pub mod partner;
 pub mod receive;
 pub mod retarget;
@@ -50,6 +52,10 @@ enum Command {
     Explain(explain::Explain),
     /// Give running clocks the promise that the programme has now; ended ones are never judged again.
     Retarget(retarget::Retarget),
+    /// Copy the database to a file while the desk runs, and check the copy.
+    Backup(backup::Backup),
+    /// Copy everything from one database to another that is empty, from SQLite to PostgreSQL or back.
+    MigrateStore(migrate_store::MigrateStore),
 }
 
 /// Why a command did not do what it was for. Exit code 1 for what failed, 2 for what was asked wrongly.
@@ -110,6 +116,11 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             demo::run(&demo, out).await
         }
         Command::Serve => serve::run(&settings(Settings::from_process)?).await,
+        Command::Backup(backup) => backup::run(&backup, &settings(Settings::from_process_offline)?, out).await,
+        Command::MigrateStore(migrate) => {
+            log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned()), LogFormat::Text);
+            migrate_store::run(&migrate, out).await
+        }
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
         Command::Partner(command) => partner::run(command, &desk().await?, out).await,
         Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,

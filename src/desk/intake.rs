@@ -8,7 +8,7 @@ use crate::domain::decide::Taken;
 use crate::domain::event::{Event, News, What};
 use crate::domain::ticket::Ticket;
 use crate::domain::{DeliveryId, IssueId};
-use crate::store::{Loaded, Needs, Outgoing, Result, Tx};
+use crate::store::{Loaded, Needs, Outgoing, Result, StoreError, Tx};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -115,6 +115,8 @@ impl Desk {
         match self.take_together(batch, now).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if batch.len() == 1 => vec![Err(error)],
+            // Each would only wait as long for the same answer.
+            Err(error) if error.is_everyones() => batch.iter().map(|_| Err(StoreError::Away(error.to_string()))).collect(),
             Err(error) => {
                 tracing::warn!(%error, deliveries = batch.len(), "a batch failed and is taken in one by one");
                 let mut outcomes = Vec::with_capacity(batch.len());

@@ -1,8 +1,9 @@
 //! Migrations as the binary carries them. `sqlx::migrate!` would do it, at the price of building both drivers a second time for
 //! the compiler's side.
 
-use sqlx::SqlStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use super::Result;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, PgConnection, SqlStr, SqliteConnection};
 
 macro_rules! carried {
     ($($file:literal),+ $(,)?) => {
@@ -26,14 +27,37 @@ carried![
     "0007_recovery",
     "0008_gate",
     "0009_outbox",
+    "0010_leases",
 ];
 
-pub(super) fn sqlite() -> Migrator {
-    migrator(|(file, sqlite, _)| (*file, *sqlite))
+/// Brings a SQLite database up to date. All of it is one transaction that holds the writer's lock from before the first look: of two that
+/// start at once the second finds everything done.
+pub(super) async fn run_sqlite(connection: &mut SqliteConnection) -> Result<()> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    migrator(|(file, sqlite, _)| (*file, *sqlite)).run_direct(None, &mut *tx, false).await?;
+    Ok(tx.commit().await?)
 }
 
-pub(super) fn postgres() -> Migrator {
-    migrator(|(file, _, postgres)| (*file, *postgres))
+/// Brings a PostgreSQL database up to date, while others that start wait for an advisory lock.
+pub(super) async fn run_postgres(connection: &mut PgConnection) -> Result<()> {
+    Ok(migrator(|(file, _, postgres)| (*file, *postgres)).run_direct(None, connection, false).await?)
+}
+
+/// What went wrong, and what to do about it.
+pub(super) fn explained(error: &MigrateError) -> String {
+    let this = env!("CARGO_PKG_VERSION");
+    match error {
+        MigrateError::VersionMissing(version) => format!(
+            "the database has migration {version}, which partner-desk {this} does not know: a newer one has used it. Run that one, or restore a backup from before the upgrade"
+        ),
+        MigrateError::VersionMismatch(version) => format!(
+            "the database has another migration {version} than partner-desk {this}: something else has made it. Run the partner-desk that did, or restore a backup"
+        ),
+        MigrateError::Dirty(version) => {
+            format!("migration {version} was begun and not ended by whoever ran it. Restore a backup")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn migrator(of: impl Fn(&(&'static str, &'static str, &'static str)) -> (&'static str, &'static str)) -> Migrator {

@@ -4,12 +4,15 @@
 //! by its one writer and on PostgreSQL by an advisory lock: what the rules read cannot change under them (`Q4`).
 
 mod admin;
+pub mod backup;
 mod books;
+pub mod copy;
 mod forget;
 mod gate;
 mod hands;
 mod kept;
 mod labels;
+mod leases;
 mod life;
 mod migrations;
 mod outbox;
@@ -34,11 +37,13 @@ pub use rights::{TeamRow, Wanted};
 pub use tidy::Old;
 
 use futures_util::TryStreamExt as _;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sql::{Bundle, Statement};
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Either, Executor as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Either, Executor as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -49,11 +54,14 @@ pub enum StoreError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     /// The schema could not be brought up to date.
-    #[error("database migration: {0}")]
+    #[error("database migration: {}", migrations::explained(.0))]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// `DATABASE_URL` is of no kind that the desk knows.
     #[error("DATABASE_URL: `{0}` is neither `sqlite://FILE` nor `postgres://…`")]
     Url(String),
+    /// The database is not there or takes nothing, as another delivery has found just before.
+    #[error("database: {0}")]
+    Away(String),
     /// Something stored does not read back.
     #[error("stored {what} does not read back: {why}")]
     Unreadable {
@@ -62,6 +70,36 @@ pub enum StoreError {
         /// The reader's reason.
         why: String,
     },
+}
+
+impl StoreError {
+    /// Whether it is the database that fails, whatever is asked of it: gone, full, or not to be written to.
+    #[must_use]
+    pub fn is_everyones(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                // SQLite's, in the low byte of a number: busy, locked, read-only, I/O, corrupt, full, cannot open, not a database. PostgreSQL's classes: connection, resources,
+                // intervention, internal; and what a standby says.
+                let class = code.get(..2).unwrap_or_default();
+                match error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+                    Some(_) => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26)),
+                    None => matches!(class, "08" | "53" | "57" | "58" | "XX") || code == "25006",
+                }
+            }
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            _ => false,
+        }
+    }
 }
 
 /// What a store function gives.
@@ -188,6 +226,22 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Unreadable { what: "value to store", why: error.to_string() })
 }
 
+/// A PostgreSQL that cannot be reached for this long has failed: whoever waits hears so well before GitHub's ten seconds are over, even
+/// behind another who waited as long.
+const NO_ANSWER: Duration = Duration::from_secs(3);
+
+/// After a failure like a full disk, SQLite has ended the transaction by itself, and the driver still counts it as open: it would begin none
+/// on that connection ever again. Such a connection is closed, and the next one is new.
+fn is_at_rest(connection: &mut SqliteConnection, _: PoolConnectionMetadata) -> BoxFuture<'_, std::result::Result<bool, sqlx::Error>> {
+    Box::pin(async move {
+        if connection.is_in_transaction() {
+            // A roll-back may be on its way; it is done when this is answered.
+            connection.ping().await?;
+        }
+        Ok(!connection.is_in_transaction())
+    })
+}
+
 /// The one lock of writers on PostgreSQL; any number, as long as it stays the same.
 const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(7302026)";
 
@@ -219,8 +273,13 @@ impl Store {
             // So many rows go from SQLite's thread to ours before it waits for us.
             .row_buffer_size(1024)
             .disable_statement_logging();
-        let writer = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
-        migrations::sqlite().run(&writer).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .after_release(is_at_rest)
+            .connect_with(options.clone())
+            .await?;
+        migrations::run_sqlite(&mut *writer.acquire().await?).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
         let reader = reader.connect_lazy_with(options.read_only(true));
         Ok(Self::Sqlite { writer, reader })
@@ -232,8 +291,8 @@ impl Store {
             .options([("idle_in_transaction_session_timeout", "10s"), ("lock_timeout", "20s")])
             .application_name("partner-desk")
             .disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
-        migrations::postgres().run(&pool).await?;
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(NO_ANSWER).connect_with(options).await?;
+        migrations::run_postgres(&mut *pool.acquire().await?).await?;
         Ok(Self::Postgres(pool))
     }
 
@@ -272,10 +331,24 @@ impl Store {
             // The write lock without a write: a database that became read-only, or whose disk is gone, says so here.
             Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?,
             Self::Postgres(pool) => {
-                sqlx::query("SELECT 1").execute(pool).await?;
+                let read_only = sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(pool).await?;
+                if read_only == "on" {
+                    return Err(StoreError::Away("PostgreSQL takes no writes here: it is a standby, or set to read only".to_owned()));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether what is written is kept: by writing something again as it is. Only for a database that has failed at it, since an idle desk
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// It is not kept.
+    pub async fn try_writing(&self) -> Result<()> {
+        let mut tx = self.write().await?;
+        tx.run(sql::sql!("UPDATE rights_state SET changes = changes WHERE id = $1"), [1.into()]).await?;
+        tx.commit().await
     }
 
     /// Closes every connection, after what is running.

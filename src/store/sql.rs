@@ -106,7 +106,7 @@ macro_rules! sql {
 }
 pub(super) use sql;
 
-fn expand(template: &str, postgres: bool) -> String {
+pub(super) fn expand(template: &str, postgres: bool) -> String {
     let mut out = String::with_capacity(template.len() + 64);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -2,11 +2,13 @@
 //! reported, but its outages are not ours to be restarted for.
 
 use crate::app::App;
+use crate::store::StoreError;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 /// The scheduler ticks every second; silent for longer than this, it is taken for dead.
 const SILENT_MS: i64 = 15_000;
@@ -18,7 +20,7 @@ pub async fn alive() -> &'static str {
 
 /// Ready, or what is missing.
 pub async fn ready(State(app): State<App>) -> Response {
-    let database = match tokio::time::timeout(std::time::Duration::from_secs(3), app.desk.store.ping()).await {
+    let database = match tokio::time::timeout(std::time::Duration::from_secs(3), keeps(&app)).await {
         Ok(Ok(())) => "ok".to_owned(),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer within 3 s".to_owned(),
@@ -35,6 +37,16 @@ pub async fn ready(State(app): State<App>) -> Response {
         "ready": ready, "database": database, "scheduler": scheduler, "github": github, "clock": clock, "kept_deliveries": kept,
     });
     (status, Json(parts)).into_response()
+}
+
+/// Whether the database can be written to; one that failed to keep something has to show that it does again.
+async fn keeps(app: &App) -> Result<(), StoreError> {
+    app.desk.store.ping().await?;
+    if app.fails_to_keep.load(Ordering::Relaxed) {
+        app.desk.store.try_writing().await?;
+        app.fails_to_keep.store(false, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// What this address is.

@@ -90,6 +90,7 @@ fn refuse(error: &NotTaken) -> Response {
     tracing::error!(%error, "a delivery was not taken in; GitHub keeps it as failed");
     let said = match error {
         NotTaken::Overloaded => "too many deliveries are waiting",
+        NotTaken::TooSlow => "the database takes too long",
         NotTaken::ShuttingDown => "shutting down",
         NotTaken::Store(_) => "the delivery could not be saved",
     };

@@ -150,6 +150,23 @@ impl Desk {
         self.go_on().await;
     }
 
+    /// The desk, which was stopped, comes back on another database.
+    pub async fn go_on_at(&mut self, database: &str, setup: Setup) {
+        self.database = database.to_owned();
+        self.settings = load(database, self.sandbox.url(), &self.chat, &setup);
+        self.go_on().await;
+    }
+
+    /// Where its data is.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// A folder of its own.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The desk goes away; GitHub's deliveries fail from now on.
     pub async fn stop(&mut self) {
         self.server.abort();

@@ -45,7 +45,7 @@ impl Desk {
         self.everything().await.into_iter().filter(|line| line.to_lowercase().contains(login) || whole(line)).collect()
     }
 
-    async fn rows(&self, table: &str) -> usize {
+    pub async fn rows(&self, table: &str) -> usize {
         self.everything().await.iter().filter(|line| line.starts_with(&format!("{table} "))).count()
     }
 

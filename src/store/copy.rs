@@ -1,0 +1,383 @@
+//! Everything from one database to another, table by table, checked by a digest of each that both sides compute alike.
+//!
+//! What there is to copy is read from the schema, so that no table can be forgotten.
+
+use super::{Result, StoreError, migrations, sql, to_json};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteLockingMode, SqliteRow, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+/// Rows of one statement, and about how many bytes it may come to.
+const MOST_ROWS: usize = 500;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Tables that others point to are filled before them; the rest go by name.
+const FIRST: &str = "partners";
+
+/// Why nothing was copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// One of the databases failed.
+    #[error("{side}: {error}")]
+    Database {
+        /// Which: `--from` or `--to`.
+        side: &'static str,
+        /// What it said.
+        error: StoreError,
+    },
+    /// Somebody has it open.
+    #[error("{0}: the database is in use: stop every `partner-desk serve` and command on it first")]
+    InUse(&'static str),
+    /// It holds something already.
+    #[error("--to: table {table} has {rows} rows already: expected a database that is new or empty")]
+    NotEmpty {
+        /// The first table that does.
+        table: String,
+        /// Its rows.
+        rows: i64,
+    },
+    /// What was read back is not what was written.
+    #[error(
+        "table {table}: --from has {from_rows} rows with digest {from_digest}, --to has {to_rows} with {to_digest}; nothing was copied"
+    )]
+    Differs {
+        /// Which.
+        table: String,
+        /// Rows at the source.
+        from_rows: u64,
+        /// Their digest.
+        from_digest: String,
+        /// Rows at the target.
+        to_rows: u64,
+        /// Their digest.
+        to_digest: String,
+    },
+}
+
+/// A table that was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// Its name.
+    pub table: String,
+    /// Its rows.
+    pub rows: u64,
+    /// SHA-256 over its rows, in the order of its key.
+    pub digest: String,
+}
+
+/// A database that nobody else uses.
+enum Side {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+#[derive(Debug, Clone)]
+struct Table {
+    name: String,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone)]
+struct Column {
+    name: String,
+    is_text: bool,
+    /// Its place in the primary key, from 1; 0: it is not in it.
+    key: i64,
+}
+
+/// Copies everything in one transaction and checks it before that is committed. Both databases are migrated first.
+///
+/// # Errors
+/// See [`CopyError`]; then the target holds an empty schema and nothing else.
+pub async fn copy(from: &str, to: &str) -> std::result::Result<Vec<Copied>, CopyError> {
+    let at_source = |error| CopyError::Database { side: "--from", error };
+    let at_target = |error| CopyError::Database { side: "--to", error };
+    let mut source = Side::open(from, "--from", false).await?;
+    let mut target = Side::open(to, "--to", true).await?;
+    source.begin().await.map_err(at_source)?;
+    target.begin().await.map_err(at_target)?;
+    let tables = source.tables().await.map_err(at_source)?;
+    for (table, fresh) in fresh_tables().await.map_err(at_target)? {
+        let rows = target.count(&table).await.map_err(at_target)?;
+        if rows > fresh {
+            return Err(CopyError::NotEmpty { table, rows });
+        }
+        // What a migration put there comes from the source as well.
+        target.execute(format!("DELETE FROM {table}")).await.map_err(at_target)?;
+    }
+    let mut copied = Vec::with_capacity(tables.len());
+    for table in &tables {
+        let (from_rows, from_digest) = fill(&mut source, &mut target, table).await.map_err(at_target)?;
+        let (to_rows, to_digest) = target.digest(table).await.map_err(at_target)?;
+        if (from_rows, &from_digest) != (to_rows, &to_digest) {
+            return Err(CopyError::Differs { table: table.name.clone(), from_rows, from_digest, to_rows, to_digest });
+        }
+        copied.push(Copied { table: table.name.clone(), rows: to_rows, digest: to_digest });
+    }
+    target.number_on().await.map_err(at_target)?;
+    target.execute("COMMIT".to_owned()).await.map_err(at_target)?;
+    // Plans by what is there now, not by what an empty table would want.
+    target.execute("ANALYZE".to_owned()).await.map_err(at_target)?;
+    source.close().await.map_err(at_source)?;
+    target.close().await.map_err(at_target)?;
+    Ok(copied)
+}
+
+/// The rows that a new database has in each table.
+async fn fresh_tables() -> Result<Vec<(String, i64)>> {
+    let mut fresh = Side::Sqlite(SqliteConnectOptions::from_str("sqlite::memory:")?.connect().await?);
+    fresh.migrate().await?;
+    let mut tables = Vec::new();
+    // Those that point to others are emptied before them.
+    for table in fresh.tables().await?.into_iter().rev() {
+        let rows = fresh.count(&table.name).await?;
+        tables.push((table.name, rows));
+    }
+    Ok(tables)
+}
+
+/// Copies one table; gives its rows and their digest as the source has them.
+async fn fill(source: &mut Side, target: &mut Side, table: &Table) -> Result<(u64, String)> {
+    let names = table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+    let typed = table.columns.iter().map(|column| format!("{} {}", column.name, if column.is_text { "TEXT" } else { "BIGINT" }));
+    let typed = typed.collect::<Vec<_>>().join(", ");
+    let insert =
+        format!("INSERT INTO {} ({names}) {{pg OVERRIDING SYSTEM VALUE }}SELECT {names} FROM {{rows $1: {typed}}} WHERE true", table.name);
+    let insert = sql::expand(&insert, matches!(target, Side::Postgres(_)));
+    let (mut all, mut digest) = (0, Sha256::new());
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let mut rows = source.rows(table);
+    while let Some(values) = rows.try_next().await? {
+        bytes += add(&mut digest, &values)?;
+        all += 1;
+        let names = table.columns.iter().map(|column| column.name.clone());
+        batch.push(Value::Object(names.zip(values).collect::<Map<_, _>>()));
+        if batch.len() >= MOST_ROWS || bytes >= MOST_BYTES {
+            target.insert(&insert, &batch).await?;
+            batch.clear();
+            bytes = 0;
+        }
+    }
+    target.insert(&insert, &batch).await?;
+    Ok((all, hex::encode(digest.finalize())))
+}
+
+/// Adds a row to a digest: its values as a JSON array in the order of the columns' names, and a line break.
+fn add(digest: &mut Sha256, values: &[Value]) -> Result<usize> {
+    let line = to_json(&values)?;
+    digest.update(line.as_bytes());
+    digest.update(b"\n");
+    Ok(line.len())
+}
+
+impl Side {
+    async fn open(url: &str, side: &'static str, create: bool) -> std::result::Result<Self, CopyError> {
+        let database = |error: StoreError| if is_busy(&error) { CopyError::InUse(side) } else { CopyError::Database { side, error } };
+        let mut opened = if url.starts_with("sqlite:") {
+            Self::sqlite(url, create).await.map_err(database)?
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::postgres(url).await.map_err(database)?
+        } else {
+            let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
+            return Err(database(StoreError::Url(format!("{scheme}://…"))));
+        };
+        if opened.is_in_use().await.map_err(database)? {
+            return Err(CopyError::InUse(side));
+        }
+        opened.migrate().await.map_err(database)?;
+        Ok(opened)
+    }
+
+    /// Alone, from the first look to the last: whoever has the file open holds a lock that this one is refused over.
+    async fn sqlite(url: &str, create: bool) -> Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(create)
+            .locking_mode(SqliteLockingMode::Exclusive)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(2))
+            .disable_statement_logging();
+        Ok(Self::Sqlite(options.connect().await?))
+    }
+
+    async fn postgres(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)?.application_name("partner-desk migrate-store").disable_statement_logging();
+        Ok(Self::Postgres(options.connect().await?))
+    }
+
+    async fn is_in_use(&mut self) -> Result<bool> {
+        Ok(match self {
+            Self::Sqlite(connection) => {
+                sqlx::query("BEGIN EXCLUSIVE").execute(&mut *connection).await?;
+                sqlx::query("COMMIT").execute(connection).await?;
+                false
+            }
+            Self::Postgres(connection) => {
+                let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                              AND application_name LIKE 'partner-desk%'";
+                sqlx::query_scalar::<_, i64>(others).fetch_one(connection).await? > 0
+            }
+        })
+    }
+
+    async fn migrate(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(connection) => migrations::run_sqlite(connection).await,
+            Self::Postgres(connection) => migrations::run_postgres(connection).await,
+        }
+    }
+
+    async fn begin(&mut self) -> Result<()> {
+        let begin = if matches!(self, Self::Sqlite(_)) { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ" };
+        self.execute(begin.to_owned()).await
+    }
+
+    async fn close(self) -> Result<()> {
+        match self {
+            Self::Sqlite(connection) => connection.close().await?,
+            Self::Postgres(connection) => connection.close().await?,
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, sql: String) -> Result<()> {
+        match self {
+            Self::Sqlite(connection) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())?,
+            Self::Postgres(connection) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    async fn insert(&mut self, insert: &str, batch: &[Value]) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (sql, batch) = (AssertSqlSafe(insert.to_owned()), to_json(&batch)?);
+        match self {
+            Self::Sqlite(connection) => sqlx::query(sql).bind(batch).execute(connection).await.map(|_| ())?,
+            Self::Postgres(connection) => sqlx::query(sql).bind(batch).execute(connection).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    async fn count(&mut self, table: &str) -> Result<i64> {
+        let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        Ok(match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_one(connection).await?,
+            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_one(connection).await?,
+        })
+    }
+
+    /// Every table of the desk, in the order in which they can be filled.
+    async fn tables(&mut self) -> Result<Vec<Table>> {
+        let columns: Vec<(String, String, String, i64)> = match self {
+            Self::Sqlite(connection) => {
+                let sql = "SELECT tables.name, columns.name, lower(columns.type), columns.pk
+                           FROM sqlite_master tables, pragma_table_info(tables.name) columns
+                           WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' AND tables.name <> '_sqlx_migrations'
+                           ORDER BY tables.name, columns.name";
+                sqlx::query_as(sql).fetch_all(connection).await?
+            }
+            Self::Postgres(connection) => {
+                let sql = r#"SELECT columns.table_name::text, columns.column_name::text, columns.data_type::text,
+                                    coalesce(keys.ordinal_position, 0)::bigint
+                             FROM information_schema.columns
+                             LEFT JOIN (information_schema.table_constraints constraints JOIN information_schema.key_column_usage keys
+                                        ON keys.constraint_name = constraints.constraint_name AND keys.table_schema = constraints.table_schema
+                                        AND constraints.constraint_type = 'PRIMARY KEY')
+                               ON keys.table_schema = columns.table_schema AND keys.table_name = columns.table_name
+                              AND keys.column_name = columns.column_name
+                             JOIN information_schema.tables ON tables.table_schema = columns.table_schema
+                              AND tables.table_name = columns.table_name AND tables.table_type = 'BASE TABLE'
+                             WHERE columns.table_schema = current_schema() AND columns.table_name <> '_sqlx_migrations'
+                             ORDER BY columns.table_name COLLATE "C", columns.column_name COLLATE "C""#;
+                sqlx::query_as(sql).fetch_all(connection).await?
+            }
+        };
+        let mut tables: Vec<Table> = Vec::new();
+        for (table, name, kind, key) in columns {
+            let column = Column { name, is_text: kind == "text", key };
+            match tables.last_mut() {
+                Some(last) if last.name == table => last.columns.push(column),
+                _ => tables.push(Table { name: table, columns: vec![column] }),
+            }
+        }
+        tables.sort_by_key(|table| table.name != FIRST);
+        Ok(tables)
+    }
+
+    /// A table's rows in the order of its key, byte by byte where that is text: the same on both databases, whatever the language that
+    /// PostgreSQL sorts by.
+    fn rows<'c>(&'c mut self, table: &'c Table) -> BoxStream<'c, Result<Vec<Value>>> {
+        let postgres = matches!(self, Self::Postgres(_));
+        let mut key: Vec<_> = table.columns.iter().filter(|column| column.key > 0).collect();
+        key.sort_by_key(|column| column.key);
+        let collate = |column: &Column| if column.is_text && postgres { " COLLATE \"C\"" } else { "" };
+        let order = key.iter().map(|column| format!("{}{}", column.name, collate(column))).collect::<Vec<_>>().join(", ");
+        let names = table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+        let sql = AssertSqlSafe(format!("SELECT {names} FROM {} ORDER BY {order}", table.name));
+        match self {
+            Self::Sqlite(connection) => sqlx::query(sql).fetch(connection).map(|row| of_sqlite(&row?, table)).boxed(),
+            Self::Postgres(connection) => sqlx::query(sql).fetch(connection).map(|row| of_postgres(&row?, table)).boxed(),
+        }
+    }
+
+    async fn digest(&mut self, table: &Table) -> Result<(u64, String)> {
+        let (mut all, mut digest) = (0, Sha256::new());
+        let mut rows = self.rows(table);
+        while let Some(values) = rows.try_next().await? {
+            add(&mut digest, &values)?;
+            all += 1;
+        }
+        Ok((all, hex::encode(digest.finalize())))
+    }
+
+    /// Rows that are added from now on have numbers after those that were copied. SQLite sees to that by itself.
+    async fn number_on(&mut self) -> Result<()> {
+        let Self::Postgres(connection) = self else { return Ok(()) };
+        let sql = "SELECT table_name::text, column_name::text FROM information_schema.columns
+                   WHERE table_schema = current_schema() AND is_identity = 'YES'";
+        let numbered: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&mut *connection).await?;
+        for (table, column) in numbered {
+            let sql = format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max({column}), 1), max({column}) IS NOT NULL) FROM {table}"
+            );
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+}
+
+macro_rules! values {
+    ($row:expr, $table:expr) => {{
+        let mut values = Vec::with_capacity($table.columns.len());
+        for (place, column) in $table.columns.iter().enumerate() {
+            values.push(if column.is_text {
+                $row.try_get::<Option<String>, _>(place)?.map_or(Value::Null, Value::String)
+            } else {
+                $row.try_get::<Option<i64>, _>(place)?.map_or(Value::Null, |number| Value::Number(number.into()))
+            });
+        }
+        Ok(values)
+    }};
+}
+
+fn of_sqlite(row: &SqliteRow, table: &Table) -> Result<Vec<Value>> {
+    values!(row, table)
+}
+
+fn of_postgres(row: &PgRow, table: &Table) -> Result<Vec<Value>> {
+    values!(row, table)
+}
+
+/// Whether SQLite said that somebody else holds it.
+fn is_busy(error: &StoreError) -> bool {
+    let StoreError::Database(sqlx::Error::Database(error)) = error else { return false };
+    // SQLITE_BUSY and SQLITE_LOCKED, in the low byte of the extended code.
+    error.code().and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}

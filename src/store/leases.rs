@@ -1,0 +1,42 @@
+//! Leases: which instance does what one of them has to do. Nothing that is right rests on one, only that work is not done twice (`E2` is
+//! kept by unique keys).
+
+use super::{Result, Store};
+use jiff::Timestamp;
+use sqlx::Row as _;
+
+impl Store {
+    /// Takes a lease that nobody holds any more, or renews one that is held already. Says whether it is held now. A lease of somebody else
+    /// is only looked at. SQLite is one process's, and has no leases.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn hold(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
+        let Self::Postgres(pool) = self else { return Ok(true) };
+        let now = now.as_millisecond();
+        // Taking locks the row even where nothing is taken, so others look first.
+        let held = sqlx::query("SELECT holder, until_ms FROM leases WHERE name = $1").bind(name).fetch_optional(pool).await?;
+        if let Some(row) = held
+            && row.try_get::<&str, _>("holder")? != holder
+            && row.try_get::<i64, _>("until_ms")? > now
+        {
+            return Ok(false);
+        }
+        let take = "INSERT INTO leases (name, holder, until_ms) VALUES ($1, $2, $3)
+                    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ms = excluded.until_ms
+                    WHERE leases.holder = excluded.holder OR leases.until_ms <= $4";
+        let taken = sqlx::query(take).bind(name).bind(holder).bind(until.as_millisecond()).bind(now).execute(pool).await?;
+        Ok(taken.rows_affected() == 1)
+    }
+
+    /// Lets a lease go, so that nobody has to wait for its end.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn let_go(&self, name: &str, holder: &str) -> Result<()> {
+        if let Self::Postgres(pool) = self {
+            sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2").bind(name).bind(holder).execute(pool).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! The database is full, gone, not to be written to, or of another release: nothing is acknowledged that was not kept (`R1`), it is said
+//! clearly, and the desk goes on by itself.
+
+use crate::desk::{Desk, Engine, REPO, Setup, fresh_postgres, run};
+use crate::door::CLIENT;
+use partner_desk::sandbox::Deliver;
+use partner_desk::store::Store;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+impl Desk {
+    /// What `/readyz` answers.
+    async fn readiness(&self) -> (u16, serde_json::Value) {
+        let answer = CLIENT.get(format!("{}/readyz", self.url)).send().await.unwrap();
+        (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+    }
+
+    /// Opens an issue whose delivery has to be answered before GitHub gives up; what it was answered with.
+    async fn tries(&self, title: &str) -> Option<u16> {
+        let opening = self.sandbox.open_issue(REPO, "alice", title, "…");
+        tokio::time::timeout(Duration::from_secs(9), opening).await.expect("an answer within GitHub's ten seconds").unwrap().status()
+    }
+
+    /// One who sends many at once, none of whom may hear late or be told what is not so.
+    async fn tries_many(&self) {
+        self.sandbox.deliveries_go(Deliver::Held);
+        for number in 0..20 {
+            self.sandbox.open_issue(REPO, "alice", &format!("Of many, {number}"), "…").await.unwrap();
+        }
+        let mut all = JoinSet::new();
+        for held in self.sandbox.held() {
+            let url = self.url.clone();
+            all.spawn(async move { crate::door::deliver(&url, &held).await.status().as_u16() });
+        }
+        let answers = tokio::time::timeout(Duration::from_secs(9), all.join_all()).await.expect("all within GitHub's ten seconds");
+        assert!(answers.iter().all(|status| *status == 503), "{answers:?}");
+        self.sandbox.drop_held();
+        self.sandbox.deliveries_go(Deliver::AtOnce);
+    }
+
+    /// After the outage: ready without help, what was refused is found, what comes is taken.
+    async fn recovers(&self, tickets: usize) {
+        for _ in 0..100 {
+            if self.readiness().await.0 == 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(self.readiness().await.0, 200, "{:?}", self.readiness().await);
+        assert_eq!(self.tries("After it").await, Some(202));
+        self.app.desk.catch_up().await.unwrap();
+        self.settle().await;
+        assert_eq!(self.ledger("acme").await.len(), tickets, "each charged once");
+    }
+}
+
+/// More than is opened here.
+const PLENTY: Setup =
+    Setup { config: "", programme: Some("[[tier]]\nid = \"team\"\nname = \"Team\"\ntickets = \"9999/week\"\nresponse = \"4h\"\n") };
+
+#[test]
+fn r1_a_database_that_became_read_only_is_red_until_it_takes_writes_again() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        let Store::Sqlite { writer, .. } = &desk.app.desk.store else { unreachable!() };
+        sqlx::query("PRAGMA query_only = ON").execute(writer).await.unwrap();
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"].as_str().unwrap().contains("readonly")), (503, true), "{said}");
+        assert_eq!(desk.ledger("acme").await.len(), 1);
+        sqlx::query("PRAGMA query_only = OFF").execute(writer).await.unwrap();
+        desk.recovers(23).await;
+        desk.end().await;
+    });
+}
+
+/// A road to PostgreSQL that can be closed.
+struct Road {
+    url: String,
+    open: Arc<Mutex<Option<JoinSet<()>>>>,
+    listening: AbortHandle,
+}
+
+impl Road {
+    async fn to(url: &str) -> Self {
+        let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = url.replace(&server, &listener.local_addr().unwrap().to_string());
+        let open = Arc::new(Mutex::new(Some(JoinSet::new())));
+        let roads = open.clone();
+        let listening = tokio::spawn(async move {
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let Ok(mut far) = TcpStream::connect(&server).await else { continue };
+                if let Some(roads) = roads.lock().unwrap().as_mut() {
+                    roads.spawn(async move { drop(tokio::io::copy_bidirectional(&mut near, &mut far).await) });
+                }
+            }
+        });
+        Self { url, open, listening: listening.abort_handle() }
+    }
+
+    /// Everybody on it is gone, and nobody gets through.
+    fn close(&self) {
+        drop(self.open.lock().unwrap().take());
+    }
+
+    fn reopen(&self) {
+        *self.open.lock().unwrap() = Some(JoinSet::new());
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_postgres_that_is_gone_for_a_while_is_red_until_it_is_back() {
+    run(async {
+        let road = Road::to(&fresh_postgres(&format!("pd_gone_{}", std::process::id())).await).await;
+        let mut desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.stop().await;
+        desk.app.desk.store.close().await;
+        desk.go_on_at(&road.url, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        road.close();
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"] != "ok"), (503, true), "{said}");
+        road.reopen();
+        desk.recovers(23).await;
+        desk.end().await;
+        road.listening.abort();
+    });
+}
+
+story!(r1_a_database_of_another_release_says_so_and_what_to_do, |desk| {
+    let folder = desk.folder().to_owned();
+    let database = desk.database().to_owned();
+    let list = || {
+        let (folder, database) = (folder.clone(), database.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+            let output = command.current_dir(folder).env_clear().env("DATABASE_URL", database).args(["partner", "list"]).output().unwrap();
+            (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+        })
+    };
+    assert_eq!(list().await.unwrap().0, 0);
+    desk.execute(
+        "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time)
+         SELECT 9901, description, installed_on, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1",
+    )
+    .await;
+    let (code, said) = list().await.unwrap();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("has migration 9901") && said.contains("a newer one") && said.contains("restore a backup"), "{said}");
+    desk.execute("DELETE FROM _sqlx_migrations WHERE version = 9901").await;
+    desk.execute("UPDATE _sqlx_migrations SET checksum = (SELECT checksum FROM _sqlx_migrations WHERE version = 2) WHERE version = 1")
+        .await;
+    let (code, said) = list().await.unwrap();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("another migration 1 than") && said.contains("restore a backup"), "{said}");
+});

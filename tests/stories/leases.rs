@@ -1,0 +1,79 @@
+//! Of several instances one ticks (`E2`).
+
+use crate::desk::{Desk, Engine, Setup, run};
+use jiff::SignedDuration;
+use partner_desk::lead::Led;
+use partner_desk::store::Store;
+
+impl Desk {
+    async fn leases(&self) -> Vec<(String, i64)> {
+        let all = "SELECT holder, until_ms FROM leases ORDER BY name";
+        match &self.app.desk.store {
+            Store::Sqlite { reader, .. } => sqlx::query_as(all).fetch_all(reader).await.unwrap(),
+            Store::Postgres(pool) => sqlx::query_as(all).fetch_all(pool).await.unwrap(),
+        }
+    }
+
+    fn later(&self, seconds: i64) {
+        self.clock.advance_to(self.clock.now() + SignedDuration::from_secs(seconds));
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn e2_one_instance_ticks_until_it_is_gone_hangs_or_ends() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, Setup::default()).await;
+        let one = &desk.app.lead;
+        let instance = desk.another_instance().await;
+        let other = &instance.app.lead;
+        assert_eq!((one.is_ours(), one.look(0).await.unwrap(), one.is_ours()), (false, Led::ByUsNow, true));
+        assert_eq!((other.look(0).await.unwrap(), other.is_ours()), (Led::ByOthers, false));
+
+        let taken = desk.leases().await;
+        desk.later(3);
+        assert_eq!((one.look(0).await.unwrap(), desk.leases().await), (Led::ByUs, taken.clone()), "nothing is written yet");
+        desk.later(1);
+        assert_eq!(one.look(0).await.unwrap(), Led::ByUs);
+        let renewed = desk.leases().await;
+        assert_eq!((&renewed[0].0, renewed[0].1), (&taken[0].0, taken[0].1 + 4000));
+        assert_eq!((other.look(0).await.unwrap(), desk.leases().await), (Led::ByOthers, renewed), "looking on writes nothing");
+
+        // It stands still; the other follows as soon as the lease has ended, and the first knows before it asks.
+        desk.later(11);
+        assert_eq!(other.look(0).await.unwrap(), Led::ByOthers);
+        desk.later(1);
+        assert!(!one.is_ours());
+        assert_eq!(other.look(0).await.unwrap(), Led::ByUsNow);
+        assert_eq!((one.look(0).await.unwrap(), one.is_ours(), other.is_ours()), (Led::ByOthers, false, true));
+
+        // Its ticks hang, though it lives: it does not renew.
+        desk.later(6);
+        assert_eq!(other.look(11_000).await.unwrap(), Led::ByUs);
+        desk.later(6);
+        assert_eq!(one.look(0).await.unwrap(), Led::ByUsNow);
+        assert_eq!(other.look(11_000).await.unwrap(), Led::ByOthers);
+
+        // It ends: nobody has to wait, and it does not come back.
+        one.let_go().await.unwrap();
+        assert_eq!((one.look(0).await.unwrap(), one.is_ours()), (Led::ByOthers, false));
+        assert_eq!(other.look(0).await.unwrap(), Led::ByUsNow);
+        one.let_go().await.unwrap();
+        assert_eq!(desk.leases().await.len(), 1, "nobody lets go what another holds");
+        instance.stop().await;
+        desk.end().await;
+    });
+}
+
+#[test]
+fn e2_one_process_on_sqlite_always_ticks_and_writes_nothing_for_it() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, Setup::default()).await;
+        for _ in 0..3 {
+            assert_eq!((desk.app.lead.look(60_000).await.unwrap(), desk.app.lead.is_ours()), (Led::ByUs, true));
+            desk.later(60);
+        }
+        assert_eq!(desk.leases().await, []);
+        desk.end().await;
+    });
+}

@@ -1,0 +1,239 @@
+//! What operators do with the database: back it up, restore it, move it; and what they are told when it cannot be.
+
+use crate::desk::{Desk, Engine, REPO, Setup, fresh_postgres, run};
+use partner_desk::store::Store;
+use sqlx::{AssertSqlSafe, Row as _};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The binary, as an operator runs it beside a desk that is running.
+fn partner_desk(folder: &Path, database: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+    command.current_dir(folder).env_clear().env("DATABASE_URL", database).args(args).output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The exit code, and what stands on stderr.
+fn fails(output: &Output) -> (i32, String) {
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    (output.status.code().unwrap(), String::from_utf8(output.stderr.clone()).unwrap())
+}
+
+/// More than is opened here.
+const PLENTY: Setup =
+    Setup { config: "", programme: Some("[[tier]]\nid = \"team\"\nname = \"Team\"\ntickets = \"9999/week\"\nresponse = \"4h\"\n") };
+
+#[test]
+fn a_backup_under_load_is_whole_and_a_restored_one_is_where_the_desk_goes_on() {
+    run(async {
+        let mut desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        let folder = desk.folder().to_owned();
+        let database = desk.database().to_owned();
+        let backup = |name: &str, more: &[&str]| {
+            let args: Vec<_> = ["backup", name].iter().chain(more).map(|arg| (*arg).to_owned()).collect();
+            let (folder, database) = (folder.clone(), database.clone());
+            async move {
+                let run = move || partner_desk(&folder, &database, &args.iter().map(String::as_str).collect::<Vec<_>>());
+                tokio::task::spawn_blocking(run).await.unwrap()
+            }
+        };
+
+        // Issues come in all the while.
+        let enough = AtomicBool::new(false);
+        let load = async {
+            let mut opened = 0;
+            while !enough.load(Ordering::Relaxed) {
+                let happened = desk.sandbox.open_issue(REPO, "alice", "Again", "And again.").await.unwrap();
+                assert_eq!(happened.status(), Some(202));
+                opened += 1;
+            }
+            opened
+        };
+        let backups = async {
+            for number in 0..4 {
+                let said = succeeds(&backup(&format!("load-{number}.db"), &[]).await);
+                assert!(said.ends_with(" bytes, checked\n"), "{said}");
+            }
+            enough.store(true, Ordering::Relaxed);
+        };
+        let (opened, ()) = tokio::join!(load, backups);
+        assert!(opened > 4, "only {opened} issues came in meanwhile");
+        let mut seen = Vec::new();
+        for number in 0..4 {
+            let store = Store::open(&format!("sqlite://{}/load-{number}.db", folder.display())).await.unwrap();
+            let Store::Sqlite { reader, .. } = &store else { unreachable!() };
+            let counts = "SELECT (SELECT count(*) FROM tickets), (SELECT count(*) FROM ledger WHERE kind = 'charge'),
+                          (SELECT count(*) FROM deliveries), (SELECT count(*) FROM tickets WHERE json_valid(doc))";
+            let row = sqlx::query(counts).fetch_one(reader).await.unwrap();
+            let counts: Vec<i64> = (0..4).map(|place| row.get(place)).collect();
+            assert_eq!((counts[1], counts[3]), (counts[0], counts[0]), "a ticket and its charge are one transaction: {counts:?}");
+            seen.push(counts[0]);
+            store.close().await;
+        }
+        assert!(seen.is_sorted() && seen[0] < seen[3], "each is of its own moment: {seen:?}");
+
+        // One at rest, another that must not take its place, and what came after it.
+        desk.settle().await;
+        let then = desk.everything().await;
+        succeeds(&backup("night.db", &[]).await);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(folder.join("night.db")).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let later = desk.opens("alice", "After the backup").await;
+        let (code, said) = fails(&backup("night.db", &[]).await);
+        assert_eq!((code, said.contains("--force")), (1, true), "{said}");
+        for own in ["desk.db", "desk.db-wal"] {
+            let (code, said) = fails(&backup(own, &["--force"]).await);
+            assert_eq!((code, said.contains("belongs to the database itself")), (2, true), "{said}");
+        }
+        let (code, said) = fails(&backup("no-such-folder/night.db", &[]).await);
+        assert_eq!((code, said.contains("no-such-folder")), (1, true), "{said}");
+        assert!(std::fs::read_dir(&folder).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().contains(".part")));
+
+        // The machine is lost; the file is put where DATABASE_URL points.
+        std::fs::create_dir(folder.join("new")).unwrap();
+        std::fs::copy(folder.join("night.db"), folder.join("new/desk.db")).unwrap();
+        desk.holds_webhooks();
+        desk.stop().await;
+        desk.app.desk.store.close().await;
+        let restored = Store::open(&format!("sqlite://{}/new/desk.db", folder.display())).await.unwrap();
+        desk.app.desk.store = restored;
+        assert_eq!(desk.everything().await, then);
+        desk.go_on_at(&format!("sqlite://{}/new/desk.db", folder.display()), PLENTY).await;
+        assert_eq!(desk.standing(&later).await, "admitted", "what came after it is found by listing (R2)");
+        desk.sandbox.drop_held();
+        desk.end().await;
+    });
+}
+
+#[test]
+fn a_backup_of_nothing_and_of_postgres_says_what_to_do() {
+    let folder = std::env::temp_dir().join(format!("pd_no_backup_{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (code, said) = fails(&partner_desk(&folder, "sqlite://none.db", &["backup", "copy.db"]));
+    assert_eq!((code, said.as_str()), (1, "error: none.db: no database is there; DATABASE_URL names it\n"));
+    std::fs::write(folder.join("text.db"), "this is not a database, however long it may be").unwrap();
+    let (code, said) = fails(&partner_desk(&folder, "sqlite://text.db", &["backup", "copy.db"]));
+    assert_eq!((code, said.contains("nothing was kept")), (1, true), "{said}");
+    let url = "postgres://desk:s3cret@db.example.com:5433/partners?sslmode=require";
+    let (code, said) = fails(&partner_desk(&folder, url, &["backup", "copy.dump"]));
+    let command = "pg_dump --format=custom --host=db.example.com --port=5433 --username=desk --dbname=partners --file=copy.dump";
+    assert_eq!((code, said.contains(command)), (2, true), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left behind");
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+async fn number(store: &Store, sql: &str) -> i64 {
+    let sql = AssertSqlSafe(sql.to_owned());
+    match store {
+        Store::Sqlite { reader, .. } => sqlx::query_scalar(sql).fetch_one(reader).await.unwrap(),
+        Store::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+    }
+}
+
+/// Puts a row into every table that has none, so that none can be left out unseen.
+async fn fill_every_table(store: &Store) {
+    let Store::Sqlite { writer, .. } = store else { panic!("a SQLite to start from") };
+    let columns = "SELECT tables.name, columns.name, columns.type FROM sqlite_master tables, pragma_table_info(tables.name) columns
+                   WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' AND tables.name <> '_sqlx_migrations'";
+    let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for row in sqlx::query(columns).fetch_all(writer).await.unwrap() {
+        tables.entry(row.get(0)).or_default().push((row.get(1), row.get(2)));
+    }
+    sqlx::query("PRAGMA foreign_keys = OFF").execute(writer).await.unwrap();
+    for (table, columns) in tables {
+        let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let values: Vec<_> = columns.iter().map(|(_, kind)| if kind == "TEXT" { "'acme'" } else { "9007199254740993" }).collect();
+        let insert =
+            format!("INSERT INTO {table} ({}) SELECT {} WHERE NOT EXISTS (SELECT 1 FROM {table})", names.join(", "), values.join(", "));
+        sqlx::query(AssertSqlSafe(insert)).execute(writer).await.unwrap();
+    }
+    sqlx::query("PRAGMA foreign_keys = ON").execute(writer).await.unwrap();
+}
+
+async fn tables_of(store: &Store) -> Vec<String> {
+    let Store::Sqlite { reader, .. } = store else { panic!("a SQLite") };
+    let tables =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' ORDER BY name";
+    sqlx::query_scalar(tables).fetch_all(reader).await.unwrap()
+}
+
+/// Table, rows and digest of what `migrate-store` printed.
+fn lines(said: &str) -> BTreeMap<String, (i64, String)> {
+    let rows = said.lines().filter_map(|line| {
+        let parts: Vec<_> = line.split_whitespace().collect();
+        let [table, rows, digest] = parts[..] else { return None };
+        Some((table.to_owned(), (rows.parse().ok()?, digest.to_owned())))
+    });
+    rows.collect()
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn a_desk_moves_to_postgres_with_every_table_and_back() {
+    run(async {
+        let mut desk = Desk::start(Engine::Sqlite, Setup::default()).await;
+        desk.partner("acme", "gold", &["alice"]).await;
+        desk.partner("stu", "student", &["Ünal", "bob"]).await;
+        let answered = desk.opens("alice", "Zürich is down \u{1F680} ' \\ \" {pg }").await;
+        desk.says("ann", &answered, "Fixed.").await;
+        let running = desk.opens("alice", "Still open").await;
+        for title in ["One", "Two", "Waits"] {
+            desk.opens("bob", title).await;
+        }
+        fill_every_table(&desk.app.desk.store).await;
+        let tables = tables_of(&desk.app.desk.store).await;
+        let before = desk.everything().await.len();
+        let target = fresh_postgres(&format!("pd_moved_{}", std::process::id())).await;
+        let source = desk.database().to_owned();
+        let folder = desk.folder().to_owned();
+        let migrate = |from: &str, to: &str| {
+            let (folder, from, to) = (folder.clone(), from.to_owned(), to.to_owned());
+            async move {
+                let run = move || partner_desk(&folder, "", &["migrate-store", "--from", &from, "--to", &to]);
+                tokio::task::spawn_blocking(run).await.unwrap()
+            }
+        };
+
+        let (code, said) = fails(&migrate(&source, &target).await);
+        assert_eq!((code, said.contains("--from: the database is in use")), (1, true), "{said}");
+        desk.stop().await;
+        desk.app.desk.store.close().await;
+        let (code, said) = fails(&migrate(&format!("sqlite://{}/no.db", folder.display()), &target).await);
+        assert_eq!(code, 1, "{said}");
+
+        let there = lines(&succeeds(&migrate(&source, &target).await));
+        assert_eq!(there.keys().cloned().collect::<Vec<_>>(), tables, "every table of the schema");
+        assert!(there.values().all(|(rows, digest)| *rows > 0 && digest.len() == 64), "{there:?}");
+        let (code, said) = fails(&migrate(&source, &target).await);
+        assert_eq!((code, said.contains("expected a database that is new or empty")), (1, true), "{said}");
+
+        // Back again, from what PostgreSQL has: the same digests, table by table.
+        let back = format!("sqlite://{}/back.db", folder.display());
+        assert_eq!(lines(&succeeds(&migrate(&target, &back).await)), there);
+
+        // The desk goes on where it was, and what it adds gets numbers of its own.
+        desk.go_on_at(&target, Setup::default()).await;
+        assert!(desk.everything().await.len() >= before);
+        assert_eq!(desk.standing(&running).await, "admitted");
+        let top = number(&desk.app.desk.store, "SELECT max(id) FROM ticket_log").await;
+        desk.partner("beta", "gold", &["carol"]).await;
+        desk.opens("carol", "After the move").await;
+        desk.says("ann", &running, "/waive it was ours").await;
+        assert!(number(&desk.app.desk.store, "SELECT max(id) FROM ticket_log").await > top);
+        let (code, said) = fails(&migrate(&target, &format!("sqlite://{}/third.db", folder.display())).await);
+        assert_eq!((code, said.contains("--from: the database is in use")), (1, true), "{said}");
+        desk.end().await;
+    });
+}
