@@ -15,6 +15,9 @@ pub struct Applied {
     /// Names of the labels put on.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// Names of labels whose putting on has begun, and whether they arrived is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<String>,
     /// Comments by their marker.
     #[serde(default)]
     pub comments: BTreeMap<String, AppliedComment>,
@@ -135,6 +138,16 @@ impl Tx {
         Ok(())
     }
 
+    /// Records what is about to be applied, before it is.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn about_to_apply(&mut self, issue: IssueId, applied: &Applied) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET applied = $2 WHERE issue_id = $1");
+        self.run(statement, [issue.0.into(), to_json(applied)?.into()]).await?;
+        Ok(())
+    }
+
     /// Has everything of a ticket looked for and shown again: it is somewhere else now (`S12`).
     ///
     /// # Errors
@@ -144,6 +157,7 @@ impl Tx {
         let Some(row) = rows.first() else { return Ok(()) };
         let mut applied: Applied = if row.maybe_text("applied")?.is_some() { row.json("applied")? } else { Applied::default() };
         applied.labels.clear();
+        applied.tried.clear();
         for comment in applied.comments.values_mut() {
             comment.id = None;
         }
