@@ -37,6 +37,8 @@ mod openapi_check;
 mod outside;
 mod pauses;
 mod places;
+#[path = "../common/postgres.rs"]
+mod postgres;
 mod projection;
 mod queue;
 mod races;
