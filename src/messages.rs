@@ -427,7 +427,7 @@ fn since(view: &View<'_>) -> Vec<String> {
         Begun::Reopening => lines.push(format!("`S9` It was reopened {start}: an answer within {target} of that.")),
         Begun::Comment => lines.push(format!("`S4` The partner wrote again {start}: an answer within {target} of that.")),
     }
-    for change in view.ticket.amendments.iter().filter(|change| change.at >= cycle.start) {
+    for change in &cycle.amended {
         let (target, at) = (change.promise.target, utc(change.at));
         lines.push(match change.why {
             Amends::Raised => {

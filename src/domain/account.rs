@@ -73,10 +73,11 @@ impl Ticket {
             Standing::Checking { .. } => line(self.created_at, "W6", String::new(), "a look-up failed and is tried again".to_owned()),
             Standing::Older | Standing::Admitted(_) => {}
         }
-        for cycle in self.cycles() {
-            clock(&cycle, &mut line);
+        let cycles = self.cycles();
+        for cycle in &cycles {
+            clock(cycle, &mut line);
         }
-        for amendment in &self.amendments {
+        for amendment in cycles.iter().flat_map(|cycle| &cycle.amended) {
             let (rule, why) = match amendment.why {
                 Amends::Raised => ("S11", "the tier rose"),
                 Amends::Retargeted => ("S5", "retarget by the operator"),

@@ -7,7 +7,7 @@ use super::ids::IssueId;
 use super::ids::PartnerId;
 use super::partner::Partner;
 use super::quota::{Entry, EntryKind, Placement, expected};
-use super::response::{Begun, Cycle, State, Stay, Trigger};
+use super::response::{Begun, Stay, Trigger};
 use super::ticket::{Admission, Amendment, Amends, Charge, Choice, Dated, Departure, GivenBack, Promise, Standing, Ticket, Waiting};
 use super::window::{Window, start_of};
 use crate::programme::{Allowance, OverQuota, ResponseMode, TierId, WindowKind};
@@ -25,7 +25,7 @@ impl Rules<'_> {
         if let Some(former) = settled_elsewhere {
             let reason = format!("counts for {} instead", chosen.partner);
             Self::take_back(book, &mut ticket, 0, now, "W5", &reason);
-            (ticket.promises, ticket.amendments) = (Vec::new(), Vec::new());
+            (ticket.promises, ticket.amendments, ticket.rises_seen) = (Vec::new(), Vec::new(), None);
             book.put(Ticket { standing: Standing::Nobody, ..ticket.clone() });
             self.move_queue(book, &former, now);
             self.place(book, ticket, chosen, chosen.from, now);
@@ -55,23 +55,29 @@ impl Rules<'_> {
 
     /// Brings charges, refunds and promises to what the facts tell, as they are known now (`Q6`, `Q7`, `Q10`, `S9`, `R3`).
     fn settle(&self, book: &mut Book, id: IssueId, chosen: &Chosen, now: Timestamp) {
+        // What was granted may admit it, even if it left the queue since.
+        if let Some(mut ticket) = book.tickets.get(&id).cloned() {
+            self.grant(book, &mut ticket, now);
+            book.put(ticket);
+        }
+        let move_queue = |book: &mut Book| {
+            if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
+                self.move_queue(book, &partner, now);
+            }
+        };
+        move_queue(book);
         for _ in 0..MOST_ROUNDS {
             let Some(ticket) = book.tickets.get(&id).cloned() else { return };
             if !self.settle_once(book, ticket, chosen, now) {
                 break;
             }
-            if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
-                self.move_queue(book, &partner, now);
-            }
+            move_queue(book);
         }
         if let Some(mut ticket) = book.tickets.get(&id).cloned() {
-            self.grant(book, &mut ticket, now);
             self.keep_promises(book, &mut ticket, now);
             book.put(ticket);
         }
-        if let Some(partner) = book.tickets.get(&id).and_then(Ticket::partner).cloned() {
-            self.move_queue(book, &partner, now);
-        }
+        move_queue(book);
     }
 
     /// Puts right the first thing in which a ticket's standing and its facts differ; says whether there was one.
@@ -95,6 +101,11 @@ impl Rules<'_> {
             }
             if life.charge.is_some() && !stays.iter().any(|stay| stay.covers(life.at)) {
                 let why = "answered or closed while it waited, as came to light later";
+                self.tell_again(book, ticket, chosen, k, from, now, why);
+                return true;
+            }
+            if self.admitted_earlier(book, &ticket, life, k, from, now) {
+                let why = "a grant or a waiver from before its slot came to light later";
                 self.tell_again(book, ticket, chosen, k, from, now, why);
                 return true;
             }
@@ -155,6 +166,20 @@ impl Rules<'_> {
                 differs
             }
             Standing::TurnedAway(waiting) if waiting.partner == chosen.partner => self.let_in(book, ticket, chosen, now),
+            _ => false,
+        }
+    }
+
+    /// Whether the `k`-th admission would have come earlier, by a grant or a waiver that was heard of after it (`Q7`, `R3`).
+    fn admitted_earlier(&self, book: &Book, ticket: &Ticket, life: &Admission, k: usize, from: Timestamp, now: Timestamp) -> bool {
+        let Some((partner, charge)) = book.partners.get(&life.partner).zip(life.charge.as_ref()).filter(|_| life.waited) else {
+            return false;
+        };
+        let mut before = ticket.clone();
+        before.past.truncate(k);
+        let recorded = |key: &str| book.entries(&partner.id).iter().find(|entry| entry.key == key).map(|entry| entry.recorded_at);
+        match self.find(book, partner, &before, from, now).0 {
+            Placement::Slot { at, grant: Some(grant), .. } if at < life.at => grant == WAIVED || recorded(&grant) >= recorded(&charge.key),
             _ => false,
         }
     }
@@ -273,39 +298,36 @@ impl Rules<'_> {
         self.follow_rises(book, ticket, &partner, now);
     }
 
-    /// Notes each rise of the tier that fell into one of the ticket's cycles, once: at its own instant, whenever that is seen, but for
-    /// a rise that was entered for a time past which the desk had looked already (`S11`, `R3`).
+    /// Notes each rise of the tier since the ticket's opening, once: at its own instant, whenever that is seen, but for a rise that was
+    /// entered for a time past which the desk had looked already (`S11`, `R3`). Which of them move a clock the walk tells: one that ran
+    /// then may come to light later.
     fn follow_rises(&self, book: &mut Book, ticket: &mut Ticket, partner: &Partner, now: Timestamp) {
+        if ticket.cycles().is_empty() {
+            return;
+        }
         let rank = |tier: &TierId| self.programme.tier(tier).map(|tier| tier.rank);
-        let cycles = ticket.cycles();
-        let Some(first) = cycles.first() else { return };
-        for change in partner.changes_after(first.start).take_while(|change| *change <= now) {
-            let runs = |cycle: &Cycle| {
-                let until = match &cycle.state {
-                    State::Running => None,
-                    State::Ended { at, .. } => Some(*at),
-                };
-                cycle.start < change && until.is_none_or(|until| change <= until)
-            };
+        let mut noted = Vec::new();
+        for change in partner.changes_after(ticket.created_at).take_while(|change| *change <= now) {
             let before = change.checked_sub(SignedDuration::from_nanos(1)).ok().and_then(|before| partner.tier_at(before));
             let Some(tier) = partner.tier_at(change).filter(|tier| rank(tier) > before.as_ref().and_then(rank)) else { continue };
             let known = ticket
                 .amendments
                 .iter()
                 .any(|amendment| amendment.why == Amends::Raised && amendment.promise.tier == tier && amendment.at >= change);
-            let Some(promise) = self.promise(&tier, change).filter(|_| !known && cycles.iter().any(runs)) else { continue };
+            let Some(promise) = self.promise(&tier, change).filter(|_| !known) else { continue };
             let at = if ticket.rises_seen.is_some_and(|seen| seen >= change) { now } else { change };
-            // A breach stays a breach: nothing moves a promise that is over.
-            if cycles.iter().any(|cycle| runs(cycle) && cycle.is_over(at)) {
-                continue;
-            }
-            let text = format!("the tier rose to {tier}: answer by the earlier of the old due and {} from then", promise.target);
-            book.note(ticket.issue, at, "S11", text);
-            ticket.amendments.push(Amendment { at, why: Amends::Raised, promise });
+            let amendment = Amendment { at, why: Amends::Raised, promise };
+            noted.push(amendment.clone());
+            ticket.amendments.push(amendment);
+        }
+        ticket.rises_seen = Some(now);
+        if noted.is_empty() {
+            return;
         }
         ticket.amendments.sort_by_key(|amendment| amendment.at);
-        if cycles.last().is_some_and(Cycle::is_running) {
-            ticket.rises_seen = Some(now);
+        for Amendment { at, promise, .. } in ticket.cycles().iter().flat_map(|cycle| &cycle.amended).filter(|done| noted.contains(done)) {
+            let text = format!("the tier rose to {}: answer by the earlier of the old due and {} from then", promise.tier, promise.target);
+            book.note(ticket.issue, *at, "S11", text);
         }
     }
 
@@ -493,9 +515,10 @@ impl Rules<'_> {
 
     /// Leaves the queue uncharged (`Q10`).
     fn leave(&self, book: &mut Book, ticket: &mut Ticket, partner: &Partner, tier: TierId, (at, why): (Timestamp, Departure)) {
-        // Under the tier of that moment, whenever it is heard of (R3).
+        // Under the last tier up to that moment that it could wait for, whenever it is heard of (R3).
         let has_tickets = |tier: &TierId| self.programme.tier(tier).is_some_and(|tier| tier.tickets.is_some());
-        let tier = partner.tier_at(at).filter(has_tickets).unwrap_or(tier);
+        let mut until_then = partner.tiers.iter().rev().filter(|period| period.from.is_none_or(|from| from <= at));
+        let tier = until_then.find(|period| has_tickets(&period.tier)).map_or(tier, |period| period.tier.clone());
         let partner = partner.id.clone();
         let word = match why {
             Departure::Answered => "answered by an agent",

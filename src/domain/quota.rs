@@ -206,7 +206,7 @@ impl Allowances<'_> {
             Some(Allowance::Unlimited) => Placement::Slot { tier, at, window: None, used: 0, grant: None },
             Some(Allowance::PerWindow { limit, window }) => {
                 let window = Window::at(self.zone, window, at);
-                let used = used(self.entries, window, at);
+                let used = self.used_before(window, at);
                 let granted = || grants_at(self.entries, at).into_iter().find(|grant| left_of(self.entries, grant, at) > 0);
                 if used < limit {
                     Placement::Slot { tier, at, window: Some((window, limit)), used, grant: None }
@@ -217,6 +217,18 @@ impl Allowances<'_> {
                 }
             }
         }
+    }
+
+    /// Units that a ticket at `at` finds used in its window: what was charged before, and what is charged later and shares a window with
+    /// it. After a change of tier that is not so in every case, and then the later one had a slot of its own in any order (`Q8`, `Q11`).
+    fn used_before(&self, window: Window, at: Timestamp) -> u32 {
+        let shares = |later: Timestamp| match self.partner.tier_at(later).and_then(|tier| self.programme.tier(&tier)?.tickets) {
+            Some(Allowance::PerWindow { window, .. }) => Window::at(self.zone, window, later).contains(at),
+            Some(Allowance::Unlimited) => false,
+            None => true,
+        };
+        let counts = |entry: &&Entry| entry.grant.is_none() && window.contains(entry.at) && (entry.at <= at || shares(entry.at));
+        sum(self.entries.iter().filter(counts), at)
     }
 
     /// The next instant after `after` at which something came free but by a window's end: a refund, a grant.

@@ -35,6 +35,8 @@ pub struct Cycle {
     pub named: (TierId, Target),
     /// Since when the clock stands still, and why.
     pub paused: Option<(Timestamp, Pause)>,
+    /// What changed its promise while it ran (`S5`, `S11`).
+    pub amended: Vec<Amendment>,
     /// `/extend`: when, by how much, why (`C`).
     pub extended: Option<(Timestamp, SignedDuration, String)>,
     /// Acknowledged: when, and until when that holds; `None`: for good (`E5`).
@@ -492,6 +494,7 @@ impl Walker<'_> {
             named: (promise.tier.clone(), promise.target),
             promise,
             paused: None,
+            amended: Vec::new(),
             extended: None,
             acknowledged: Vec::new(),
             hurried: Vec::new(),
@@ -528,9 +531,12 @@ impl Walker<'_> {
 
     fn amend(&mut self, amendment: &Amendment) {
         let Some(cycle) = self.running() else { return };
-        if cycle.is_over(amendment.at) || amendment.at < cycle.start {
+        // A breach stays a breach, and what a clock began with does not change it.
+        let before = amendment.at < cycle.start || amendment.at == cycle.start && amendment.why == Amends::Raised;
+        if before || cycle.is_over(amendment.at) {
             return;
         }
+        cycle.amended.push(amendment.clone());
         let budget = amendment.promise.target.duration();
         let new = match amendment.why {
             Amends::Retargeted => cycle.clock.restarted(cycle.start, budget),

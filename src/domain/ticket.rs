@@ -66,7 +66,7 @@ pub struct Ticket {
     /// Promises of cycles that began after the first of an admission, by their start (`S5`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promises: Vec<Dated>,
-    /// Changes of a running promise: a rise of the tier, an operator's `retarget` (`S5`, `S11`).
+    /// What changes a promise that runs then: each rise of the tier since the opening, an operator's `retarget` (`S5`, `S11`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amendments: Vec<Amendment>,
     /// Up to when rises of the tier were looked for: one that is dated before that was recorded late, and counts from when it was seen (`S11`).

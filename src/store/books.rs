@@ -1,9 +1,10 @@
 //! Loading a [`Book`] for the rules, and saving what they changed.
 
 use super::places::{freeze, place};
-use super::sql::sql;
+use super::rights::agents_of;
+use super::sql::{bundle, sql};
 use super::{Outgoing, Result, Row, Tx, to_json};
-use crate::domain::book::{Book, Place};
+use crate::domain::book::{Book, LogLine, Place};
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::{Entry, EntryKind};
 use crate::domain::ticket::{Standing, Ticket};
@@ -68,6 +69,141 @@ struct TicketRow<'a> {
     doc: String,
 }
 
+/// Memberships of people, by id or by the login that they show.
+macro_rules! members {
+    ($users:literal, $logins:literal) => {
+        concat!("(user_id {in ints ", $users, "} OR (user_id IS NULL AND (lookup_failed = 1 OR login_key {in texts ", $logins, "})))")
+    };
+}
+
+/// `known (id)`: the partners that are named, and those of the people.
+macro_rules! known {
+    ($ids:literal, $names:literal, $users:literal, $logins:literal) => {
+        concat!(
+            "WITH known (id) AS (
+                 SELECT id FROM partners WHERE id {in texts ",
+            $ids,
+            "} UNION SELECT id FROM partners WHERE name_key {in texts ",
+            $names,
+            "} UNION SELECT partner_id FROM members WHERE ",
+            members!($users, $logins),
+            ") "
+        )
+    };
+}
+
+/// The ledger of the partners in `known` since an instant. A grant can be older than the windows in question, and with it what stands on
+/// it.
+macro_rules! ledger {
+    ($since:literal) => {
+        concat!(
+            "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE partner_id {in known} AND at_ms >= ",
+            $since,
+            " UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE partner_id {in known} AND kind = 'grant' AND until_ms > ",
+            $since,
+            " UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id {in known} AND kind = 'grant' AND until_ms > ",
+            $since,
+            ") ORDER BY partner_id, at_ms, key"
+        )
+    };
+}
+
+/// Repositories, and when they were out of the desk's hands.
+macro_rules! repositories {
+    ($repos:literal) => {
+        concat!(
+            "SELECT id, first_seen_ms, full_name, private, installation_id, seen_ms, former_names, from_ms, until_ms, why
+             FROM repositories LEFT JOIN freezes ON freezes.repo_id = repositories.id WHERE id {in ints ",
+            $repos,
+            "} ORDER BY id, from_ms, why"
+        )
+    };
+}
+
+macro_rules! save_tickets {
+    () => {
+        "INSERT INTO tickets (issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
+                              version, published, publish_at_ms, attempts, doc)
+         SELECT issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
+                1, CASE WHEN dirty = 1 THEN 0 ELSE 1 END, 0, 0, doc
+         FROM {rows $1: issue_id BIGINT, installation_id BIGINT, repo_id BIGINT, number BIGINT, partner_id TEXT,
+               standing TEXT, created_ms BIGINT, next_at_ms BIGINT, live BIGINT, dirty BIGINT, doc TEXT} WHERE true
+         ON CONFLICT (issue_id) DO UPDATE SET
+             installation_id = excluded.installation_id, repo_id = excluded.repo_id, number = excluded.number,
+             partner_id = excluded.partner_id, standing = excluded.standing, next_at_ms = excluded.next_at_ms,
+             live = excluded.live, doc = excluded.doc, version = tickets.version + 1,
+             published = CASE WHEN excluded.published = 1 AND tickets.applied IS NULL
+                              THEN tickets.version + 1 ELSE tickets.published END"
+    };
+}
+
+macro_rules! save_entries {
+    ($rows:literal) => {
+        concat!(
+            "INSERT INTO ledger (key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason)
+             SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason
+             FROM {rows ",
+            $rows,
+            ": key TEXT, partner_id TEXT, issue_id BIGINT, kind TEXT, at_ms BIGINT, recorded_ms BIGINT,
+                   units BIGINT, until_ms BIGINT, grant_key TEXT, actor TEXT, reason TEXT} WHERE true"
+        )
+    };
+}
+
+macro_rules! save_log {
+    () => {
+        "INSERT INTO ticket_log (issue_id, at_ms, rule, text) SELECT issue_id, at_ms, rule, text
+         FROM {rows $3: issue_id BIGINT, at_ms BIGINT, rule TEXT, text TEXT} WHERE true"
+    };
+}
+
+fn entry_rows(entries: &[Entry]) -> Result<String> {
+    #[derive(Serialize)]
+    struct EntryRow<'a> {
+        key: &'a str,
+        partner_id: &'a PartnerId,
+        issue_id: i64,
+        kind: EntryKind,
+        at_ms: i64,
+        recorded_ms: i64,
+        units: u32,
+        until_ms: Option<i64>,
+        grant_key: Option<&'a str>,
+        actor: &'a str,
+        reason: &'a str,
+    }
+    let rows = entries.iter().map(|entry| EntryRow {
+        key: &entry.key,
+        partner_id: &entry.partner,
+        issue_id: entry.issue.0,
+        kind: entry.kind,
+        at_ms: entry.at.as_millisecond(),
+        recorded_ms: entry.recorded_at.as_millisecond(),
+        units: entry.units,
+        until_ms: entry.until.map(Timestamp::as_millisecond),
+        grant_key: entry.grant.as_deref(),
+        actor: &entry.actor,
+        reason: &entry.reason,
+    });
+    to_json(&rows.collect::<Vec<_>>())
+}
+
+fn log_rows(lines: &[LogLine]) -> Result<String> {
+    #[derive(Serialize)]
+    struct LogRow<'a> {
+        issue_id: i64,
+        at_ms: i64,
+        rule: &'static str,
+        text: &'a str,
+    }
+    let rows =
+        lines.iter().map(|line| LogRow { issue_id: line.issue.0, at_ms: line.at.as_millisecond(), rule: line.rule, text: &line.text });
+    to_json(&rows.collect::<Vec<_>>())
+}
+
 impl Tx {
     /// Notes deliveries; gives back those that were not known yet (`R1`).
     ///
@@ -94,95 +230,76 @@ impl Tx {
     /// The database fails.
     pub async fn load(&mut self, mut needs: Needs, ledger_since: &(dyn Fn(Timestamp) -> Timestamp + Sync)) -> Result<Loaded> {
         let mut loaded = Loaded::default();
-        let tickets = sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}");
-        let book = &mut loaded.book;
-        let aliases = sql!("SELECT issue_id, ticket_id FROM aliases WHERE issue_id {in ints $1}");
-        for row in self.rows(aliases, [to_json(&needs.issues)?.into()]).await? {
-            let (issue, ticket) = (IssueId(row.int("issue_id")?), IssueId(row.int("ticket_id")?));
-            book.aliases.insert(issue, ticket);
-            needs.issues.insert(ticket);
+        let since = |needs: &Needs| needs.instants.first().map(|earliest| ledger_since(*earliest));
+        // Most batches are of issues that are new, and need no more than this.
+        let mut asked = since(&needs);
+        let found = self.everything(&needs, asked, true).await?;
+        if take_tickets(&found, &mut needs, &mut loaded)? {
+            asked = since(&needs);
+            let more = self.everything(&needs, asked, false).await?;
+            take_people(&more, &needs, &mut loaded)?;
+        } else {
+            take_people(&found, &needs, &mut loaded)?;
         }
-        for row in self.rows(tickets, [to_json(&needs.issues)?.into()]).await? {
-            let ticket: Ticket = row.json("doc")?;
-            needs.add(&ticket);
-            if !ticket.unasked().is_empty() {
-                loaded.wanting.insert(ticket.issue);
-            }
-            book.tickets.insert(ticket.issue, ticket);
+        // Those in line are their partners' and no others', but may have come before everything that was asked for.
+        let mut repos = needs.repos.clone();
+        let queue = loaded.book.tickets.values().filter_map(|ticket| match &ticket.standing {
+            Standing::Waiting(waiting) => Some((waiting.since, ticket.repo)),
+            _ => None,
+        });
+        for (since, repo) in queue {
+            needs.instants.insert(since);
+            repos.insert(repo);
         }
-        book.agents = self.agents(&needs).await?;
-        loaded.member_ids = self.members(&mut needs, &mut book.members).await?;
-        self.partners(&needs, &mut book.partners).await?;
-
-        let queues = sql!("SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {in texts $1}");
-        let partners = to_json(&book.partners.keys().collect::<Vec<_>>())?;
-        for row in self.rows(queues, [partners.clone().into()]).await? {
-            let ticket: Ticket = row.json("doc")?;
-            if let Standing::Waiting(waiting) = &ticket.standing {
-                needs.instants.insert(waiting.since);
-            }
-            needs.repos.insert(ticket.repo);
-            book.tickets.insert(ticket.issue, ticket);
+        if since(&needs) < asked || (asked.is_none() && !needs.instants.is_empty()) {
+            let partners = to_json(&loaded.book.partners.keys().collect::<Vec<_>>())?;
+            let ledger = sql!(concat!("WITH known (id) AS (SELECT id FROM partners WHERE id {in texts $1}) ", ledger!("$2")));
+            let since = since(&needs).unwrap_or_default().as_millisecond();
+            loaded.book.ledger.clear();
+            take_ledger(&self.rows(ledger, [partners.into(), since.into()]).await?, &mut loaded.book)?;
         }
-        if let Some(earliest) = needs.instants.first() {
-            // A grant can be older than the windows in question, and with it what stands on it.
-            let ledger = sql!(
-                "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-                 WHERE partner_id {in texts $1} AND at_ms >= $2
-                 UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-                 WHERE partner_id {in texts $1} AND kind = 'grant' AND until_ms > $2
-                 UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-                 WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id {in texts $1} AND kind = 'grant' AND until_ms > $2)
-                 ORDER BY partner_id, at_ms, key"
-            );
-            let since = ledger_since(*earliest).as_millisecond();
-            for row in self.rows(ledger, [partners.into(), since.into()]).await? {
-                let entry = entry(&row)?;
-                book.ledger.entry(entry.partner.clone()).or_default().push(entry);
-            }
+        if repos != needs.repos {
+            let rows = self.rows(sql!(repositories!("$1")), [to_json(&repos)?.into()]).await?;
+            take_places(&rows, &mut loaded.book)?;
         }
-        let repos = sql!(
-            "SELECT id, first_seen_ms, full_name, private, installation_id, seen_ms, former_names, from_ms, until_ms, why
-             FROM repositories LEFT JOIN freezes ON freezes.repo_id = repositories.id WHERE id {in ints $1} ORDER BY id, from_ms, why"
-        );
-        for row in self.rows(repos, [to_json(&needs.repos)?.into()]).await? {
-            let id = RepoId(row.int("id")?);
-            book.first_seen.insert(id, row.instant("first_seen_ms")?);
-            book.places.insert(id, place(&row)?);
-            if row.maybe_int("from_ms")?.is_some() {
-                book.freezes.entry(id).or_default().push(freeze(&row)?);
-            }
-        }
-        loaded.known_places.clone_from(&book.places);
+        loaded.known_places.clone_from(&loaded.book.places);
         Ok(loaded)
     }
 
-    async fn members(&mut self, needs: &mut Needs, members: &mut Vec<Membership>) -> Result<Vec<i64>> {
-        let statement = sql!(
-            "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
-             WHERE user_id {in ints $1} OR (user_id IS NULL AND (lookup_failed = 1 OR login_key {in texts $2})) ORDER BY id"
-        );
-        let users: Vec<_> = needs.people.keys().collect();
-        let logins: Vec<_> = needs.people.values().map(|login| login.to_ascii_lowercase()).collect();
-        let mut ids = Vec::new();
-        for row in self.rows(statement, [to_json(&users)?.into(), to_json(&logins)?.into()]).await? {
-            let member = membership(&row)?;
-            needs.partners.insert(member.partner.clone());
-            ids.push(row.int("id")?);
-            members.push(member);
-        }
-        Ok(ids)
-    }
-
-    async fn partners(&mut self, needs: &Needs, partners: &mut BTreeMap<PartnerId, Partner>) -> Result<()> {
-        let statement = sql!("SELECT id, name, time_zone, tiers FROM partners WHERE id {in texts $1} OR name_key {in texts $2}");
+    /// Everything that can be asked for before anything is known; `tickets` says whether the issues themselves are.
+    async fn everything(&mut self, needs: &Needs, since: Option<Timestamp>, tickets: bool) -> Result<Vec<Vec<Row>>> {
+        let bundle = bundle![
+            "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {in ints $1}",
+            "SELECT doc FROM tickets WHERE issue_id {in ints $1}
+             UNION ALL
+             SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {in ints $1}",
+            agents_of!("$2", "$6", "$7"),
+            concat!(
+                "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members WHERE ",
+                members!("$2", "$3"),
+                " ORDER BY id"
+            ),
+            concat!(known!("$4", "$5", "$2", "$3"), "SELECT id, name, time_zone, tiers FROM partners WHERE id {in known}"),
+            concat!(known!("$4", "$5", "$2", "$3"), "SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {in known}"),
+            concat!(known!("$4", "$5", "$2", "$3"), ledger!("$8")),
+            repositories!("$6"),
+        ];
         let claims: Vec<_> = needs.claims.iter().map(|claim| claim.trim().to_lowercase()).collect();
         let ids: Vec<_> = needs.partners.iter().map(PartnerId::as_str).chain(claims.iter().map(String::as_str)).collect();
-        for row in self.rows(statement, [to_json(&ids)?.into(), to_json(&claims)?.into()]).await? {
-            let partner = partner(&row)?;
-            partners.insert(partner.id.clone(), partner);
-        }
-        Ok(())
+        let logins: Vec<_> = needs.people.values().map(|login| login.to_ascii_lowercase()).collect();
+        let none: BTreeSet<IssueId> = BTreeSet::new();
+        let args = [
+            to_json(if tickets { &needs.issues } else { &none })?.into(),
+            to_json(&needs.people.keys().collect::<Vec<_>>())?.into(),
+            to_json(&logins)?.into(),
+            to_json(&ids)?.into(),
+            to_json(&claims)?.into(),
+            to_json(&needs.repos)?.into(),
+            needs.rights_since.as_millisecond().into(),
+            // Without an instant no ledger is needed.
+            since.map_or(i64::MAX, Timestamp::as_millisecond).into(),
+        ];
+        self.rows_of_each(bundle, args).await
     }
 
     /// Saves what the rules changed. `wakes` gives the next instant of a ticket, `shows` whether GitHub may have to be told.
@@ -198,9 +315,9 @@ impl Tx {
         let book = &loaded.book;
         let tickets = book.changes.tickets.iter().filter_map(|id| book.tickets.get(id));
         let rows = tickets.map(|ticket| ticket_row(ticket, wakes(ticket), shows(ticket))).collect::<Result<Vec<_>>>()?;
-        self.save_tickets(&rows).await?;
-        self.save_entries(&book.changes.entries).await?;
-        self.save_log(loaded).await?;
+        let (entries, log) = (entry_rows(&book.changes.entries)?, log_rows(&book.changes.log)?);
+        let bundle = bundle![save_tickets!(), save_entries!("$2"), save_log!()];
+        self.rows_of_each(bundle, [to_json(&rows)?.into(), entries.into(), log.into()]).await?;
         self.save_wanted(loaded).await?;
         for (issue, ticket) in &book.changes.aliases {
             let statement = sql!(
@@ -213,92 +330,12 @@ impl Tx {
         self.save_people(loaded).await
     }
 
-    async fn save_tickets(&mut self, rows: &[TicketRow<'_>]) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let statement = sql!(
-            "INSERT INTO tickets (issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
-                                  version, published, publish_at_ms, attempts, doc)
-             SELECT issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
-                    1, CASE WHEN dirty = 1 THEN 0 ELSE 1 END, 0, 0, doc
-             FROM {rows $1: issue_id BIGINT, installation_id BIGINT, repo_id BIGINT, number BIGINT, partner_id TEXT,
-                   standing TEXT, created_ms BIGINT, next_at_ms BIGINT, live BIGINT, dirty BIGINT, doc TEXT} WHERE true
-             ON CONFLICT (issue_id) DO UPDATE SET
-                 installation_id = excluded.installation_id, repo_id = excluded.repo_id, number = excluded.number,
-                 partner_id = excluded.partner_id, standing = excluded.standing, next_at_ms = excluded.next_at_ms,
-                 live = excluded.live, doc = excluded.doc, version = tickets.version + 1,
-                 published = CASE WHEN excluded.published = 1 AND tickets.applied IS NULL
-                                  THEN tickets.version + 1 ELSE tickets.published END"
-        );
-        self.run(statement, [to_json(&rows)?.into()]).await?;
-        Ok(())
-    }
-
     /// Adds lines to the ledger.
     ///
     /// # Errors
     /// The database fails, or a line of that key stands there already (`Q4`).
     pub async fn save_entries(&mut self, entries: &[Entry]) -> Result<()> {
-        #[derive(Serialize)]
-        struct EntryRow<'a> {
-            key: &'a str,
-            partner_id: &'a PartnerId,
-            issue_id: i64,
-            kind: EntryKind,
-            at_ms: i64,
-            recorded_ms: i64,
-            units: u32,
-            until_ms: Option<i64>,
-            grant_key: Option<&'a str>,
-            actor: &'a str,
-            reason: &'a str,
-        }
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let rows = entries.iter().map(|entry| EntryRow {
-            key: &entry.key,
-            partner_id: &entry.partner,
-            issue_id: entry.issue.0,
-            kind: entry.kind,
-            at_ms: entry.at.as_millisecond(),
-            recorded_ms: entry.recorded_at.as_millisecond(),
-            units: entry.units,
-            until_ms: entry.until.map(Timestamp::as_millisecond),
-            grant_key: entry.grant.as_deref(),
-            actor: &entry.actor,
-            reason: &entry.reason,
-        });
-        let statement = sql!(
-            "INSERT INTO ledger (key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason)
-             SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason
-             FROM {rows $1: key TEXT, partner_id TEXT, issue_id BIGINT, kind TEXT, at_ms BIGINT, recorded_ms BIGINT,
-                   units BIGINT, until_ms BIGINT, grant_key TEXT, actor TEXT, reason TEXT} WHERE true"
-        );
-        self.run(statement, [to_json(&rows.collect::<Vec<_>>())?.into()]).await?;
-        Ok(())
-    }
-
-    async fn save_log(&mut self, loaded: &Loaded) -> Result<()> {
-        #[derive(Serialize)]
-        struct LogRow<'a> {
-            issue_id: i64,
-            at_ms: i64,
-            rule: &'static str,
-            text: &'a str,
-        }
-        let log = &loaded.book.changes.log;
-        if log.is_empty() {
-            return Ok(());
-        }
-        let rows =
-            log.iter().map(|line| LogRow { issue_id: line.issue.0, at_ms: line.at.as_millisecond(), rule: line.rule, text: &line.text });
-        let statement = sql!(
-            "INSERT INTO ticket_log (issue_id, at_ms, rule, text) SELECT issue_id, at_ms, rule, text
-             FROM {rows $1: issue_id BIGINT, at_ms BIGINT, rule TEXT, text TEXT} WHERE true"
-        );
-        self.run(statement, [to_json(&rows.collect::<Vec<_>>())?.into()]).await?;
+        self.run(sql!(save_entries!("$1")), [entry_rows(entries)?.into()]).await?;
         Ok(())
     }
 
@@ -433,6 +470,66 @@ impl Tx {
         let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id = $1"), [issue.0.into()]).await?;
         rows.first().map(|row| row.json("doc")).transpose()
     }
+}
+
+/// Puts the tickets found into the book, and what they touch to the needs. Says whether there were any.
+fn take_tickets(found: &[Vec<Row>], needs: &mut Needs, loaded: &mut Loaded) -> Result<bool> {
+    for row in found.first().into_iter().flatten() {
+        loaded.book.aliases.insert(IssueId(row.int("issue_id")?), IssueId(row.int("ticket_id")?));
+    }
+    for row in found.get(1).into_iter().flatten() {
+        let ticket: Ticket = row.json("doc")?;
+        needs.add(&ticket);
+        if !ticket.unasked().is_empty() {
+            loaded.wanting.insert(ticket.issue);
+        }
+        loaded.book.tickets.insert(ticket.issue, ticket);
+    }
+    Ok(!loaded.book.tickets.is_empty())
+}
+
+/// Puts everything but the tickets asked for into the book.
+fn take_people(found: &[Vec<Row>], needs: &Needs, loaded: &mut Loaded) -> Result<()> {
+    let book = &mut loaded.book;
+    let [_, _, agents, members, partners, queues, ledger, repos] = found else { return Ok(()) };
+    book.agents = super::rights::agents(agents)?;
+    for row in members {
+        loaded.member_ids.push(row.int("id")?);
+        book.members.push(membership(row)?);
+    }
+    for row in partners {
+        let partner = partner(row)?;
+        book.partners.insert(partner.id.clone(), partner);
+    }
+    for row in queues {
+        let ticket: Ticket = row.json("doc")?;
+        book.tickets.insert(ticket.issue, ticket);
+    }
+    if !needs.instants.is_empty() {
+        take_ledger(ledger, book)?;
+    }
+    take_places(repos, book)
+}
+
+fn take_ledger(rows: &[Row], book: &mut Book) -> Result<()> {
+    for row in rows {
+        let entry = entry(row)?;
+        book.ledger.entry(entry.partner.clone()).or_default().push(entry);
+    }
+    Ok(())
+}
+
+fn take_places(rows: &[Row], book: &mut Book) -> Result<()> {
+    book.freezes.clear();
+    for row in rows {
+        let id = RepoId(row.int("id")?);
+        book.first_seen.insert(id, row.instant("first_seen_ms")?);
+        book.places.insert(id, place(row)?);
+        if row.maybe_int("from_ms")?.is_some() {
+            book.freezes.entry(id).or_default().push(freeze(row)?);
+        }
+    }
+    Ok(())
 }
 
 impl Needs {

@@ -27,11 +27,12 @@ pub use publish::{Applied, AppliedComment, Claim, same_name};
 pub use rights::{TeamRow, Wanted};
 pub use tidy::Old;
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use sql::Statement;
+use sql::{Bundle, Statement};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, Either, Executor as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -217,6 +218,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-16384")
+            // So many rows go from SQLite's thread to ours before it waits for us.
+            .row_buffer_size(1024)
             .disable_statement_logging();
         let writer = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
         migrations::sqlite().run(&writer).await?;
@@ -354,6 +357,37 @@ impl Tx {
             Self::Sqlite(tx) => bound!(statement.sqlite(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
             Self::Postgres(tx) => bound!(statement.postgres(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
         })
+    }
+
+    /// Runs a bundle, and gives the rows of each of its statements.
+    pub(crate) async fn rows_of_each<const N: usize>(&mut self, bundle: &'static Bundle, args: [Arg; N]) -> Result<Vec<Vec<Row>>> {
+        let mut each = Vec::with_capacity(bundle.len());
+        match self {
+            Self::Sqlite(tx) => {
+                let mut stream = (&mut **tx).fetch_many(bound!(bundle.sqlite(), args));
+                let mut rows = Vec::new();
+                while let Some(next) = stream.try_next().await? {
+                    match next {
+                        Either::Right(row) => rows.push(Row::Sqlite(row)),
+                        // A statement has come to its end.
+                        Either::Left(_) => each.push(std::mem::take(&mut rows)),
+                    }
+                }
+            }
+            Self::Postgres(tx) => {
+                for part in bundle.postgres() {
+                    let nothing = |place: usize| matches!(args.get(place), Some(Arg::Text(rows)) if rows == "[]");
+                    if part.inserts.is_some_and(nothing) {
+                        each.push(Vec::new());
+                        continue;
+                    }
+                    let args: Vec<Arg> = part.args.iter().filter_map(|place| args.get(*place).cloned()).collect();
+                    let rows = bound!(part.text.as_str(), args).fetch_all(&mut **tx).await?;
+                    each.push(rows.into_iter().map(Row::Postgres).collect());
+                }
+            }
+        }
+        Ok(each)
     }
 
     pub(crate) async fn run<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<u64> {

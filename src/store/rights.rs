@@ -1,6 +1,6 @@
 //! What GitHub was asked about people's rights, and of whom it has to be asked (`W3`).
 
-use super::books::{Loaded, Needs};
+use super::books::Loaded;
 use super::sql::sql;
 use super::{Arg, Result, Row, Tx, to_json};
 use crate::domain::book::Agents;
@@ -53,10 +53,10 @@ struct Waits {
     user_id: i64,
 }
 
-impl Tx {
-    /// The agents, as far as they matter to these needs.
-    pub(super) async fn agents(&mut self, needs: &Needs) -> Result<Agents> {
-        let statement = sql!(
+/// The agents, as far as they matter to people and repositories.
+macro_rules! agents_of {
+    ($people:literal, $repos:literal, $since:literal) => {
+        concat!(
             "SELECT 'login' AS kind, login_key AS name, CAST(0 AS BIGINT) AS repo_id, user_id, CAST(0 AS BIGINT) AS flag FROM agents
              UNION ALL
              SELECT 'listed', '', 0, NULL, listed FROM rights_state
@@ -64,29 +64,41 @@ impl Tx {
              SELECT 'team', team_key, 0, NULL, CASE WHEN asked_ms IS NULL OR unsure = 1 THEN 1 ELSE 0 END FROM teams
              UNION ALL
              SELECT 'person', p.team_key, 0, p.user_id, CASE WHEN p.unsure = 1 THEN 2 WHEN t.unsure = 1 THEN 0 ELSE p.member END
-             FROM team_people p JOIN teams t ON t.team_key = p.team_key WHERE p.user_id {in ints $1}
+             FROM team_people p JOIN teams t ON t.team_key = p.team_key WHERE p.user_id {in ints ",
+            $people,
+            "}
              UNION ALL
              SELECT 'may', '', repo_id, user_id, agent FROM permissions
-             WHERE user_id {in ints $1} AND repo_id {in ints $2} AND asked_ms > $3"
-        );
-        let people: Vec<_> = needs.people.keys().collect();
-        let args: [Arg; 3] = [to_json(&people)?.into(), to_json(&needs.repos)?.into(), needs.rights_since.as_millisecond().into()];
-        let mut agents = Agents::default();
-        for row in self.rows(statement, args).await? {
-            let user = row.maybe_int("user_id")?.map(UserId);
-            match (row.text("kind")?.as_str(), user, row.int("flag")?) {
-                ("may", Some(user), agent) => drop(agents.may_triage.insert((RepoId(row.int("repo_id")?), user), agent != 0)),
-                ("person", Some(user), 2) => drop(agents.unsure.insert(user)),
-                ("team", _, unsure) => agents.any_unsure |= unsure != 0,
-                ("listed", _, listed) => agents.by_permission = listed == 0,
-                ("login", Some(user), _) | ("person", Some(user), 1) => drop(agents.ids.insert(user)),
-                ("login", None, _) => drop(agents.unbound.insert(row.text("name")?)),
-                _ => {}
-            }
-        }
-        Ok(agents)
-    }
+             WHERE user_id {in ints ",
+            $people,
+            "} AND repo_id {in ints ",
+            $repos,
+            "} AND asked_ms > ",
+            $since
+        )
+    };
+}
+pub(super) use agents_of;
 
+/// Reads what [`agents_of!`] selects.
+pub(super) fn agents(rows: &[Row]) -> Result<Agents> {
+    let mut agents = Agents::default();
+    for row in rows {
+        let user = row.maybe_int("user_id")?.map(UserId);
+        match (row.text("kind")?.as_str(), user, row.int("flag")?) {
+            ("may", Some(user), agent) => drop(agents.may_triage.insert((RepoId(row.int("repo_id")?), user), agent != 0)),
+            ("person", Some(user), 2) => drop(agents.unsure.insert(user)),
+            ("team", _, unsure) => agents.any_unsure |= unsure != 0,
+            ("listed", _, listed) => agents.by_permission = listed == 0,
+            ("login", Some(user), _) | ("person", Some(user), 1) => drop(agents.ids.insert(user)),
+            ("login", None, _) => drop(agents.unbound.insert(row.text("name")?)),
+            _ => {}
+        }
+    }
+    Ok(agents)
+}
+
+impl Tx {
     /// Makes the table of teams hold exactly these; what is known of those that stay is kept. `listed` says whether any agents are
     /// configured at all.
     ///

@@ -2,6 +2,7 @@
 //!
 //! - `{rows $1: id TEXT, at_ms BIGINT}`: a JSON array of objects as a table,
 //! - `{in ints $1}`, `{in texts $1}`: membership in a JSON array,
+//! - `{in known}`: membership in the rows of a `known (id)` of the statement's own `WITH`,
 //! - `{pg …}`: for PostgreSQL only.
 //!
 //! So a batch costs one statement per table however many rows it has: sqlx pays per statement, not per row.
@@ -30,6 +31,72 @@ impl Statement {
     }
 }
 
+/// Statements that belong together, over one list of arguments: on SQLite one text and so one way to its thread and back, which costs more
+/// than most statements do; on PostgreSQL one after the other.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    templates: &'static [&'static str],
+    sqlite: OnceLock<String>,
+    postgres: OnceLock<Vec<Part>>,
+}
+
+/// A statement of a bundle for PostgreSQL, which takes no arguments that a statement does not name.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) text: String,
+    /// Places in the bundle's arguments of `$1`, `$2` and so on.
+    pub(super) args: Vec<usize>,
+    /// The argument whose rows it inserts: where that is empty there is nothing to do.
+    pub(super) inserts: Option<usize>,
+}
+
+impl Bundle {
+    pub(super) const fn new(templates: &'static [&'static str]) -> Self {
+        Self { templates, sqlite: OnceLock::new(), postgres: OnceLock::new() }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.templates.len()
+    }
+
+    pub(super) fn sqlite(&'static self) -> &'static str {
+        self.sqlite.get_or_init(|| self.templates.iter().map(|template| expand(template, false)).collect::<Vec<_>>().join(";\n"))
+    }
+
+    pub(super) fn postgres(&'static self) -> &'static [Part] {
+        self.postgres.get_or_init(|| self.templates.iter().map(|template| part(template)).collect())
+    }
+}
+
+fn part(template: &str) -> Part {
+    let expanded = expand(template, true);
+    let (mut text, mut args) = (String::with_capacity(expanded.len()), Vec::new());
+    let mut pieces = expanded.split('$');
+    text.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let digits = piece.len() - piece.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, rest) = piece.split_at(digits);
+        let place = number.parse::<usize>().unwrap_or(1).saturating_sub(1);
+        let known = args.iter().position(|known| *known == place).unwrap_or_else(|| {
+            args.push(place);
+            args.len() - 1
+        });
+        text.push_str(&format!("${}{rest}", known + 1));
+    }
+    let rows = template.trim_start().starts_with("INSERT").then(|| template.split_once("{rows $")).flatten();
+    let inserts = rows.and_then(|(_, rest)| rest.split_once(':')?.0.parse::<usize>().ok()).map(|number| number.saturating_sub(1));
+    Part { text, args, inserts }
+}
+
+/// A [`Bundle`] that lives as long as the program.
+macro_rules! bundle {
+    ($($text:expr),+ $(,)?) => {{
+        static BUNDLE: $crate::store::sql::Bundle = $crate::store::sql::Bundle::new(&[$($text),+]);
+        &BUNDLE
+    }};
+}
+pub(super) use bundle;
+
 /// A [`Statement`] that lives as long as the program.
 macro_rules! sql {
     ($text:expr) => {{
@@ -55,6 +122,9 @@ fn expand(template: &str, postgres: bool) -> String {
 fn placeholder(inside: &str, postgres: bool) -> String {
     if let Some(only) = inside.strip_prefix("pg ") {
         return if postgres { only.to_owned() } else { String::new() };
+    }
+    if inside == "in known" {
+        return if postgres { "= ANY(ARRAY(SELECT id FROM known))".to_owned() } else { "IN (SELECT id FROM known)".to_owned() };
     }
     if let Some(parameter) = inside.strip_prefix("in ints ") {
         return if postgres {
@@ -84,7 +154,14 @@ fn placeholder(inside: &str, postgres: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::expand;
+    use super::{expand, part};
+
+    #[test]
+    fn a_statement_of_a_bundle_takes_the_arguments_that_it_names() {
+        let part = part("INSERT INTO t SELECT a FROM {rows $3: a TEXT} WHERE b > $1 AND c < $3");
+        assert_eq!(part.text, "INSERT INTO t SELECT a FROM jsonb_to_recordset($1::jsonb) AS r(a TEXT) WHERE b > $2 AND c < $1");
+        assert_eq!((part.args, part.inserts), (vec![2, 0], Some(2)));
+    }
 
     #[test]
     fn a_batch_of_rows_reads_alike_in_both() {

@@ -300,6 +300,21 @@ story!(s11_a_rise_that_was_recorded_before_counts_from_its_day, |desk| {
     assert_eq!(desk.labels(&issue), "[due: 2026-11-18 16:00 UTC] [sla: 12h] [tier: Silver]");
 });
 
+story!(s11_a_rise_counts_from_its_day_though_its_clock_is_heard_of_later, |desk| {
+    desk.partner("acme", "silver", &["alice"]).await;
+    desk.tier_between("acme", "gold", Some("2026-11-19T12:00:00Z"), None).await;
+    let issue = desk.opens("alice", "Help").await;
+    desk.at("2026-11-19T11:00:00Z").await;
+    desk.holds_webhooks();
+    desk.closes("ann", &issue).await;
+    desk.at("2026-11-19T11:00:10Z").await;
+    desk.reopens("alice", &issue).await;
+    desk.at("2026-11-19T12:30:00Z").await;
+    desk.delivers_the_rest().await;
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-19 16:00 UTC] [sla: 12h] [sla: breached] [tier: Silver]");
+    assert!(desk.reasons(&issue).contains("`S11` The tier rose to Gold Thursday 2026-11-19 12:00 UTC"), "{}", desk.reasons(&issue));
+});
+
 story!(s11_q8_a_fall_leaves_the_old_promise, EVERY, |desk| {
     desk.partner("acme", "gold", &["alice"]).await;
     let issue = desk.opens("alice", "Help").await;

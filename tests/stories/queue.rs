@@ -127,6 +127,23 @@ story!(q11_one_told_of_late_displaces_nobody_and_takes_what_is_left, |desk| {
     assert!(desk.status(&late).contains("Its slot opens **Monday 2026-11-30 00:00 UTC**"), "{}", desk.status(&late));
 });
 
+story!(q11_q8_one_told_of_late_finds_the_room_of_its_own_tier, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    desk.tier_between("acme", "student", Some("2026-11-18T10:00:00Z"), None).await;
+    let first = desk.opens("alice", "One").await;
+    desk.holds_webhooks();
+    desk.at("2026-11-18T09:30:00Z").await;
+    let second = desk.opens("alice", "Two").await;
+    desk.at("2026-11-18T10:00:00Z").await;
+    let third = desk.opens("alice", "Three").await;
+    desk.delivers(&[1]).await;
+    desk.at("2026-11-18T11:00:00Z").await;
+    desk.delivers_the_rest().await;
+    assert_eq!(standings(&desk, &[&first, &second, &third]).await, ["admitted", "admitted", "admitted"]);
+    assert!(desk.status(&second).contains("Ticket **3 of 10**"), "{}", desk.status(&second));
+    assert_eq!(desk.standing(&desk.opens("alice", "Four").await).await, "waiting");
+});
+
 story!(q10_q11_the_one_created_first_goes_first_though_told_of_last, |desk| {
     two_used(&desk).await;
     desk.holds_webhooks();

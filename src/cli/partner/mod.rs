@@ -25,11 +25,19 @@ use super::CliError;
 use crate::desk::Desk;
 use crate::domain::PartnerId;
 use crate::domain::partner::Partner;
-use crate::programme::problem::{Problems, Unfit, nearest};
+use crate::programme::Programme;
+use crate::programme::problem::{Problem, Problems, Unfit, nearest};
 use crate::store::{AuditLine, Tx};
 use fields::Place;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use people::Members;
+
+/// What is wrong with a list of partners, without a database.
+#[must_use]
+pub fn problems_in(file: &str, bytes: &[u8], programme: &Programme, zone: &TimeZone) -> Vec<Problem> {
+    rows::read(file, bytes, programme, zone).1
+}
 
 /// Partners, their tiers over time and their members.
 #[derive(Debug, Clone, clap::Subcommand)]

@@ -128,6 +128,8 @@ pub(crate) struct Ticket {
     waived: bool,
     /// Since when it stands in line.
     since: At,
+    /// It stood in line for this, before it was refused.
+    queued: bool,
     unit: Option<usize>,
     promise: Option<usize>,
     open: bool,
@@ -138,6 +140,13 @@ pub(crate) struct Ticket {
     waits: bool,
     locked: bool,
     gone: bool,
+}
+
+impl Ticket {
+    /// It came back into line when there was nothing to wait for; another return is looked at anew (Q10).
+    fn refused_in_line(&self) -> bool {
+        self.queued && matches!(self.standing, Standing::NoSubscription | Standing::NotIncluded)
+    }
 }
 
 pub(crate) struct Desk<'s> {
@@ -211,7 +220,9 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                     Deed::Reopens => 6,
                     _ => 7,
                 };
-                add(event.at, rank, 0, Beat::Github(deed.clone()));
+                // What the desk itself closes or opens follows from a command, perhaps within the same second.
+                let robots = event.by == ROBOT && matches!(deed, Deed::Closes(_) | Deed::Reopens);
+                add(event.at, rank, if robots { i64::MAX } else { 0 }, Beat::Github(deed.clone()));
             }
         }
     }
@@ -327,7 +338,7 @@ impl Desk<'_> {
         let tier = self.story.tier_at(partner, at);
         ticket.unit = None;
         ticket.promise = None;
-        (ticket.admitted, ticket.since) = (at, at);
+        (ticket.admitted, ticket.since, ticket.queued) = (at, at, false);
         ticket.tier = tier.or(ticket.tier);
         let Some(tier) = tier else {
             ticket.standing = Standing::NoSubscription;
@@ -347,6 +358,7 @@ impl Desk<'_> {
                 OverQuota::Close => Standing::TurnedAway,
                 OverQuota::AdmitWithoutSla => Standing::Admitted,
             };
+            ticket.queued = ticket.standing == Standing::Waiting;
         }
     }
 
@@ -372,6 +384,7 @@ impl Desk<'_> {
                 tier: None,
                 admitted: at,
                 since: at,
+                queued: false,
                 waived: false,
                 unit: None,
                 promise: None,
@@ -397,8 +410,9 @@ impl Desk<'_> {
             Beat::Text if role == Role::Agent => {
                 end(&mut ticket, at, at, Outcome::Met, Outcome::Late);
                 (ticket.answered, ticket.answered_now) = (true, true);
+                ticket.for_good |= ticket.standing == Standing::Waiting || ticket.refused_in_line();
                 if ticket.standing == Standing::Waiting {
-                    (ticket.standing, ticket.for_good) = (Standing::Left, true);
+                    ticket.standing = Standing::Left;
                 }
             }
             Beat::Word if role == Role::Partner => {
@@ -450,7 +464,7 @@ impl Desk<'_> {
         let Some(verb) = command.verb().filter(|_| !matches!(command, Command::Malformed(_))) else { return };
         let may = role == Role::Agent || role == Role::Partner && !verb.for_agents();
         let Some(partner) = ticket.partner.filter(|_| may) else { return };
-        let (answered, own) = (ticket.answered, by == ticket.author);
+        let (answered, own, refused) = (ticket.answered, by == ticket.author, ticket.refused_in_line());
         let running = ticket.cycles.last_mut().filter(|cycle| cycle.outcome.is_none());
         match (command, running) {
             (Command::Plain(Verb::Withdraw), _) => self.close(ticket, role, true, when, at, CloseReason::NotPlanned),
@@ -477,7 +491,9 @@ impl Desk<'_> {
                 ticket.unit = None;
                 Self::promise(ticket, tier, when);
             }
-            (Command::Waive(_), _) if matches!(ticket.standing, Standing::Left | Standing::TurnedAway) => ticket.waived = true,
+            (Command::Waive(_), _) if matches!(ticket.standing, Standing::Left | Standing::TurnedAway) || refused => {
+                ticket.waived = true;
+            }
             (Command::Waive(_), _) => self.give_back(ticket, Back::Waiver),
             (Command::Refund(_), _) => self.give_back(ticket, Back::Refund),
             (Command::Grant { count, until, .. }, _) => {
@@ -536,7 +552,7 @@ impl Desk<'_> {
         ticket.open = true;
         let back = ticket.unit.and_then(|unit| self.units[unit].back);
         match ticket.standing {
-            Standing::Left if !ticket.for_good && !ticket.gone => {
+            _ if (ticket.standing == Standing::Left || ticket.refused_in_line()) && !ticket.for_good && !ticket.gone => {
                 ticket.answered_now = false;
                 // In line again, from here (Q10).
                 ticket.since = at;

@@ -1,9 +1,10 @@
 //! Conversations that were told wrong once.
 
-use super::like_the_model;
-use super::play::{Seen, in_order, mixed_up};
-use super::story::{Arrival, At, DAY, Deed, Event, HOUR, MINUTE, Story};
+use super::play::{Seen, in_order, mixed_up, windows};
+use super::story::{Arrival, At, DAY, Deed, Event, HOUR, MINUTE, ROBOT, Story};
+use super::{fills_like_in_order, like_the_model};
 use jiff::SignedDuration;
+use partner_desk::domain::book::Book;
 use partner_desk::domain::command::{Command, Verb};
 use partner_desk::domain::event::CloseReason;
 use partner_desk::programme::OverQuota;
@@ -11,7 +12,10 @@ use partner_desk::programme::OverQuota;
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const ANN: usize = 4;
+const BARE: usize = 0;
+const NIL: usize = 1;
 const ONE: usize = 2;
+const TWO: usize = 3;
 const THREE: usize = 4;
 const ALL: usize = 5;
 
@@ -37,14 +41,18 @@ fn told(tiers: &[(At, Option<usize>)], events: Vec<(usize, At, usize, Deed, i64)
     }
 }
 
-/// Holds a story to the model, and every ticket of it to itself in another order.
+/// Holds a story to the model, and every ticket of it to itself in another order, with and without redeliveries.
 fn hold(story: &Story) {
     if let Err(why) = like_the_model(story) {
         panic!("\n{story:?}\n{why}");
     }
-    let (in_order, mixed_up) = (in_order(story).unwrap(), mixed_up(story).unwrap());
-    for issue in 0..story.authors.len() {
-        assert_eq!(Seen::of(story, &in_order, issue).lines(), Seen::of(story, &mixed_up, issue).lines(), "\n{story:?}");
+    let mut once = story.clone();
+    once.arrivals.iter_mut().for_each(|arrival| arrival.again = None);
+    for story in [story, &once] {
+        let (in_order, mixed_up) = (in_order(story).unwrap(), mixed_up(story).unwrap());
+        for issue in 0..story.authors.len() {
+            assert_eq!(Seen::of(story, &in_order, issue).lines(), Seen::of(story, &mixed_up, issue).lines(), "\n{story:?}");
+        }
     }
 }
 
@@ -150,4 +158,91 @@ fn q6_a_refused_early_close_leaves_room_for_an_engineers_refund() {
             (1, 3 * HOUR, ALICE, Deed::Reopens, 0),
         ],
     ));
+}
+
+#[test]
+fn s11_s9_a_rise_that_was_seen_before_the_close_is_dated_by_its_own_instant() {
+    let rise = [(-400 * DAY, Some(ONE)), (7 * DAY + HOUR, Some(TWO))];
+    hold(&told(
+        &rise,
+        vec![
+            (0, 9 * HOUR, ALICE, Deed::Opens, 0),
+            (0, 7 * DAY, ANN, Deed::Closes(CloseReason::Completed), HOUR + 1),
+            (0, 7 * DAY + 1, ALICE, Deed::Reopens, 0),
+        ],
+    ));
+}
+
+#[test]
+fn q11_q8_a_late_ticket_finds_the_slot_of_its_own_tier() {
+    let opens = |issue, at, late| (issue, at, ALICE, Deed::Opens, late);
+    let units = |story: &Story, book: &Book| windows(story, book).iter().map(|filled| filled.units).sum::<i64>();
+    // It was opened in the first hour of a tier that has room for it, and heard of after one of the next tier's time was admitted.
+    let by_week = told(&[(-400 * DAY, Some(THREE)), (DAY, Some(ONE)), (7 * DAY, None)], vec![opens(0, 0, 2 * DAY), opens(1, DAY, 0)]);
+    let by_month = told(
+        &[(-400 * DAY, Some(THREE)), (DAY, Some(TWO)), (7 * DAY, None)],
+        vec![opens(0, 0, 0), opens(1, HOUR, 2 * DAY), opens(2, DAY, 0)],
+    );
+    // What was charged in a week after that of the late one has nothing to do with its month.
+    let later_week = told(
+        &[(-400 * DAY, Some(TWO)), (DAY, Some(ONE)), (7 * DAY + 1, None)],
+        vec![opens(0, 0, 0), opens(1, HOUR, 8 * DAY), opens(2, DAY, 0)],
+    );
+    for (story, expected) in [(by_week, (1, 2)), (by_month, (2, 3)), (later_week, (3, 3))] {
+        let (in_order, mixed_up) = (in_order(&story).unwrap(), mixed_up(&story).unwrap());
+        assert_eq!((units(&story, &in_order), units(&story, &mixed_up)), expected, "\n{story:?}");
+        assert_eq!(fills_like_in_order(&story), Ok(()), "\n{story:?}");
+    }
+}
+
+#[test]
+fn q10_r3_who_left_the_queue_shows_the_last_tier_before_that() {
+    let tiers = [(-400 * DAY, Some(NIL)), (DAY, None), (2 * DAY, Some(ONE))];
+    let closes = Deed::Closes(CloseReason::Completed);
+    hold(&told(&tiers, vec![(0, 0, ALICE, Deed::Opens, 0), (0, 2 * DAY - 1, ALICE, closes, 1)]));
+}
+
+#[test]
+fn s8_c_the_desks_own_close_follows_its_command_within_the_second() {
+    let withdraws = says(10, true, Some(Command::Plain(Verb::Withdraw)));
+    hold(&told(
+        ALWAYS_ONE,
+        vec![(0, 0, ALICE, Deed::Opens, 0), (0, HOUR, ALICE, withdraws, 0), (0, HOUR, ROBOT, Deed::Closes(CloseReason::Completed), 0)],
+    ));
+}
+
+#[test]
+fn q7_q10_a_grant_that_is_heard_of_after_the_answer_admits() {
+    let grants = says(10, false, Some(Command::Grant { count: 1, until: None, reason: "outage".to_owned() }));
+    hold(&told(
+        &[(-400 * DAY, Some(NIL))],
+        vec![(0, 0, ALICE, Deed::Opens, 0), (0, HOUR, ANN, grants, 2), (0, HOUR + 1, ANN, says(20, true, None), 0)],
+    ));
+}
+
+#[test]
+fn q10_q9_who_comes_back_into_line_once_more_is_looked_at_anew() {
+    let closes = || Deed::Closes(CloseReason::Completed);
+    for tier in [BARE, ONE] {
+        hold(&told(
+            &[(-400 * DAY, Some(NIL)), (HOUR, None), (9 * DAY, Some(tier))],
+            vec![
+                (0, 0, ALICE, Deed::Opens, 0),
+                (0, MINUTE, ALICE, closes(), 0),
+                (0, DAY, ALICE, Deed::Reopens, 0),
+                (0, 2 * DAY, ALICE, closes(), 0),
+                (0, 9 * DAY, ALICE, Deed::Reopens, 0),
+            ],
+        ));
+    }
+}
+
+#[test]
+fn q7_r3_a_grant_or_a_waiver_that_is_heard_of_after_a_rise_admits_before_it() {
+    let grants = says(10, false, Some(Command::Grant { count: 1, until: None, reason: "outage".to_owned() }));
+    let waives = says(10, false, Some(Command::Waive("a gift".to_owned())));
+    for command in [grants, waives] {
+        let rise = [(-400 * DAY, Some(NIL)), (2 * DAY, Some(ONE))];
+        hold(&told(&rise, vec![(0, 0, ALICE, Deed::Opens, 0), (0, DAY, ANN, command, DAY)]));
+    }
 }

@@ -8,13 +8,14 @@ use partner_desk::domain::book::{Agents, Book};
 use partner_desk::domain::decide::Rules;
 use partner_desk::domain::event::{self, Comment, Issue, Person, Repo, What};
 use partner_desk::domain::partner::{Membership, Partner};
-use partner_desk::domain::quota::{self, EntryKind};
+use partner_desk::domain::quota::{self, Entry, EntryKind};
 use partner_desk::domain::response::State;
 use partner_desk::domain::ticket::{Standing, Ticket};
 use partner_desk::domain::window::Window;
 use partner_desk::domain::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
 use partner_desk::programme::{Allowance, Policy, Programme, ResponseMode, TierId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 fn id(place: usize) -> i64 {
     i64::try_from(place).unwrap() + 1
@@ -295,10 +296,26 @@ pub(crate) fn in_order_woken(story: &Story) -> Result<Book, String> {
     })
 }
 
-/// How many units are charged to each month's and week's window.
-pub(crate) fn windows(story: &Story, book: &Book) -> Vec<String> {
+/// What stands in a partner's window, or in the whole story where a change of tier brings windows of another kind: there a late
+/// ticket may count in either.
+#[derive(Debug, Clone)]
+pub(crate) struct Filled {
+    pub(crate) partner: PartnerId,
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) units: i64,
+}
+
+impl fmt::Display for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let window = self.start.map_or_else(|| "whole story".to_owned(), |start| format!("window from {start}"));
+        write!(f, "{}: {} in the {window}", self.partner, self.units)
+    }
+}
+
+/// How many units stand in each window, in order.
+pub(crate) fn windows(story: &Story, book: &Book) -> Vec<Filled> {
     let (zone, programme) = (policy(story).time_zone, programme());
-    let mut windows = BTreeMap::<(String, String), usize>::new();
+    let mut windows = BTreeMap::<_, i64>::new();
     for entry in book.ledger.values().flatten() {
         let tickets = |tier: &TierId| programme.tier(tier).and_then(|tier| tier.tickets);
         let kinds = book.partners[&entry.partner].tiers.iter().filter_map(|period| match tickets(&period.tier)? {
@@ -307,14 +324,34 @@ pub(crate) fn windows(story: &Story, book: &Book) -> Vec<String> {
         });
         let mut kinds: Vec<_> = kinds.collect();
         kinds.dedup();
-        // Where a change of tier brings windows of another kind, a late ticket may count in either.
-        let window = match &*kinds {
-            [Some(kind)] => format!("{kind} from {}", Window::at(&zone, *kind, entry.at).start),
-            _ => "whole story".to_owned(),
+        let start = match &*kinds {
+            [Some(kind)] => Some(Window::at(&zone, *kind, entry.at).start),
+            _ => None,
         };
-        *windows.entry((entry.partner.to_string(), window)).or_default() += 1;
+        *windows.entry((entry.partner.clone(), start)).or_default() += match entry.kind {
+            EntryKind::Charge => i64::from(entry.units),
+            EntryKind::Grant => 0,
+            EntryKind::Refund | EntryKind::Withdrawal | EntryKind::Waiver => -i64::from(entry.units),
+        };
     }
-    windows.into_iter().map(|((partner, window), count)| format!("{partner}: {count} in the {window}")).collect()
+    windows.into_iter().map(|((partner, start), units)| Filled { partner, start, units }).filter(|filled| filled.units != 0).collect()
+}
+
+/// Whether a ticket of the partner was charged under a tier that ended before another was charged, of which the desk had heard earlier,
+/// and which shares its own window with it.
+pub(crate) fn came_before_a_change(story: &Story, book: &Book, partner: &PartnerId) -> bool {
+    let (zone, programme) = (policy(story).time_zone, programme());
+    let partner = &book.partners[partner];
+    let shares = |late, other| match partner.tier_at(other).and_then(|tier| programme.tier(&tier)?.tickets) {
+        Some(Allowance::PerWindow { window, .. }) => Window::at(&zone, window, other).contains(late),
+        _ => false,
+    };
+    let changes = |from, to| partner.changes_after(from).any(|change| change <= to);
+    let charges: Vec<_> = book.entries(&partner.id).iter().filter(|entry| entry.kind == EntryKind::Charge).collect();
+    charges.iter().any(|late| {
+        let overtaken = |other: &&&Entry| other.recorded_at < late.recorded_at && late.at < other.at;
+        charges.iter().filter(overtaken).any(|other| changes(late.at, other.at) && shares(late.at, other.at))
+    })
 }
 
 /// Late, twice, in another order; the desk sleeps now and then, and starts anew.
