@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub const CHANNELS: [&str; 2] = ["desk", "pager"];
@@ -79,10 +79,12 @@ pub struct Stage {
     pub sandbox: Sandbox,
     pub chat: ChatSink,
     pub repos: Vec<String>,
-    /// Lives of the desk, all instances.
+    /// When instances lived and did not stand still.
     pub lives: Mutex<Vec<Span>>,
     /// Instants at which an instance was killed, and spans in which one stood still.
     pub cuts: Mutex<Vec<Span>>,
+    /// What the desk has done at GitHub and in the chat so far.
+    effects: Arc<AtomicUsize>,
     count: AtomicUsize,
     passed: bool,
 }
@@ -91,6 +93,8 @@ pub struct Stage {
 pub struct Served {
     child: Child,
     life: usize,
+    /// Its present place among the lives.
+    span: usize,
     pub url: String,
     stopped: Option<usize>,
 }
@@ -129,8 +133,18 @@ impl Stage {
             sandbox.person(agent);
         }
         fs::write(folder.join("partners.csv"), rows).unwrap();
+        let effects = Arc::new(AtomicUsize::new(0));
+        let (said, done) = (effects.clone(), effects.clone());
+        chat.on_message(move |_| {
+            said.fetch_add(1, Ordering::Relaxed);
+        });
+        sandbox.on_event(move |event| {
+            if event.actor.ends_with("[bot]") {
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        });
         let (lives, cuts) = (Mutex::default(), Mutex::default());
-        let stage = Self { folder, database, sandbox, chat, repos, lives, cuts, count: AtomicUsize::new(0), passed: false };
+        let stage = Self { folder, database, sandbox, chat, repos, lives, cuts, effects, count: AtomicUsize::new(0), passed: false };
         let output = stage.command().args(["partner", "import", "partners.csv"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         stage
@@ -154,13 +168,22 @@ impl Stage {
         self.folder.join(format!("life-{life:04}.log"))
     }
 
+    fn begins(&self) -> usize {
+        let mut lives = self.lives.lock().unwrap();
+        lives.push((now(), None));
+        lives.len() - 1
+    }
+
+    fn ends(&self, span: usize, at: Timestamp) {
+        self.lives.lock().unwrap()[span].1 = Some(at);
+    }
+
     /// Starts `serve` and waits for nothing.
     pub fn spawn(&self) -> Served {
         let life = self.count.fetch_add(1, Ordering::Relaxed);
         let log = File::create(self.log(life)).unwrap();
         let child = self.command().arg("serve").stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        self.lives.lock().unwrap().push((now(), None));
-        Served { child, life, url: String::new(), stopped: None }
+        Served { child, life, span: self.begins(), url: String::new(), stopped: None }
     }
 
     /// Starts `serve` and waits until it listens. Where its webhooks go is the caller's.
@@ -184,12 +207,24 @@ impl Stage {
         self.sandbox.connect_by_turns(&instances.iter().map(|served| &*served.url).collect::<Vec<_>>());
     }
 
+    /// Waits until the desk does something at GitHub or in the chat, for some seconds at most. Says whether it did.
+    pub async fn next_effect(&self) -> bool {
+        let before = self.effects.load(Ordering::Relaxed);
+        for _ in 0..1500 {
+            if self.effects.load(Ordering::Relaxed) > before {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        false
+    }
+
     /// SIGKILL.
     pub fn kill(&self, mut served: Served) {
         let at = now();
         served.child.kill().unwrap();
         served.child.wait().unwrap();
-        self.lives.lock().unwrap()[served.life].1 = Some(at);
+        self.ends(served.span, at);
         self.cuts.lock().unwrap().push((at, Some(now())));
     }
 
@@ -199,12 +234,14 @@ impl Stage {
         served.stopped = Some(cuts.len());
         cuts.push((now(), None));
         drop(cuts);
+        self.ends(served.span, now());
         served.signal("STOP");
     }
 
     /// SIGCONT.
     pub fn go_on(&self, served: &mut Served) {
         served.signal("CONT");
+        served.span = self.begins();
         if let Some(cut) = served.stopped.take() {
             self.cuts.lock().unwrap()[cut].1 = Some(now());
         }
@@ -214,7 +251,7 @@ impl Stage {
     pub fn end(&self, mut served: Served) -> ExitStatus {
         served.signal("TERM");
         let status = served.child.wait().unwrap();
-        self.lives.lock().unwrap()[served.life].1 = Some(now());
+        self.ends(served.span, now());
         status
     }
 

@@ -90,12 +90,18 @@ async fn kill(stage: &Stage, served: Served, mut dice: Dice, kills: usize) {
             None => stage.serve().await,
         };
         stage.sandbox.connect(&desk.url);
-        let life = match dice.below(10) {
-            0..=2 => dice.ms(0, 400),
-            3..=7 => dice.ms(400, 1800),
-            _ => dice.ms(1800, 4000),
-        };
-        sleep(life).await;
+        match dice.below(10) {
+            0..=2 => sleep(dice.ms(0, 400)).await,
+            3 | 4 => sleep(dice.ms(400, 2500)).await,
+            // Around what it does outside, before or after it has written that down.
+            _ => {
+                let mut effects = 1 + dice.below(4);
+                while effects > 0 && stage.next_effect().await {
+                    effects -= 1;
+                }
+                sleep(dice.ms(0, 60)).await;
+            }
+        }
         stage.kill(desk);
         // Down for a while now and then, and killed once more while it starts.
         if dice.percent(15) {
@@ -147,7 +153,7 @@ async fn several(count: usize) {
     };
     tokio::join!(trouble, load.run(&stage, for_load, 36, Duration::from_millis(450)));
     stage.fine_weather();
-    let figures = conclude(stage, instances, &load, seed, &format!("{count} instances"), began, Duration::from_mins(1)).await;
+    let figures = conclude(stage, instances, &load, seed, &format!("{count} instances"), began, Duration::from_secs(150)).await;
     assert!(figures.latest <= TAKEN_OVER_WITHIN_MS, "seed {seed}: a step was said {} ms after its instant", figures.latest);
 }
 

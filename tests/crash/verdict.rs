@@ -16,6 +16,8 @@ use std::time::Duration;
 const BOT: &str = "partner-desk[bot]";
 /// A message that the chat has taken is recorded within this, or something is wrong.
 const RECORDED_WITHIN: SignedDuration = SignedDuration::from_secs(2);
+/// Whoever looked at a clock and is no more is replaced within this.
+const TAKEN_OVER_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 /// Clocks may wait this long after a start for what happened meanwhile.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(10);
 
@@ -412,7 +414,7 @@ async fn pings(
                         let until = until.unwrap_or_else(now).min(ended?);
                         Some(until.duration_since(from))
                     });
-                    if ended.is_some() && watched.max().is_none_or(|watched| watched < SignedDuration::from_secs(4)) {
+                    if ended.is_some() && watched.max().is_none_or(|watched| watched < TAKEN_OVER_WITHIN) {
                         figures.overtaken += 1;
                     } else {
                         wrong.push(format!(
