@@ -79,7 +79,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
     // The one TLS backend; a second call finds it installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let store = Store::open(&settings.database_url).await?;
-    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url)).transpose()?.map(Arc::new);
+    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url, clock.clone())).transpose()?.map(Arc::new);
     let channels = settings.chat.iter().map(|channel| Channel {
         name: channel.name.clone(),
         kind: match channel.kind {
@@ -106,6 +106,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         clock,
         wakes: Arc::new(Wakes::default()),
         sweep_from: Arc::default(),
+        said_of_the_clock: Arc::default(),
     })
 }
 
@@ -183,8 +184,10 @@ impl App {
             let asked = self.desk.ask_rights().await?;
             let due = self.desk.escalate().await?;
             let shown = self.desk.publish().await?;
+            self.desk.mind_the_clock().await?;
             self.desk.speak().await?;
-            if asked + due + shown == 0 {
+            let retried = self.desk.retry_kept().await?;
+            if asked + due + shown + retried == 0 {
                 return Ok(());
             }
         }

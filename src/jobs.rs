@@ -6,7 +6,13 @@ use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// Names and schedules, seconds first, in UTC.
-pub const JOBS: &[(&str, &str)] = &[("escalate", "* * * * * *"), ("catch up", "0 */5 * * * *"), ("tidy", "30 17 * * * *")];
+pub const JOBS: &[(&str, &str)] = &[
+    ("escalate", "* * * * * *"),
+    ("retry", "*/10 * * * * *"),
+    ("clock", "7,37 * * * * *"),
+    ("catch up", "0 */5 * * * *"),
+    ("tidy", "30 17 * * * *"),
+];
 
 /// Starts the scheduler. A run that takes longer than its period is not overtaken by the next.
 ///
@@ -41,6 +47,11 @@ async fn run(app: &App, name: &str) {
             // What could not be sent earlier has its own time in the database; this is what looks at it.
             app.desk.wakes.all();
             result
+        }
+        "retry" => app.desk.retry_kept().await.map(drop),
+        "clock" => {
+            app.desk.ask_the_time().await;
+            app.desk.mind_the_clock().await
         }
         "tidy" => app.desk.tidy().await.map(drop),
         _ => app.desk.catch_up().await,

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("settings", &["programme"]),
     ("store", &["domain", "programme"]),
-    ("github", &["domain", "settings"]),
+    ("github", &["clock", "domain", "settings"]),
     ("chat", &[]),
     ("desk", &["chat", "clock", "domain", "github", "messages", "programme", "store"]),
     ("jobs", &["app"]),

@@ -233,6 +233,9 @@ const MANIFEST_KEYS: [&str; 12] = [
 /// what needs no permission: calls as the App itself, and public accounts.
 const CALLS: &[(&str, &[&str])] = &[
     ("/app", &[]),
+    ("/app/hook/deliveries", &[]),
+    ("/app/hook/deliveries/{}", &[]),
+    ("/app/hook/deliveries/{}/attempts", &[]),
     ("/app/installations", &[]),
     ("/installation/repositories", &["metadata: read"]),
     ("/orgs/{}/teams/{}/members", &["members: read"]),

@@ -163,3 +163,31 @@ async fn r1_r2_r6_a_sigkill_loses_neither_what_was_acknowledged_nor_what_came_me
     served.signal("TERM");
     assert!(served.ends().success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r2_r4_it_serves_while_github_is_away_and_its_kept_deliveries_are_the_operators_to_see() {
+    let stage = Stage::set("kept", "4h").await;
+    stage.run(&["partner", "import", "partners.csv"]);
+    stage.sandbox.faults().unreachable(true);
+    let served = stage.serve();
+    assert_eq!(stage.sandbox.open_issue(REPO, "alice", "GitHub is away", "…").await.unwrap().status(), Some(202));
+    let body = r#"{"action":"opened","issue":{"id":"I_kw","number":7},"repository":{"id":1,"full_name":"7x/support"}}"#;
+    let knock = reqwest::Client::new().post(format!("http://{}/api/github/webhooks", served.address)).body(body);
+    let knock = knock.header("x-github-event", "issues").header("x-github-delivery", "strange-1");
+    let signature = partner_desk::sandbox::signature("sandbox-webhook-secret", body.as_bytes());
+    assert_eq!(knock.header("x-hub-signature-256", signature).send().await.unwrap().status(), 202);
+
+    assert!(stage.run(&["deliveries", "list"]).starts_with("strange-1  `issues` about 7x/support#7\n"));
+    assert_eq!(stage.run(&["deliveries", "show", "strange-1", "--raw"]), body);
+    let code = |args: &[&str]| stage.command().args(args).output().unwrap().status.code();
+    assert_eq!(code(&["deliveries", "retry", "--all"]), Some(1), "it is as strange as before");
+    assert_eq!(code(&["deliveries", "show", "none"]), Some(1));
+    assert_eq!(code(&["deliveries", "retry"]), Some(2), "which?");
+    assert_eq!(stage.run(&["deliveries", "drop", "strange-1", "--reason", "a test"]), "strange-1: dropped\n");
+    assert_eq!(stage.run(&["deliveries", "list"]), "no deliveries are kept: all that came were taken in\n");
+
+    let ready: serde_json::Value = reqwest::get(format!("http://{}/readyz", served.address)).await.unwrap().json().await.unwrap();
+    assert_eq!((&ready["kept_deliveries"], &ready["clock"]), (&serde_json::json!(0), &serde_json::json!("ok")));
+    served.signal("TERM");
+    assert!(served.ends().success(), "and it ends as ever");
+}

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 pub mod check;
+pub mod deliveries;
 pub mod demo;
 pub mod explain;
 pub mod partner;
@@ -42,6 +43,9 @@ enum Command {
     Partner(partner::PartnerCommand),
     /// Replay a saved webhook and show what the desk would decide.
     Receive(receive::Receive),
+    /// Look at deliveries of GitHub's that could not be taken in, try them again, or let them go.
+    #[command(subcommand)]
+    Deliveries(deliveries::Deliveries),
     /// Print the account of a ticket: each charge, start, pause and stop, with the rule, who, and why.
     Explain(explain::Explain),
     /// Give running clocks the promise that the programme has now; ended ones are never judged again.
@@ -109,6 +113,7 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
         Command::Partner(command) => partner::run(command, &desk().await?, out).await,
         Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,
+        Command::Deliveries(command) => deliveries::run(&command, &desk().await?, out).await,
         Command::Explain(explain) => explain::run(&explain, &desk().await?, out).await,
         Command::Retarget(retarget) => retarget::run(&retarget, &desk().await?, out).await,
     }

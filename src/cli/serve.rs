@@ -64,7 +64,16 @@ async fn catch_up_then_start(app: App, mut workers: Workers) -> Result<Workers, 
 /// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
 async fn first_look(app: App) {
     let desk = &app.desk;
-    for result in [desk.look_up_agents().await, desk.ask_rights().await.map(drop), desk.look_up_members().await, desk.catch_up().await] {
+    let results = [
+        // Needs no GitHub.
+        desk.retry_all_kept().await.map(drop),
+        desk.look_up_agents().await,
+        desk.ask_rights().await.map(drop),
+        desk.look_up_members().await,
+        desk.catch_up().await,
+        desk.mind_the_clock().await,
+    ];
+    for result in results {
         if let Err(error) = result {
             tracing::error!(%error, "the first look did not come to its end");
         }

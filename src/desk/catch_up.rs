@@ -1,4 +1,5 @@
-//! Catching up: issues and comments that changed while nobody listened are listed and taken in, in the order of events (`R2`).
+//! Catching up: GitHub sends again what it could not deliver, and issues and comments that changed while nobody listened are listed and
+//! taken in, in the order of events (`R2`).
 
 use super::Desk;
 use super::intake::Incoming;
@@ -12,9 +13,11 @@ use std::collections::BTreeMap;
 
 /// Listed again from this long before the last listing: GitHub's lists lag behind its events.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(120);
+/// What cannot be taken in is listed again for so long; then its repository's other news count for more than a list that only grows.
+const LONGEST_BEHIND: SignedDuration = SignedDuration::from_hours(72);
 
 impl Desk {
-    /// Lists what changed in every watched repository since it was last listed, and takes it in. What GitHub will not tell now
+    /// Has GitHub send again what failed, then lists what changed in every watched repository since it was last listed, and takes it in. What GitHub will not tell now
     /// stays for the next time.
     ///
     /// # Errors
@@ -23,6 +26,7 @@ impl Desk {
         let Some(github) = &self.github else { return Ok(()) };
         let now = self.clock.now();
         self.rights_grow_old(now).await?;
+        self.have_redelivered().await?;
         let installations = match github.installations().await {
             Ok(installations) => installations,
             Err(error) => {
@@ -80,13 +84,27 @@ impl Desk {
         let mut batch: Vec<_> = events.into_iter().map(Incoming::found).collect();
         batch.sort_by_key(|one: &Incoming| one.event().map(|event| (event.at, event.issue.number)));
         let found = batch.len();
+        let mut stuck = None;
         for part in batch.chunks(200) {
-            for outcome in self.intake(part).await {
-                outcome?;
+            for (one, outcome) in part.iter().zip(self.intake(part).await) {
+                match outcome {
+                    // One that cannot be taken in stops no other (R4). There is no payload to keep: it is listed again.
+                    Err(error) if error.is_of_its_own() => {
+                        let place = one.event().map(|event| format!("{}#{}", event.repo.full_name, event.issue.number));
+                        tracing::error!(ticket = %place.unwrap_or_default(), %error, "what was found could not be taken in");
+                        stuck = stuck.max(Some(now.duration_since(mark)));
+                    }
+                    outcome => {
+                        outcome?;
+                    }
+                }
             }
         }
         if found > 0 {
             tracing::debug!(repository = %source.repo.full_name, events = found, %since, "caught up");
+        }
+        if stuck.is_some_and(|behind| behind < LONGEST_BEHIND) {
+            return Ok(());
         }
         let mut tx = self.store.write().await?;
         tx.repo_listed(source.repo.id, now).await?;

@@ -55,16 +55,18 @@ pub struct Forgot {
     pub outbox: usize,
     /// Records of operators' acts.
     pub audit: usize,
+    /// Deliveries that could not be taken in.
+    pub deliveries: usize,
     /// Tickets whose comments at GitHub named them, and are written anew.
     pub comments: usize,
 }
 
 impl fmt::Display for Forgot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { members, agents, tickets, ledger, log, outbox, audit, .. } = self;
+        let Self { members, agents, tickets, ledger, log, outbox, audit, deliveries, .. } = self;
         write!(
             f,
-            "members {members}, agents {agents}, tickets {tickets}, ledger {ledger}, ticket log {log}, outbox {outbox}, audit {audit}"
+            "members {members}, agents {agents}, tickets {tickets}, ledger {ledger}, ticket log {log}, outbox {outbox}, audit {audit}, deliveries {deliveries}"
         )
     }
 }
@@ -139,6 +141,9 @@ impl Desk {
         ] {
             *count = forget_in_writing(&mut tx, table, &who, &patterns, &elsewhere).await?;
         }
+        // A login in a payload may be one that the person was never seen with.
+        let any = Patterns::of(&[String::new()])?;
+        forgot.deliveries = forget_in_writing(&mut tx, Writing::Delivery, &who, &any, &BTreeSet::new()).await?;
         let line = AuditLine { at: now, act: "partner member forget".to_owned(), detail: format!("{FORGOTTEN}: {forgot}") };
         tx.audit(&line).await?;
         tx.commit().await?;
@@ -260,6 +265,7 @@ fn without(mut line: Line, table: Writing, who: &Erasure) -> Option<Line> {
     let one = match table {
         Writing::Ledger if who.is_name(&line.one) => Some(FORGOTTEN.to_owned()),
         Writing::Outbox => message(&line.one, who),
+        Writing::Delivery => payload(&line.one, who),
         _ => who.text(&line.one),
     };
     let other = who.text(&line.other);
@@ -286,6 +292,33 @@ fn message(body: &str, who: &Erasure) -> Option<String> {
         who.json(&mut value, &|key| matches!(key, "author" | "text" | "advice"));
     }
     Some(value.to_string())
+}
+
+/// A payload without the person, so that what it says of others can still be taken in. Nothing is left of one that cannot be read: it
+/// may hold anything.
+fn payload(body: &str, who: &Erasure) -> Option<String> {
+    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(body) else { return (!body.is_empty()).then(String::new) };
+    if !who.json(&mut value, &|key| key != "title") {
+        return None;
+    }
+    strip(&mut value, who.stand_in);
+    Some(value.to_string())
+}
+
+/// Leaves id and login of whoever is forgotten: GitHub tells the same once more in addresses. Their id goes also where only their login
+/// was known.
+fn strip(value: &mut serde_json::Value, stand_in: UserId) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            if fields.get("login").is_some_and(|login| login == FORGOTTEN) {
+                fields.retain(|key, _| matches!(key.as_str(), "login" | "type"));
+                fields.insert("id".to_owned(), stand_in.0.into());
+            }
+            fields.values_mut().for_each(|value| strip(value, stand_in));
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| strip(value, stand_in)),
+        _ => {}
+    }
 }
 
 /// An id that nobody has and nothing was derived from: the keys of a hasher are the system's random numbers. 52 bits, which every

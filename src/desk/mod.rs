@@ -5,13 +5,16 @@ pub mod catch_up;
 pub mod escalate;
 pub mod forget;
 pub mod intake;
+pub mod keep;
 mod labels;
 mod limits;
+pub mod missed;
 pub mod people;
 pub mod places;
 pub mod publish;
 pub mod retarget;
 pub mod rights;
+pub mod skew;
 pub mod speak;
 mod sweep;
 pub mod tidy;
@@ -56,6 +59,8 @@ pub struct Desk {
     pub wakes: Arc<Wakes>,
     /// When labels that nobody shows may be deleted next, in epoch milliseconds.
     pub sweep_from: Arc<AtomicI64>,
+    /// What was said of the host's clock.
+    pub said_of_the_clock: Arc<skew::SaidOfTheClock>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

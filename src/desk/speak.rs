@@ -34,7 +34,7 @@ impl Desk {
         loop {
             let now = self.clock.now();
             let mut tx = self.store.write().await?;
-            let Some(ping) = tx.claim_ping(channel, now, LEASE).await? else { return tx.rollback().await };
+            let Some(ping) = tx.claim_ping(channel, now, LEASE, self.clock_is_wrong()).await? else { return tx.rollback().await };
             tx.commit().await?;
             let outcome = self.send(channel, &ping, now).await?;
             let mut tx = self.store.write().await?;

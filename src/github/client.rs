@@ -3,12 +3,14 @@
 //! No retries and no redirects below this: a call that failed may have had its effect, and only the caller knows how to find
 //! that out. Repositories are named by id, so that a rename or a move changes nothing (`S12`).
 
+use super::skew::Skew;
+use crate::clock::Clock;
 use crate::domain::event::CloseReason;
 use crate::domain::projection::Label;
 use crate::domain::{CommentId, InstallationId, RepoId, UserId};
 use crate::settings::AppCredentials;
 use http_body_util::BodyExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use octocrab::Octocrab;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
@@ -104,6 +106,8 @@ type Result<T> = std::result::Result<T, ApiError>;
 pub struct GitHub {
     app: Octocrab,
     app_id: u64,
+    clock: Clock,
+    skew: Mutex<Skew>,
     slug: OnceCell<String>,
     installations: Mutex<HashMap<InstallationId, Arc<Installation>>>,
     last_word: Mutex<String>,
@@ -155,7 +159,7 @@ impl GitHub {
     ///
     /// # Errors
     /// A private key or URL that cannot be used.
-    pub fn new(credentials: &AppCredentials, api_url: &str) -> Result<Self> {
+    pub fn new(credentials: &AppCredentials, api_url: &str, clock: Clock) -> Result<Self> {
         let wrong = |error: octocrab::Error| ApiError::Credentials(describe(&error));
         let app_id = u64::try_from(credentials.app_id).map_err(|_| ApiError::Credentials("APP_ID is negative".to_owned()))?;
         let app = Octocrab::builder()
@@ -169,7 +173,15 @@ impl GitHub {
             .map_err(wrong)?
             .build()
             .map_err(wrong)?;
-        Ok(Self { app, app_id, slug: OnceCell::new(), installations: Mutex::default(), last_word: Mutex::new("not asked yet".to_owned()) })
+        Ok(Self {
+            app,
+            app_id,
+            clock,
+            skew: Mutex::default(),
+            slug: OnceCell::new(),
+            installations: Mutex::default(),
+            last_word: Mutex::new("not asked yet".to_owned()),
+        })
     }
 
     /// The account under which the App writes: `<slug>[bot]`.
@@ -182,7 +194,7 @@ impl GitHub {
             slug: String,
         }
         let slug = self.slug.get_or_try_init(|| async {
-            let app: App = send(&self.app, http::Method::GET, "/app", None).await?;
+            let app: App = self.ask_as_app("/app").await?;
             Ok::<_, ApiError>(app.slug)
         });
         Ok(format!("{}[bot]", slug.await?))
@@ -226,7 +238,7 @@ impl GitHub {
         }
         let found: Vec<Found> = all_pages!(|page| {
             let path = format!("/app/installations?per_page={PER_PAGE}&page={page}");
-            send(&self.app, http::Method::GET, &path, None).await?
+            self.ask_as_app(&path).await?
         });
         let info = |found: Found| InstallationInfo {
             id: InstallationId(found.id),
@@ -245,7 +257,7 @@ impl GitHub {
         struct Found {
             id: i64,
         }
-        let found: Found = send(&self.app, http::Method::GET, &format!("/repos/{full_name}/installation"), None).await?;
+        let found: Found = self.ask_as_app(&format!("/repos/{full_name}/installation")).await?;
         Ok(InstallationId(found.id))
     }
 
@@ -441,9 +453,16 @@ impl GitHub {
         let held = self.installation(installation)?;
         {
             let _one_at_a_time = held.minting.lock().await;
-            held.client.installation_token().await.map_err(|error| failure(&error, "POST access token"))?;
+            let asked = self.clock.now();
+            held.client.installation_token().await.map_err(|error| {
+                // A clock that is far off is refused here already.
+                if let octocrab::Error::GitHub { source, .. } = &error {
+                    self.measure(asked, source.headers.as_ref());
+                }
+                failure(&error, "POST access token")
+            })?;
         }
-        let answer = send(&held.client, method, path, body).await;
+        let answer = self.exchange(&held.client, method, path, body).await.and_then(Raw::read);
         let word = match &answer {
             Err(error @ ApiError::NoAnswer(_)) => error.to_string(),
             Err(error) if error.status().is_some_and(|status| status >= 500) => error.to_string(),
@@ -451,6 +470,42 @@ impl GitHub {
         };
         *self.last_word.lock().unwrap_or_else(PoisonError::into_inner) = word;
         answer
+    }
+
+    async fn ask_as_app<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.exchange(&self.app, http::Method::GET, path, None).await?.read()
+    }
+
+    /// A call as the App itself; the answer as it came, if it is none that refuses.
+    pub(super) async fn call_as_app(&self, method: http::Method, path: &str) -> Result<Raw> {
+        let raw = self.exchange(&self.app, method, path, None).await?;
+        raw.refusal().map_or(Ok(raw), Err)
+    }
+
+    /// By how much the host's clock is ahead of GitHub's; below zero: behind. `None` before enough was heard (`R7`).
+    #[must_use]
+    pub fn skew(&self) -> Option<SignedDuration> {
+        self.skew.lock().unwrap_or_else(PoisonError::into_inner).measured()
+    }
+
+    /// Asks GitHub something small, for its time.
+    pub async fn ask_the_time(&self) {
+        // Refused or not, the answer has a date.
+        let _ = self.exchange(&self.app, http::Method::GET, "/app", None).await;
+    }
+
+    async fn exchange(&self, client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<Raw> {
+        let asked = self.clock.now();
+        let answer = exchange(client, method, path, body).await;
+        self.measure(asked, answer.as_ref().ok().map(|raw| &raw.headers));
+        answer
+    }
+
+    fn measure(&self, asked: Timestamp, headers: Option<&http::HeaderMap>) {
+        let date = headers.and_then(|headers| headers.get(http::header::DATE)).and_then(|date| date.to_str().ok());
+        if let Some(date) = date {
+            self.skew.lock().unwrap_or_else(PoisonError::into_inner).hear(asked, self.clock.now(), date);
+        }
     }
 
     fn installation(&self, id: InstallationId) -> Result<Arc<Installation>> {
@@ -466,25 +521,49 @@ impl GitHub {
     }
 }
 
-async fn send<T: DeserializeOwned>(client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<T> {
+/// An answer as it came.
+pub(super) struct Raw {
+    call: String,
+    status: u16,
+    headers: http::HeaderMap,
+    body: Vec<u8>,
+}
+
+async fn exchange(client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<Raw> {
     let call = format!("{method} {path}");
     let request = client.build_request(http::Request::builder().method(method).uri(path), body);
     let request = request.map_err(|error| failure(&error, &call))?;
     let response = client.execute(request).await.map_err(|error| failure(&error, &call))?;
     let (head, body) = response.into_parts();
-    let body = body.collect().await.map_err(|error| ApiError::NoAnswer(describe(&error)))?.to_bytes();
-    if head.status.is_success() {
-        let text: &[u8] = if body.is_empty() { b"null" } else { &body };
-        return serde_json::from_slice(text).map_err(|error| ApiError::Unreadable { call, why: error.to_string() });
+    let body = body.collect().await.map_err(|error| ApiError::NoAnswer(describe(&error)))?.to_bytes().to_vec();
+    Ok(Raw { call, status: head.status.as_u16(), headers: head.headers, body })
+}
+
+impl Raw {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
-    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-    // The whole body, cut: GitHub names the field and the code of a refusal in `errors`.
-    let mut message: String = String::from_utf8_lossy(&body).chars().take(500).collect();
-    if let (403, Some(wanted)) = (head.status.as_u16(), header("x-accepted-github-permissions")) {
-        message = format!("{message} (permission wanted: {wanted})");
+
+    fn refusal(&self) -> Option<ApiError> {
+        if (200..300).contains(&self.status) {
+            return None;
+        }
+        let retry_after = self.header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        // The whole body, cut: GitHub names the field and the code of a refusal in `errors`.
+        let mut message: String = String::from_utf8_lossy(&self.body).chars().take(500).collect();
+        if let (403, Some(wanted)) = (self.status, self.header("x-accepted-github-permissions")) {
+            message = format!("{message} (permission wanted: {wanted})");
+        }
+        Some(ApiError::Refused { status: self.status, call: self.call.clone(), message, retry_after })
     }
-    Err(ApiError::Refused { status: head.status.as_u16(), call, message, retry_after })
+
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        let text: &[u8] = if self.body.is_empty() { b"null" } else { &self.body };
+        serde_json::from_slice(text).map_err(|error| ApiError::Unreadable { call: self.call, why: error.to_string() })
+    }
 }
 
 fn failure(error: &octocrab::Error, call: &str) -> ApiError {

@@ -339,6 +339,9 @@ pub fn read(event: &str, body: &[u8], received: Timestamp) -> Result<Read, Unrea
         serde_json::from_slice::<AnyObject>(body).map_err(|error| Unread::NotJson(error.to_string()))?;
         return Ok(Read::NotOurs(format!("event `{event}` changes no ticket")));
     }
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Unread::NotJson("expected `{`".to_owned()));
+    }
     let payload: Payload = match serde_json::from_slice(body) {
         Ok(payload) => payload,
         Err(error) if error.is_data() => {
@@ -354,6 +357,19 @@ pub fn read(event: &str, body: &[u8], received: Timestamp) -> Result<Read, Unrea
         _ => Ok(Read::News(Box::new(News::Rights(payload.rights())))),
     };
     read.map_err(|field| Unread::DoesNotFit { event: event.to_owned(), why: format!("missing field `{field}`") })
+}
+
+/// What a payload is about, for people: `owner/name#12`, or as much of it as there is. It reads no more than that, so it reads also
+/// what [`read`] cannot.
+#[must_use]
+pub fn place(body: &[u8]) -> String {
+    let payload: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let field = |of: &str, name: &str| payload.get(of).and_then(|inner| inner.get(name));
+    let repo = field("repository", "full_name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    match field("issue", "number").and_then(serde_json::Value::as_i64) {
+        Some(number) => format!("{repo}#{number}"),
+        None => repo,
+    }
 }
 
 /// The name of the field that is missing.

@@ -9,7 +9,11 @@ use super::things::{Account, Installation, Team};
 use super::webhooks::{DeliveryRecord, DeliveryState};
 use super::{Inner, lock};
 use crate::domain::ids::{InstallationId, UserId};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+
+/// github.com keeps deliveries for so long.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(72);
 
 /// What is asked with the App's JWT.
 pub(super) fn answer(inner: &Inner, ask: &Ask) -> Answer {
@@ -46,14 +50,14 @@ pub(super) fn answer(inner: &Inner, ask: &Ask) -> Answer {
             }
         }
         ("GET", ["app", "hook", "deliveries"]) => deliveries(inner, ask),
-        ("GET", ["app", "hook", "deliveries", id]) => match id.parse().ok().and_then(|id| inner.post.record(id)) {
+        ("GET", ["app", "hook", "deliveries", id]) => match attempt(inner, id) {
             Some(record) => Answer::ok(delivery_json(&record, true)),
             None => Answer::not_found(),
         },
-        ("POST", ["app", "hook", "deliveries", id, "attempts"]) => {
-            let known = id.parse().is_ok_and(|id| inner.post.enqueue_attempt(id, now));
-            if known { Answer::new(202, json!({})) } else { Answer::not_found() }
-        }
+        ("POST", ["app", "hook", "deliveries", id, "attempts"]) => match attempt(inner, id) {
+            Some(record) if inner.post.enqueue_attempt(record.id, now) => Answer::new(202, json!({})),
+            _ => Answer::not_found(),
+        },
         (method, _) => Answer::beyond(format!("{method} /{}", segments.join("/"))),
     }
 }
@@ -62,15 +66,24 @@ fn find<'a>(world: &'a World, id: &str) -> Option<&'a Installation> {
     world.installations.get(&InstallationId(id.parse().ok()?))
 }
 
+/// An attempt that was made and that GitHub still knows: it forgets them after three days.
+fn attempt(inner: &Inner, id: &str) -> Option<DeliveryRecord> {
+    inner.post.record(id.parse().ok()?).filter(|record| is_listed(inner, record))
+}
+
+fn is_listed(inner: &Inner, record: &DeliveryRecord) -> bool {
+    let attempted = matches!(record.state, DeliveryState::Answered(_) | DeliveryState::Failed(_));
+    attempted && inner.clock.now().duration_since(record.at) <= KEPT_FOR
+}
+
 /// The newest first, with a cursor in place of page numbers.
 fn deliveries(inner: &Inner, ask: &Ask) -> Answer {
     let per_page = ask.query("per_page").and_then(|n| n.parse().ok()).unwrap_or(30usize).clamp(1, 100);
     let before = ask.query("cursor").and_then(|c| c.trim_start_matches('v').parse::<i64>().ok()).unwrap_or(i64::MAX);
     let status = ask.query("status");
     let listed = |r: &&DeliveryRecord| {
-        let attempted = matches!(r.state, DeliveryState::Answered(_) | DeliveryState::Failed(_));
         let wanted = status.is_none_or(|s| (s == "failure") == r.is_failure());
-        attempted && wanted && r.id < before
+        is_listed(inner, r) && wanted && r.id < before
     };
     let all = inner.post.records();
     let mut page: Vec<_> = all.iter().rev().filter(listed).take(per_page + 1).collect();

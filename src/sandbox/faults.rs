@@ -103,6 +103,8 @@ type Weather = Box<dyn FnMut(&Method, &[String]) -> Option<Fault> + Send>;
 struct Orders {
     rules: Vec<Rule>,
     outage: Outage,
+    /// Webhooks of an event that fail on their way, counted down; redeliveries too.
+    webhooks: (String, usize),
     weather: Option<Weather>,
 }
 
@@ -144,6 +146,22 @@ impl Faults {
     /// at random, where the caller has the dice.
     pub fn weather(&self, weather: impl FnMut(&Method, &[String]) -> Option<Fault> + Send + 'static) {
         lock(&self.0).weather = Some(Box::new(weather));
+    }
+
+    /// The next `times` webhooks of this event (`"*"` for any) do not reach the desk, redeliveries included: GitHub lists them as failed
+    /// (`R2`). `usize::MAX` is for ever, as with a host behind a firewall.
+    pub fn webhooks_fail(&self, event: &str, times: usize) {
+        lock(&self.0).webhooks = (event.to_owned(), times);
+    }
+
+    /// Whether this webhook fails on its way.
+    pub(super) fn meet_webhook(&self, event: &str) -> bool {
+        let (of, left) = &mut lock(&self.0).webhooks;
+        let fails = *left > 0 && (of == "*" || of == event);
+        if fails && *left < usize::MAX {
+            *left -= 1;
+        }
+        fails
     }
 
     /// Forgets every order and ends an outage; the weather is fine.

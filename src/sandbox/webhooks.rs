@@ -246,7 +246,11 @@ pub(super) async fn send(inner: &Inner, id: i64) {
     let post = &inner.post;
     let Some(record) = post.record(id) else { return };
     let mut state = DeliveryState::Failed("no webhook URL is set".to_owned());
-    for url in post.route() {
+    let route = post.route();
+    if !route.is_empty() && inner.faults.meet_webhook(&record.event) {
+        return post.ended(id, DeliveryState::Failed("timed out".to_owned()), inner.clock.now());
+    }
+    for url in route {
         let request = post
             .client
             .post(url)

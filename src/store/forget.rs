@@ -63,6 +63,8 @@ pub enum Writing {
     Outbox,
     /// The detail of an operator's act.
     Audit,
+    /// The payload of a delivery that could not be taken in, and why it could not.
+    Delivery,
 }
 
 /// A row of such a table.
@@ -209,6 +211,15 @@ impl Tx {
                 ),
                 key.into(),
             ),
+            Writing::Delivery => (
+                sql!(
+                    "SELECT id AS key, body AS one, why AS other FROM kept_deliveries WHERE id > $2 AND EXISTS (
+                         SELECT 1 FROM {rows $1: pattern TEXT}
+                         WHERE lower(kept_deliveries.body) LIKE r.pattern ESCAPE '!' OR lower(kept_deliveries.why) LIKE r.pattern ESCAPE '!')
+                     ORDER BY id LIMIT $3"
+                ),
+                key.into(),
+            ),
             Writing::Audit => (
                 sql!(
                     "SELECT id, detail AS one, '' AS other FROM admin_audit WHERE id > $2 AND EXISTS (
@@ -219,13 +230,13 @@ impl Tx {
             ),
         };
         let rows = self.rows(statement, [patterns.0.as_str().into(), after, most.into()]).await?;
-        let by_key = matches!(table, Writing::Ledger | Writing::Outbox);
+        let by_key = matches!(table, Writing::Ledger | Writing::Outbox | Writing::Delivery);
         rows.iter()
             .map(|row| {
                 Ok(Line {
                     key: if by_key { row.text("key")? } else { String::new() },
                     id: if by_key { 0 } else { row.int("id")? },
-                    issue: if table == Writing::Audit { None } else { row.maybe_int("issue_id")?.map(IssueId) },
+                    issue: if matches!(table, Writing::Audit | Writing::Delivery) { None } else { row.maybe_int("issue_id")?.map(IssueId) },
                     one: row.text("one")?,
                     other: row.text("other")?,
                 })
@@ -245,6 +256,10 @@ impl Tx {
             Writing::Log => sql!("UPDATE ticket_log SET text = r.one FROM {rows $1: id BIGINT, one TEXT} WHERE ticket_log.id = r.id"),
             Writing::Outbox => sql!(
                 "UPDATE outbox SET body = r.one, note = r.other FROM {rows $1: key TEXT, one TEXT, other TEXT} WHERE outbox.key = r.key"
+            ),
+            Writing::Delivery => sql!(
+                "UPDATE kept_deliveries SET body = r.one, why = r.other FROM {rows $1: key TEXT, one TEXT, other TEXT}
+                 WHERE kept_deliveries.id = r.key"
             ),
             Writing::Audit => sql!("UPDATE admin_audit SET detail = r.one FROM {rows $1: id BIGINT, one TEXT} WHERE admin_audit.id = r.id"),
         };

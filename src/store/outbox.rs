@@ -53,14 +53,21 @@ impl Tx {
     }
 
     /// Claims the oldest message of a channel, if its time has come and nobody else holds it: so a channel stays in order. Messages
-    /// about tickets of a repository that is out of the desk's hands wait until it is back, and hold up no others (`S12`).
+    /// about tickets of a repository that is out of the desk's hands wait until it is back, and hold up no others (`S12`); so do all
+    /// but notices where pings are held (`R7`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn claim_ping(&mut self, channel: &str, now: Timestamp, lease: SignedDuration) -> Result<Option<PendingPing>> {
+    pub async fn claim_ping(
+        &mut self,
+        channel: &str,
+        now: Timestamp,
+        lease: SignedDuration,
+        only_notices: bool,
+    ) -> Result<Option<PendingPing>> {
         let statement = sql!(
             "UPDATE outbox SET lease_ms = $3, attempts = attempts + 1
-             WHERE key = (SELECT key FROM outbox WHERE state = 'pending' AND channel = $1
+             WHERE key = (SELECT key FROM outbox WHERE state = 'pending' AND channel = $1 AND ($4 = 0 OR issue_id IS NULL)
                             AND NOT EXISTS (SELECT 1 FROM tickets JOIN freezes ON freezes.repo_id = tickets.repo_id
                                             WHERE tickets.issue_id = outbox.issue_id AND freezes.until_ms IS NULL)
                           ORDER BY created_ms, key LIMIT 1{pg  FOR UPDATE})
@@ -68,7 +75,8 @@ impl Tx {
              RETURNING key, issue_id, cycle, body, confirmed_ms, attempts"
         );
         let until = now.saturating_add(lease).unwrap_or(now).as_millisecond();
-        let rows = self.rows(statement, [channel.into(), now.as_millisecond().into(), until.into()]).await?;
+        let rows =
+            self.rows(statement, [channel.into(), now.as_millisecond().into(), until.into(), i64::from(only_notices).into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         Ok(Some(PendingPing {
             key: row.text("key")?,

@@ -10,6 +10,10 @@ use jiff::Timestamp;
 pub enum Old {
     /// Ids of deliveries, by when they were received.
     Deliveries,
+    /// Deliveries that could not be taken in, by when they were received.
+    KeptDeliveries,
+    /// Deliveries that never came, by when GitHub attempted them.
+    MissedDeliveries,
     /// Lines of tickets' logs, by the instant that they are about; those of a ticket that waits for a slot or an
     /// answer, or that time will ask for again, stay until then.
     TicketLog,
@@ -19,7 +23,7 @@ pub enum Old {
 
 impl Old {
     /// All of it.
-    pub const ALL: [Self; 3] = [Self::Deliveries, Self::TicketLog, Self::Outbox];
+    pub const ALL: [Self; 5] = [Self::Deliveries, Self::KeptDeliveries, Self::MissedDeliveries, Self::TicketLog, Self::Outbox];
 }
 
 impl Tx {
@@ -32,6 +36,14 @@ impl Tx {
             Old::Deliveries => {
                 sql!("DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE received_ms < $1 ORDER BY received_ms LIMIT $2)")
             }
+            Old::KeptDeliveries => sql!(
+                "DELETE FROM kept_deliveries WHERE id IN (
+                     SELECT id FROM kept_deliveries WHERE received_ms < $1 ORDER BY received_ms LIMIT $2)"
+            ),
+            Old::MissedDeliveries => sql!(
+                "DELETE FROM missed_deliveries WHERE id IN (
+                     SELECT id FROM missed_deliveries WHERE delivered_ms < $1 ORDER BY delivered_ms LIMIT $2)"
+            ),
             Old::TicketLog => sql!(
                 "DELETE FROM ticket_log WHERE id IN (
                      SELECT id FROM ticket_log WHERE at_ms < $1 AND NOT EXISTS (

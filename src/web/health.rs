@@ -26,9 +26,15 @@ pub async fn ready(State(app): State<App>) -> Response {
     let silent = app.since_beat();
     let scheduler = if silent <= SILENT_MS { "ok".to_owned() } else { format!("silent for {} s", silent / 1000) };
     let github = app.desk.github.as_ref().map_or_else(|| "no App is set up".to_owned(), |github| github.last_word());
+    let kept = if database == "ok" { app.desk.count_kept().await.ok() } else { None };
     let ready = database == "ok" && scheduler == "ok";
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "database": database, "scheduler": scheduler, "github": github }))).into_response()
+    let clock = app.desk.clock_word();
+    // Kept deliveries and a wrong clock are the operator's business; a restart mends neither.
+    let parts = json!({
+        "ready": ready, "database": database, "scheduler": scheduler, "github": github, "clock": clock, "kept_deliveries": kept,
+    });
+    (status, Json(parts)).into_response()
 }
 
 /// What this address is.

@@ -2,6 +2,7 @@
 
 use crate::app::{App, NotTaken};
 use crate::desk::intake::{Incoming, Outcome};
+use crate::desk::keep::Raw;
 use crate::domain::DeliveryId;
 use crate::domain::event::News;
 use crate::github::signature::is_signed;
@@ -12,6 +13,16 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
 use tracing::Instrument as _;
+
+/// The headers that say what a delivery is and where it comes from; never its signature.
+const KEPT_HEADERS: [&str; 6] = [
+    "x-github-event",
+    "x-github-delivery",
+    "x-github-hook-id",
+    "x-github-hook-installation-target-type",
+    "x-github-hook-installation-target-id",
+    "user-agent",
+];
 
 /// Takes one delivery: 202 when its effect is on disk, 200 for what is not the desk's business.
 pub async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
@@ -30,38 +41,57 @@ pub async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
         return (StatusCode::BAD_REQUEST, "X-GitHub-Event and X-GitHub-Delivery are required\n").into_response();
     }
     let span = tracing::info_span!("delivery", id = delivery, event, ticket = tracing::field::Empty);
-    take(&app, event, delivery, &body).instrument(span).await
+    let id = DeliveryId(delivery.to_owned());
+    let Ok(text) = str::from_utf8(&body) else {
+        return (StatusCode::BAD_REQUEST, "the body is no JSON object: it is not UTF-8\n").into_response();
+    };
+    let headers = KEPT_HEADERS.iter().map(|name| ((*name).to_owned(), header(name).to_owned())).filter(|(_, value)| !value.is_empty());
+    let raw = Raw { id: &id, event, headers: &headers.collect(), body: text, received: app.desk.clock.now() };
+    take(&app, raw).instrument(span).await
 }
 
-async fn take(app: &App, event: &str, delivery: &str, body: &[u8]) -> Response {
-    let news = match wire::read(event, body, app.desk.clock.now()) {
+async fn take(app: &App, raw: Raw<'_>) -> Response {
+    let news = match wire::read(raw.event, raw.body.as_bytes(), raw.received) {
         Ok(Read::News(news)) => *news,
         Ok(Read::NotOurs(why)) => {
             tracing::debug!(%why, "passed over");
             return (StatusCode::OK, format!("passed over: {why}\n")).into_response();
         }
-        Err(error @ (Unread::NotJson(_) | Unread::DoesNotFit { .. })) => {
+        Err(error @ Unread::NotJson(_)) => {
             tracing::warn!(%error, "a signed webhook could not be read");
             return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
         }
+        // GitHub means it well, and another version may read it (R4).
+        Err(error @ Unread::DoesNotFit { .. }) => return keep(app, raw, &error.to_string()).await,
     };
     let place = match &news {
         News::Ticket(event) => format!("{}#{}", event.repo.full_name, event.issue.number),
-        _ => event.to_owned(),
+        _ => raw.event.to_owned(),
     };
     tracing::Span::current().record("ticket", &place);
-    match app.deliver(Incoming { delivery: Some(DeliveryId(delivery.to_owned())), news }).await {
+    match app.deliver(Incoming { delivery: Some(raw.id.clone()), news }).await {
         Ok(Outcome::Ticket(_) | Outcome::Noted) => (StatusCode::ACCEPTED, format!("taken in: {place}\n")).into_response(),
         Ok(Outcome::Repeated) => (StatusCode::ACCEPTED, "taken in before\n".to_owned()).into_response(),
         Ok(Outcome::Ignored(why)) => (StatusCode::OK, format!("passed over: {why}\n")).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a delivery was not taken in; GitHub keeps it as failed");
-            let said = match error {
-                NotTaken::Overloaded => "too many deliveries are waiting",
-                NotTaken::ShuttingDown => "shutting down",
-                NotTaken::Store(_) => "the delivery could not be saved",
-            };
-            (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "30")], format!("{said}\n")).into_response()
-        }
+        Err(NotTaken::Store(error)) if error.is_of_its_own() => keep(app, raw, &error.to_string()).await,
+        Err(error) => refuse(&error),
     }
+}
+
+/// Keeps what cannot be taken in; that is on disk too when it is answered (`R1`).
+async fn keep(app: &App, raw: Raw<'_>, why: &str) -> Response {
+    match app.desk.keep(raw, why).await {
+        Ok(()) => (StatusCode::ACCEPTED, format!("kept, to be tried again: {why}\n")).into_response(),
+        Err(error) => refuse(&NotTaken::Store(error)),
+    }
+}
+
+fn refuse(error: &NotTaken) -> Response {
+    tracing::error!(%error, "a delivery was not taken in; GitHub keeps it as failed");
+    let said = match error {
+        NotTaken::Overloaded => "too many deliveries are waiting",
+        NotTaken::ShuttingDown => "shutting down",
+        NotTaken::Store(_) => "the delivery could not be saved",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "30")], format!("{said}\n")).into_response()
 }

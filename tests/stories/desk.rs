@@ -206,6 +206,7 @@ impl Desk {
                 tx.next_rights().await.unwrap(),
                 tx.next_publish().await.unwrap(),
                 tx.next_ping().await.unwrap(),
+                tx.next_retry().await.unwrap(),
             ];
             tx.rollback().await.unwrap();
             let now = self.clock.now();

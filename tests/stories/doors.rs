@@ -75,7 +75,7 @@ story!(r1_a_stranger_at_the_door_is_answered_401, |desk| {
 });
 
 story!(r1_what_cannot_be_read_is_answered_400, |desk| {
-    let bodies = ["", "no JSON", "{\"action\":", "[]", "null", "7", "{}", r#"{"action":"opened","issue":{},"repository":{}}"#];
+    let bodies = ["", "no JSON", "{\"action\":", "[]", "null", "7", " \"{}\""];
     for body in bodies {
         let (status, why) = answered(&desk, "issues", body).await;
         assert_eq!(status, 400, "{body}: {why}");

@@ -12,9 +12,11 @@ use std::collections::BTreeSet;
 
 impl Desk {
     /// Every row of the database as JSON, a line each, with its table in front.
-    async fn everything(&self) -> Vec<String> {
+    pub async fn everything(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for table in ["members", "agents", "tickets", "ledger", "ticket_log", "outbox", "admin_audit", "deliveries", "partners"] {
+        for table in
+            ["members", "agents", "tickets", "ledger", "ticket_log", "outbox", "admin_audit", "deliveries", "partners", "kept_deliveries"]
+        {
             let rows: Vec<String> = match &self.app.desk.store {
                 Store::Sqlite { reader, .. } => {
                     let columns = format!("SELECT name FROM pragma_table_info('{table}')");
@@ -36,7 +38,7 @@ impl Desk {
     }
 
     /// Rows in which somebody stands by a name or an id.
-    async fn traces(&self, login: &str) -> Vec<String> {
+    pub async fn traces(&self, login: &str) -> Vec<String> {
         // Whoever was renamed has no id by the old login, and is looked for by the new one.
         let id = self.sandbox.user_id(login).map_or_else(|| "none".to_owned(), |id| id.to_string());
         let whole = |line: &str| line.split(|c: char| !c.is_ascii_digit()).any(|number| number == id);
@@ -47,7 +49,7 @@ impl Desk {
         self.everything().await.iter().filter(|line| line.starts_with(&format!("{table} "))).count()
     }
 
-    async fn execute(&self, statement: &str) {
+    pub async fn execute(&self, statement: &str) {
         match &self.app.desk.store {
             Store::Sqlite { writer, .. } => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(writer).await.unwrap()),
             Store::Postgres(pool) => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(pool).await.unwrap()),
@@ -61,7 +63,7 @@ impl Desk {
         Ok(String::from_utf8(out).unwrap())
     }
 
-    async fn forgets(&self, login: &str) -> Result<String, CliError> {
+    pub async fn forgets(&self, login: &str) -> Result<String, CliError> {
         self.command(PartnerCommand::Member(MemberCommand::Forget { login: Some(login.to_owned()), id: None })).await
     }
 
@@ -208,7 +210,7 @@ story!(o2_a_member_who_is_forgotten_leaves_no_trace_and_every_count, |desk| {
     let mark = desk.sandbox.mark();
     assert_eq!(
         desk.forgets("Alicia").await.unwrap(),
-        "forgotten, in members 1, agents 0, tickets 3, ledger 3, ticket log 0, outbox 4, audit 1\n\
+        "forgotten, in members 1, agents 0, tickets 3, ledger 3, ticket log 0, outbox 4, audit 1, deliveries 0\n\
          the desk's comments on 2 of the tickets named them, and are written anew while `serve` runs\n"
     );
     for name in ["alice", "alicia"] {

@@ -138,6 +138,11 @@ async fn the_sandbox_answers_and_calls_as_github_does() {
     asked.ask(Method::GET, "/app/installations", Value::Null).await;
     let installation = sandbox.installation("acme");
     asked.ask(Method::GET, &format!("/app/installations/{installation}"), Value::Null).await;
+    sandbox.fail_held();
+    let failed = asked.ask(Method::GET, "/app/hook/deliveries?status=failure&per_page=100", Value::Null).await;
+    assert_eq!(failed.as_array().unwrap().len(), 2);
+    asked.ask(Method::GET, &format!("/app/hook/deliveries/{}", failed[0]["id"]), Value::Null).await;
+    asked.ask(Method::POST, &format!("/app/hook/deliveries/{}/attempts", failed[0]["id"]), Value::Null).await;
     let minted = asked.ask(Method::POST, &format!("/app/installations/{installation}/access_tokens"), Value::Null).await;
     asked.token = minted["token"].as_str().unwrap().to_owned();
 

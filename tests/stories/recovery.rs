@@ -144,7 +144,11 @@ story!(r2_what_is_older_than_the_desk_is_no_ticket, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     desk.stop().await;
     desk.sandbox.repository("7x/new");
+    // Were its webhook one that failed, it would be sent again, and be a ticket as if it had come in time.
+    desk.sandbox.deliveries_go(Deliver::Held);
     let older = desk.sandbox.open_issue("7x/new", "anna", "Before the desk watched", "").await.unwrap();
+    desk.sandbox.drop_held();
+    desk.sandbox.deliveries_go(Deliver::AtOnce);
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
     desk.go_on().await;
     assert_eq!(desk.standing(&opened(&older)).await, "unknown");

@@ -63,6 +63,7 @@ impl Fixture {
             clock: Clock::manual(NOW.parse().unwrap()),
             wakes: Arc::default(),
             sweep_from: Arc::default(),
+            said_of_the_clock: Arc::default(),
         };
         Self { desk, dir }
     }

@@ -1,0 +1,91 @@
+//! A host whose clock is wrong says so, and holds its pings (`R7`).
+
+use crate::desk::{Desk, REPO};
+use crate::door;
+use jiff::SignedDuration;
+
+impl Desk {
+    async fn clock_is(&self, seconds: i64) {
+        self.sandbox.skew(SignedDuration::from_secs(seconds));
+        self.app.desk.catch_up().await.unwrap();
+        self.settle().await;
+    }
+
+    async fn word(&self) -> String {
+        self.app.beat();
+        let answer = door::CLIENT.get(format!("{}/readyz", self.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "a restart sets no clock");
+        let ready: serde_json::Value = answer.json().await.unwrap();
+        ready["clock"].as_str().unwrap().to_owned()
+    }
+}
+
+story!(r7_half_a_minute_is_said_once_an_episode, |desk| {
+    assert_eq!(desk.word().await, "ok");
+    desk.clock_is(29).await;
+    assert_eq!((desk.word().await.as_str(), desk.pings().len()), ("ok", 0));
+    for _ in 0..2 {
+        desk.clock_is(31).await;
+    }
+    assert_eq!(desk.word().await, "31 s behind GitHub's");
+    let said = desk.pings();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("31 s behind GitHub") && said[0].contains("NTP"), "{said:?}");
+
+    desk.clock_is(0).await;
+    assert_eq!(desk.word().await, "ok");
+    desk.at("2026-11-18T09:10:00Z").await;
+    desk.clock_is(-32).await;
+    assert_eq!(desk.word().await, "31 s ahead of GitHub's", "as far as whole seconds tell");
+    assert_eq!(desk.pings().len(), 1, "another episode");
+});
+
+story!(r7_one_answer_that_is_off_says_nothing, |desk| {
+    desk.clock_is(0).await;
+    desk.sandbox.skew(SignedDuration::from_mins(10));
+    desk.app.desk.ask_the_time().await;
+    assert_eq!(desk.word().await, "ok");
+    desk.sandbox.skew(SignedDuration::ZERO);
+    desk.settle().await;
+    assert_eq!(desk.pings().len(), 0);
+});
+
+story!(r7_two_minutes_hold_pings_and_nothing_else, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let waits = desk.opens("anna", "Waits").await;
+    let answered = desk.opens("anna", "Will be answered").await;
+    desk.clock_is(119).await;
+    assert!(!desk.app.desk.clock_is_wrong());
+    desk.clock_is(121).await;
+    assert_eq!(desk.word().await, "121 s behind GitHub's; pings are held");
+    let said = desk.pings();
+    assert_eq!(said.len(), 2, "the warning, and that it is worse: operators are still told: {said:?}");
+    assert!(said[1].contains("Pings are held"), "{said:?}");
+
+    desk.at("2026-11-18T12:10:00Z").await;
+    assert_eq!(desk.pings(), Vec::<String>::new(), "three quarters of the target are gone, by a clock that is wrong");
+    assert!(desk.labels(&waits).contains("sla: due soon"), "labels show what the ticket is: {}", desk.labels(&waits));
+    desk.knocks_strangely().await;
+    assert_eq!(desk.pings().len(), 1, "a word to the operator does not wait behind pings");
+
+    desk.holds_webhooks();
+    desk.sandbox.comment(REPO, answered.number, "ann", "Fixed.").await.unwrap();
+    desk.sandbox.skew(SignedDuration::ZERO);
+    for _ in 0..3 {
+        desk.app.desk.ask_the_time().await;
+    }
+    desk.settle().await;
+    let said = desk.pings();
+    assert_eq!(said.len(), 1, "held, not dropped; and confirmed anew, so not about the one that was answered: {said:?}");
+    assert!(said[0].contains("Waits"), "{said:?}");
+    assert_eq!(desk.word().await, "ok");
+});
+
+impl Desk {
+    /// A delivery that nobody can read, so that the desk has something to tell its operator.
+    async fn knocks_strangely(&self) {
+        let answer = door::signed(&self.url, "issues", "strange", r#"{"action":"opened"}"#).send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+        self.settle().await;
+    }
+}
