@@ -9,6 +9,7 @@ use crate::github::client::GitHub;
 use crate::settings::{AgentEntry, ChatKind, Settings};
 use crate::store::{Store, StoreError};
 use secrecy::SecretString;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +19,9 @@ use tokio::task::JoinSet;
 const MOST_WAITING: usize = 4096;
 /// Deliveries taken in by one transaction.
 const MOST_IN_A_BATCH: usize = 256;
+
+/// Clocks wait this long for what happened while the desk was down.
+const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(8);
 
 /// Why the desk could not start.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +91,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
             ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
         },
         url: channel.url.clone(),
+        fallback: channel.fallback.clone(),
     });
     let mut agents = Agents::default();
     for agent in &settings.agents {
@@ -107,6 +112,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         wakes: Arc::new(Wakes::default()),
         sweep_from: Arc::default(),
         said_of_the_clock: Arc::default(),
+        life: Arc::default(),
     })
 }
 
@@ -123,6 +129,7 @@ impl App {
             tx.release_claims().await?;
             tx.commit().await?;
         }
+        desk.come_back().await?;
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let webhook_secret = settings.app.as_ref().map(|app| Arc::new(app.webhook_secret.clone()));
         let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
@@ -164,6 +171,27 @@ impl App {
         Ok(())
     }
 
+    /// Catches up before clocks are looked at (`E4`), though it does not wait for a GitHub that is slow: that goes on in the background.
+    pub async fn look_first(&self) {
+        let look = tokio::spawn(first_look(self.desk.clone()));
+        if tokio::time::timeout(FIRST_LOOK, look).await.is_err() {
+            tracing::warn!("catching up takes longer than {} s; clocks are watched meanwhile", FIRST_LOOK.as_secs());
+        }
+    }
+
+    /// What is due each second. Whoever was stopped for a while catches up first (`E4`).
+    ///
+    /// # Errors
+    /// The database fails; what is due stays due.
+    pub async fn tick(&self) -> Result<(), StoreError> {
+        if self.desk.live().await? {
+            self.look_first().await;
+        }
+        self.desk.escalate().await?;
+        self.desk.tell_of_life().await?;
+        Ok(())
+    }
+
     /// Notes that the scheduler is alive.
     pub fn beat(&self) {
         self.heartbeat.store(self.desk.clock.now().as_millisecond(), Ordering::Relaxed);
@@ -181,13 +209,15 @@ impl App {
     /// The database fails.
     pub async fn settle(&self) -> Result<(), StoreError> {
         loop {
-            let asked = self.desk.ask_rights().await?;
+            self.desk.lives_on().await?;
+            let asked = self.desk.ask_rights().await? + self.desk.check_again().await?;
             let due = self.desk.escalate().await?;
+            let told = self.desk.tell_of_life().await?;
             let shown = self.desk.publish().await?;
             self.desk.mind_the_clock().await?;
             self.desk.speak().await?;
             let retried = self.desk.retry_kept().await?;
-            if asked + due + shown + retried == 0 {
+            if asked + due + told + shown + retried == 0 {
                 return Ok(());
             }
         }
@@ -241,10 +271,31 @@ async fn keep_publishing(desk: Desk, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
+async fn first_look(desk: Desk) {
+    let results = [
+        // Needs no GitHub.
+        desk.retry_all_kept().await.map(drop),
+        desk.look_up_agents().await,
+        desk.ask_rights().await.map(drop),
+        desk.look_up_members().await,
+        desk.catch_up().await,
+        desk.mind_the_clock().await,
+    ];
+    for result in results {
+        if let Err(error) = result {
+            tracing::error!(%error, "the first look did not come to its end");
+        }
+    }
+}
+
 async fn keep_asking(desk: Desk, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if let Err(error) = desk.ask_rights().await {
             tracing::error!(%error, "asking GitHub who is an agent will be tried again");
+        }
+        if let Err(error) = desk.check_again().await {
+            tracing::error!(%error, "asking GitHub who is a member will be tried again");
         }
         tokio::select! {
             () = desk.wakes.rights.notified() => {}
@@ -253,14 +304,56 @@ async fn keep_asking(desk: Desk, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Each channel is spoken in by a task of its own, so that none waits for another (`E7`). One that is told to stop ends the message that
+/// it is sending.
 async fn keep_speaking(desk: Desk, mut stop: watch::Receiver<bool>) {
+    let mut lanes: JoinSet<(String, usize)> = JoinSet::new();
+    let mut speaking = BTreeSet::new();
+    // Channels that got something to say while their last word was on its way.
+    let mut again = BTreeSet::new();
+    let mut look = true;
     while !*stop.borrow() {
-        if let Err(error) = desk.speak().await {
-            tracing::error!(%error, "sending to chat will be tried again");
+        if std::mem::take(&mut look) {
+            let channels = desk.lanes().await.unwrap_or_else(|error| {
+                tracing::error!(%error, "sending to chat will be tried again");
+                BTreeSet::new()
+            });
+            for channel in channels {
+                if speaking.insert(channel.clone()) {
+                    lanes.spawn(speak_in(desk.clone(), channel, stop.clone()));
+                } else {
+                    again.insert(channel);
+                }
+            }
         }
         tokio::select! {
-            () = desk.wakes.speak.notified() => {}
+            () = desk.wakes.speak.notified() => look = true,
+            Some(done) = lanes.join_next() => match done {
+                Ok((channel, sent)) => {
+                    speaking.remove(&channel);
+                    // Where another instance holds the next message there is nothing to do before the next wake.
+                    look = again.remove(&channel) || sent > 0;
+                }
+                // Whichever it was: what it held is sent when its time is up.
+                Err(error) => {
+                    tracing::error!(%error, "a channel's sender ended");
+                    lanes.abort_all();
+                    while lanes.join_next().await.is_some() {}
+                    speaking.clear();
+                }
+            },
             _ = stop.changed() => {}
+        }
+    }
+    while lanes.join_next().await.is_some() {}
+}
+
+async fn speak_in(desk: Desk, channel: String, stop: watch::Receiver<bool>) -> (String, usize) {
+    match desk.speak_in(&channel, || *stop.borrow()).await {
+        Ok(sent) => (channel, sent),
+        Err(error) => {
+            tracing::error!(%error, %channel, "sending to this chat will be tried again");
+            (channel, 0)
         }
     }
 }

@@ -40,7 +40,7 @@ pub async fn start(app: &App) -> Result<JobScheduler, JobSchedulerError> {
 async fn run(app: &App, name: &str) {
     let result = match name {
         "escalate" => {
-            let result = app.desk.escalate().await.map(drop);
+            let result = app.tick().await;
             if result.is_ok() {
                 app.beat();
             }

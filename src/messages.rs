@@ -417,6 +417,22 @@ pub fn advice(ticket: &Ticket, over: bool) -> String {
     }
 }
 
+/// How a clock ended, for a chat that was told otherwise (`S3`, `R5`).
+#[must_use]
+pub fn truth(cycle: &Cycle) -> String {
+    let State::Ended { at, outcome, .. } = &cycle.state else { return "it runs".to_owned() };
+    let at = at.strftime("%Y-%m-%d %H:%M UTC");
+    match outcome {
+        Outcome::Met => format!("answered {at}, in time"),
+        Outcome::Late => format!("answered {at}, late"),
+        Outcome::Settled => format!("settled {at}, no answer was needed"),
+        Outcome::Cancelled | Outcome::ClosedUnanswered => format!("closed {at}"),
+        Outcome::ClosedLate => format!("closed {at}, after the promised time"),
+        Outcome::Gone => format!("deleted {at}"),
+        Outcome::LeftCoverage => format!("transferred {at} to where the desk does not watch"),
+    }
+}
+
 /// What started the last clock, if not the admission, and what changed its promise (`S4`, `S5`, `S9`, `S11`).
 fn since(view: &View<'_>) -> Vec<String> {
     let Some(cycle) = view.ticket.cycles().pop() else { return Vec::new() };

@@ -166,7 +166,7 @@ fn compact(json: &str) -> String {
 #[test]
 fn the_webhook_channel_sends_what_is_written() {
     let text = read(CONFIGURATION);
-    let sent = webhook::render(&sample(), "3012345678:1:0:0:pager", "2026-11-18T12:00:00Z".parse().unwrap()).unwrap();
+    let sent = webhook::render(&sample(), "3012345678:1:0:0:pager", &[], "2026-11-18T12:00:00Z".parse().unwrap()).unwrap();
     assert_eq!(blocks(&text, "json").iter().map(|json| compact(json)).collect::<Vec<_>>(), [String::from_utf8(sent).unwrap()]);
     let headers: Vec<_> = rows(&text, "| header |").iter().map(|row| row[0].trim_matches('`')).collect();
     assert_eq!(headers, [webhook::EVENT_HEADER, webhook::DELIVERY_HEADER, webhook::SIGNATURE_HEADER]);

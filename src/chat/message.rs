@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 /// One message for a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "nearly every message is a ping, and few are in memory at once")]
 pub enum ChatMessage {
     /// About one ticket.
     Ping(Ping),
     /// About the desk itself, for those who run it.
     Notice(Notice),
+    /// About many tickets at once (`E4`).
+    Digest(Digest),
+    /// What happened while the desk was down, and what it had said wrongly (`R5`).
+    Recovery(Recovery),
 }
 
 /// Why a ticket is spoken of.
@@ -27,8 +30,6 @@ pub enum PingKind {
     Operator,
     /// A new ticket, for a channel that asked for these.
     New,
-    /// What was said of this ticket turned out wrong (`S3`, `R5`).
-    Correction,
 }
 
 impl PingKind {
@@ -39,7 +40,6 @@ impl PingKind {
             Self::Step => "ticket.step",
             Self::Operator => "ticket.operator",
             Self::New => "ticket.new",
-            Self::Correction => "ticket.correction",
         }
     }
 }
@@ -95,7 +95,199 @@ pub struct Notice {
     pub text: String,
 }
 
+/// Pings that gathered, as one message. None of them is sent by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// One a ticket, the longest overdue first.
+    pub pings: Vec<Ping>,
+}
+
+/// What the desk has to say after it was down, or after it had said something wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// From when to when it was down; `None`: it was not.
+    #[serde(default)]
+    pub down: Option<(Timestamp, Timestamp)>,
+    /// What happened meanwhile could not be asked of GitHub yet.
+    #[serde(default)]
+    pub incomplete: bool,
+    /// Events of that time that were heard of since.
+    #[serde(default)]
+    pub caught_up: u32,
+    /// Steps that fell due in that time and are not said, because they are no longer true.
+    #[serde(default)]
+    pub stale: u32,
+    /// Tickets that were answered meanwhile.
+    #[serde(default)]
+    pub answered: Vec<Named>,
+    /// Tickets whose promise was broken meanwhile.
+    #[serde(default)]
+    pub breached: Vec<Named>,
+    /// What was said and is not so.
+    #[serde(default)]
+    pub corrections: Vec<Correction>,
+}
+
+/// A ticket, by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Named {
+    /// The partner's name.
+    pub partner: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// The issue's number in the repository.
+    pub number: i64,
+    /// The issue's page.
+    pub url: String,
+}
+
+/// Something that was said of a ticket and is not so (`S3`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The ticket.
+    pub ticket: Named,
+    /// The step that was said last.
+    pub step: String,
+    /// When it was said.
+    pub said_at: Timestamp,
+    /// How it is.
+    pub truth: String,
+}
+
+/// Tickets that one line of a message names; of more only the number is told.
+const MOST_NAMED: usize = 10;
+
+impl Named {
+    /// `Acme acme/support#12`, harmless to show.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} {}#{}", neutral::line(&self.partner, 60), neutral::line(&self.repository, 150), self.number)
+    }
+}
+
+fn name(tickets: &[Named]) -> String {
+    let mut words: Vec<_> = tickets.iter().take(MOST_NAMED).map(Named::words).collect();
+    let more = tickets.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        words.push(format!("and {more} more"));
+    }
+    words.join(", ")
+}
+
+impl Recovery {
+    /// The first line.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        match self.down {
+            Some((from, until)) => {
+                let length = span(until.duration_since(from)).map_or_else(String::new, |span| format!(", {span}"));
+                format!("The desk was down from {} to {}{length}", minute(from), minute(until))
+            }
+            None => match self.corrections.len() {
+                1 => "One ping was wrong".to_owned(),
+                n => format!("{n} pings were wrong"),
+            },
+        }
+    }
+
+    /// The other lines, harmless to show.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.down.is_some() {
+            if self.incomplete {
+                lines.push("GitHub does not answer yet: what happened there meanwhile is still to be caught up with.".to_owned());
+            }
+            let quiet = self.caught_up == 0 && self.stale == 0 && self.answered.is_empty() && self.breached.is_empty();
+            if quiet && !self.incomplete {
+                lines.push("Nothing was missed.".to_owned());
+            }
+            if self.caught_up > 0 {
+                lines.push(format!("Caught up with {}.", counted(self.caught_up, "event")));
+            }
+            for (what, tickets) in [("Answered", &self.answered), ("Breached", &self.breached)] {
+                if !tickets.is_empty() {
+                    lines.push(format!("{what} meanwhile: {} ({}).", tickets.len(), name(tickets)));
+                }
+            }
+            if self.stale > 0 {
+                lines.push(format!("Not said, because no longer true: {}.", counted(self.stale, "step")));
+            }
+        }
+        lines.extend(self.corrections.iter().map(Correction::words));
+        lines
+    }
+}
+
+impl Correction {
+    /// `Acme acme/support#12: “breach”, said 2026-11-22 18:00 UTC, was wrong: answered 2026-11-22 17:50 UTC, in time.`
+    #[must_use]
+    pub fn words(&self) -> String {
+        let step = neutral::line(&self.step, 60);
+        format!("{}: “{step}”, said {}, was wrong: {}.", self.ticket.words(), minute(self.said_at), neutral::line(&self.truth, 200))
+    }
+}
+
+fn counted(n: u32, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+impl Digest {
+    /// `12 tickets wait for an answer, 7 of them overdue`.
+    #[must_use]
+    pub fn headline(&self, now: Timestamp) -> String {
+        let overdue = self.pings.iter().filter(|ping| ping.due_at <= now).count();
+        let overdue = match overdue {
+            0 => String::new(),
+            n if n == self.pings.len() => ", all overdue".to_owned(),
+            n => format!(", {n} of them overdue"),
+        };
+        let one = self.pings.len() == 1;
+        format!(
+            "{} {} for an answer{overdue}",
+            counted(u32::try_from(self.pings.len()).unwrap_or(u32::MAX), "ticket"),
+            if one { "waits" } else { "wait" }
+        )
+    }
+
+    /// Whom to wake, each once.
+    #[must_use]
+    pub fn mentions(&self) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for who in self.pings.iter().flat_map(|ping| &ping.mentions) {
+            if !all.contains(who) {
+                all.push(who.clone());
+            }
+        }
+        all
+    }
+}
+
+/// What a message is told with in another channel than its own (`E7`); nothing in its own.
+#[must_use]
+pub fn instead(of: &[String]) -> Option<String> {
+    let names: Vec<_> = of.iter().map(|name| format!("“{}”", neutral::line(name, 60))).collect();
+    let (last, others) = names.split_last()?;
+    let (names, verb) = if others.is_empty() { (last.clone(), "does") } else { (format!("{} and {last}", others.join(", ")), "do") };
+    Some(format!("Sent here because the chat {names} {verb} not answer."))
+}
+
 impl Ping {
+    /// Its line in a digest, harmless to show, without the reference that leads it.
+    #[must_use]
+    pub fn in_a_digest(&self, now: Timestamp) -> String {
+        let unsure = if self.unconfirmed { ", not confirmed with GitHub" } else { "" };
+        format!(
+            "{}, {}: {}, {}, due {}{unsure}. “{}”",
+            neutral::line(&self.partner, 60),
+            neutral::line(&self.tier, 40),
+            self.step_in_words(),
+            time_left(self.due_at, now),
+            minute(self.due_at),
+            neutral::line(&self.title, 100),
+        )
+    }
+
     /// The step in words: `breach (due), repeat 3 of 12, late`.
     #[must_use]
     pub fn step_in_words(&self) -> String {
@@ -207,6 +399,29 @@ pub(super) mod tests {
         }
     }
 
+    pub(in crate::chat) fn recovery() -> Recovery {
+        let ticket = |number| Named {
+            partner: "Acme & Sons".into(),
+            repository: "acme/support".into(),
+            number,
+            url: format!("https://github.com/acme/support/issues/{number}"),
+        };
+        Recovery {
+            down: Some((at("2026-11-22T14:00:00Z"), at("2026-11-22T16:30:00Z"))),
+            incomplete: false,
+            caught_up: 7,
+            stale: 2,
+            answered: vec![ticket(1), ticket(2)],
+            breached: (3..=14).map(ticket).collect(),
+            corrections: vec![Correction {
+                ticket: ticket(15),
+                step: "breach".into(),
+                said_at: at("2026-11-22T13:00:00Z"),
+                truth: "answered 2026-11-22 12:50 UTC, in time".into(),
+            }],
+        }
+    }
+
     pub(in crate::chat) fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
@@ -242,8 +457,31 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn r5_a_recovery_tells_what_there_is_to_tell() {
+        assert_eq!(recovery().headline(), "The desk was down from 2026-11-22 14:00 UTC to 2026-11-22 16:30 UTC, 2h 30m");
+        let quiet = Recovery { down: recovery().down, ..Recovery::default() };
+        assert_eq!(quiet.lines(), ["Nothing was missed."]);
+        assert!(Recovery { incomplete: true, ..quiet }.lines()[0].starts_with("GitHub does not answer yet"));
+        let wrong = Recovery { corrections: recovery().corrections, ..Recovery::default() };
+        assert_eq!(wrong.headline(), "One ping was wrong");
+        assert_eq!(wrong.lines().len(), 1);
+        assert_eq!(recovery().lines()[2].matches('#').count(), 10, "and the others by their number: {}", recovery().lines()[2]);
+    }
+
+    #[test]
+    fn e7_a_fallback_says_for_whom_it_speaks() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(instead(&[]), None);
+        assert_eq!(instead(&names(&["ops"])).unwrap(), "Sent here because the chat “ops” does not answer.");
+        assert_eq!(instead(&names(&["a", "b", "@c"])).unwrap(), "Sent here because the chat “a”, “b” and “＠c” do not answer.");
+    }
+
+    #[test]
     fn survives_the_outbox() {
-        for message in [ChatMessage::Ping(nasty()), ChatMessage::Notice(Notice { text: "a\nb".into() })] {
+        let digest = ChatMessage::Digest(Digest { pings: vec![nasty()] });
+        for message in
+            [ChatMessage::Ping(nasty()), ChatMessage::Notice(Notice { text: "a\nb".into() }), digest, ChatMessage::Recovery(recovery())]
+        {
             let kept = serde_json::to_string(&message).unwrap();
             assert_eq!(serde_json::from_str::<ChatMessage>(&kept).unwrap(), message);
         }

@@ -10,5 +10,5 @@ pub mod webhook;
 
 mod send;
 
-pub use message::{ChatMessage, Notice, Ping, PingKind};
-pub use send::{Channel, Chat, ChatError, Kind, SendError};
+pub use message::{ChatMessage, Correction, Digest, Named, Notice, Ping, PingKind, Recovery, minute};
+pub use send::{Channel, Chat, ChatError, Kind, Message, SendError, TIMEOUT};

@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// A channel has this long to take a message and to say so.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// A host that asks for more patience than this is asked again anyway.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
@@ -24,6 +25,19 @@ pub struct Channel {
     pub kind: Kind,
     /// Where. It is a secret: whoever has it can post.
     pub url: SecretString,
+    /// The channel that speaks for it while it does not answer (`E7`).
+    pub fallback: Option<String>,
+}
+
+/// A message on its way.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// The same whenever the same message is sent.
+    pub key: &'a str,
+    /// What it says.
+    pub what: &'a ChatMessage,
+    /// The channels in whose place it is sent, if not by its own.
+    pub instead_of: &'a [String],
 }
 
 /// What listens at a channel's address.
@@ -88,6 +102,7 @@ struct Target {
     http: Client,
     url: Url,
     format: Format,
+    fallback: Option<String>,
 }
 
 #[derive(Clone)]
@@ -111,16 +126,16 @@ impl Chat {
     pub fn new(channels: impl IntoIterator<Item = Channel>) -> Result<Self, ChatError> {
         let checked: Vec<_> = channels
             .into_iter()
-            .map(|Channel { name, kind, url }| Ok((address(&name, &url)?, format(&name, kind)?, name)))
+            .map(|Channel { name, kind, url, fallback }| Ok((address(&name, &url)?, format(&name, kind)?, name, fallback)))
             .collect::<Result<_, ChatError>>()?;
         let client = |builder: ClientBuilder| builder.build().map_err(|e| ChatError::Client(without_address(e)));
         let http = client(builder())?;
         // This machine is never reached by way of another, whatever proxy the environment names for the rest of the world.
         let direct = if checked.iter().any(|(url, ..)| is_here(url)) { client(builder().no_proxy())? } else { http.clone() };
         let mut channels = BTreeMap::new();
-        for (url, format, name) in checked {
+        for (url, format, name, fallback) in checked {
             let http = if is_here(&url) { direct.clone() } else { http.clone() };
-            if channels.insert(name.clone(), Target { http, url, format }).is_some() {
+            if channels.insert(name.clone(), Target { http, url, format, fallback }).is_some() {
                 return Err(ChatError::Twice(name));
             }
         }
@@ -132,19 +147,25 @@ impl Chat {
         self.channels.keys().map(String::as_str)
     }
 
-    /// Sends `message` to `channel`, once. `key` is the same whenever the same message is sent.
+    /// The channel that speaks for another while that does not answer (`E7`).
+    #[must_use]
+    pub fn fallback(&self, channel: &str) -> Option<&str> {
+        self.channels.get(channel)?.fallback.as_deref()
+    }
+
+    /// Sends `message` to `channel`, once.
     ///
     /// # Errors
     /// [`SendError::Retry`] where another try may succeed, with the host's own wish for when; [`SendError::Refused`] where none will.
-    pub async fn send(&self, channel: &str, key: &str, message: &ChatMessage, now: Timestamp) -> Result<(), SendError> {
+    pub async fn send(&self, channel: &str, message: Message<'_>, now: Timestamp) -> Result<(), SendError> {
         let Some(target) = self.channels.get(channel) else {
             return Err(SendError::Refused { status: None, why: format!("no channel is named `{channel}`") });
         };
-        let (headers, body) = target.request(key, message, now)?;
+        let (headers, body) = target.request(message, now)?;
         let sent = target.http.post(target.url.clone()).headers(headers).body(body).send().await;
         let response = sent.map_err(|e| SendError::Retry { after: None, why: without_address(e) })?;
         let status = response.status();
-        tracing::debug!(channel, key, status = status.as_u16(), "chat answered");
+        tracing::debug!(channel, key = message.key, status = status.as_u16(), "chat answered");
         if status.is_success() {
             return Ok(());
         }
@@ -159,17 +180,18 @@ impl Chat {
 }
 
 impl Target {
-    fn request(&self, key: &str, message: &ChatMessage, now: Timestamp) -> Result<(HeaderMap, Vec<u8>), SendError> {
+    fn request(&self, message: Message<'_>, now: Timestamp) -> Result<(HeaderMap, Vec<u8>), SendError> {
+        let Message { key, what, instead_of } = message;
         // Nothing that the desk makes ends here, but if it did, another try would end here too.
         let refused = |why: String| SendError::Refused { status: None, why };
         let body = match &self.format {
-            Format::Slack => serde_json::to_vec(&slack::render(message, now)),
-            Format::Webhook(_) => webhook::render(message, key, now),
+            Format::Slack => serde_json::to_vec(&slack::render(what, instead_of, now)),
+            Format::Webhook(_) => webhook::render(what, key, instead_of, now),
         };
         let body = body.map_err(|e| refused(format!("the message can't be written as JSON: {e}")))?;
         let mut headers = vec![(CONTENT_TYPE.as_str(), "application/json; charset=utf-8".to_owned())];
         if let Format::Webhook(signer) = &self.format {
-            headers.push((webhook::EVENT_HEADER, webhook::event(message).to_owned()));
+            headers.push((webhook::EVENT_HEADER, webhook::event(what).to_owned()));
             headers.push((webhook::DELIVERY_HEADER, key.to_owned()));
             headers.extend(signer.as_ref().map(|signer| (webhook::SIGNATURE_HEADER, signer.sign(&body))));
         }

@@ -4,10 +4,11 @@
 //! the same for the eye. Limits are Slack's: 3000 characters a section, 150 a header, 2000 a field. A message over a limit is
 //! refused as a whole, so every part is cut to fit before it is put in.
 
-use super::message::{ChatMessage, Notice, Ping, minute, time_left};
+use super::message::{ChatMessage, Digest, Notice, Ping, Recovery, instead, minute, time_left};
 use super::neutral;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 const HEADER: usize = 150;
 const SECTION: usize = 3000;
@@ -15,13 +16,92 @@ const FIELD: usize = 2000;
 /// More people than this are not woken at once; it keeps the mentions inside a section.
 const MENTIONS: usize = 20;
 
-/// The request's body for `message`, sent at `now`.
+/// Sections in which a digest or a recovery lists its lines; of what does not fit only the number is told.
+const SECTIONS: usize = 4;
+
+/// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
-pub fn render(message: &ChatMessage, now: Timestamp) -> Value {
-    match message {
+pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
+    let mut body = match message {
         ChatMessage::Ping(ping) => render_ping(ping, now),
         ChatMessage::Notice(notice) => render_notice(notice),
+        ChatMessage::Digest(digest) => render_digest(digest, now),
+        ChatMessage::Recovery(recovery) => render_recovery(recovery),
+    };
+    if let Some(instead) = instead(instead_of) {
+        let instead = escape(&instead, 500);
+        if let Some(text) = body.get_mut("text") {
+            *text = format!("{instead} {}", text.as_str().unwrap_or_default()).into();
+        }
+        if let Some(blocks) = body.get_mut("blocks").and_then(Value::as_array_mut) {
+            blocks.insert(0, json!({ "type": "context", "elements": [mrkdwn(&instead)] }));
+        }
     }
+    body
+}
+
+fn header(text: &str) -> Value {
+    let text = escape(text, HEADER);
+    json!({ "type": "header", "text": { "type": "plain_text", "text": text, "emoji": false } })
+}
+
+/// Lines that are escaped already, as many as fit into so many sections, and the number of the others.
+fn sections(lines: &[String], most: usize) -> Vec<String> {
+    /// Room for `and 12345 more`.
+    const MORE: usize = 20;
+    let mut sections = vec![String::new()];
+    for (place, line) in lines.iter().enumerate() {
+        let room = if sections.len() < most { SECTION } else { SECTION - MORE };
+        let used = sections.last().map_or(0, |section| section.chars().count());
+        let needed = line.chars().count() + usize::from(used > 0);
+        if used + needed > room && sections.len() < most && used > 0 {
+            sections.push(line.clone());
+        } else if let Some(section) = sections.last_mut() {
+            if used > 0 {
+                section.push('\n');
+            }
+            if used + needed > room {
+                let _ = write!(section, "and {} more", lines.len() - place);
+                break;
+            }
+            section.push_str(line);
+        }
+    }
+    sections
+}
+
+fn render_digest(digest: &Digest, now: Timestamp) -> Value {
+    let mentions = mentions(&digest.mentions());
+    let headline = digest.headline(now);
+    let lines: Vec<_> = digest.pings.iter().map(|ping| digest_line(ping, now)).collect();
+    let mut blocks = vec![header(&headline)];
+    if !mentions.is_empty() {
+        blocks.push(json!({ "type": "section", "text": mrkdwn(&mentions) }));
+    }
+    blocks.extend(sections(&lines, SECTIONS).iter().map(|section| json!({ "type": "section", "text": mrkdwn(section) })));
+    let plain = |ping: &Ping| escape(&format!("{} {}", ping.reference(), ping.in_a_digest(now)), 1000);
+    let plain: Vec<_> = digest.pings.iter().map(plain).collect();
+    let list = sections(&plain, 1).join("\n");
+    let text = join(&[&mentions, &format!("{headline}:\n{list}")]);
+    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+fn digest_line(ping: &Ping, now: Timestamp) -> String {
+    let reference = escape(&ping.reference(), 300);
+    let reference = match link_target(&ping.url).filter(|url| url.len() <= 300) {
+        Some(url) => format!("*<{url}|{reference}>*"),
+        None => format!("*{reference}*"),
+    };
+    format!("{reference} {}", escape(&ping.in_a_digest(now), 1000))
+}
+
+fn render_recovery(recovery: &Recovery) -> Value {
+    let headline = recovery.headline();
+    let lines: Vec<_> = recovery.lines().iter().map(|line| escape(line, 2000)).collect();
+    let mut blocks = vec![header(&headline)];
+    blocks.extend(sections(&lines, SECTIONS).iter().map(|section| json!({ "type": "section", "text": mrkdwn(section) })));
+    let text = format!("{}.\n{}", escape(&headline, HEADER), sections(&lines, 1).join("\n"));
+    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
 }
 
 fn render_ping(ping: &Ping, now: Timestamp) -> Value {
@@ -46,11 +126,10 @@ fn render_ping(ping: &Ping, now: Timestamp) -> Value {
     .map(|(name, value)| json!({ "type": "mrkdwn", "text": format!("*{name}*\n{}", escape(&value, FIELD - 50)) }));
 
     let step = capitalised(&ping.step_in_words());
-    let header = escape(&format!("{step}: {}", ping.reference()), HEADER);
+    let head = header(&format!("{step}: {}", ping.reference()));
     let what = format!("{issue}  {}", escape(&neutral::line(&ping.title, 300), 1500));
     let to_do = join(&[&mentions, &escape(&neutral::line(&ping.advice, 1000), 1500)]);
-    let mut blocks = vec![json!({ "type": "header", "text": { "type": "plain_text", "text": header, "emoji": false } })];
-    blocks.push(json!({ "type": "section", "text": mrkdwn(&what), "fields": fields }));
+    let mut blocks = vec![head, json!({ "type": "section", "text": mrkdwn(&what), "fields": fields })];
     if !to_do.is_empty() {
         blocks.push(json!({ "type": "section", "text": mrkdwn(&to_do) }));
     }
@@ -146,11 +225,11 @@ fn capitalised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::tests::{at, nasty};
+    use super::super::message::tests::{at, nasty, recovery};
     use super::*;
 
     fn rendered(ping: Ping) -> Value {
-        render(&ChatMessage::Ping(ping), at("2026-11-22T17:00:00Z"))
+        render(&ChatMessage::Ping(ping), &[], at("2026-11-22T17:00:00Z"))
     }
 
     fn pretty(value: &Value) -> String {
@@ -264,7 +343,7 @@ mod tests {
             mentions: ["@here", "U123", "S0614TZR7", "W9", "on-call team", "US", "<!channel>"].map(String::from).into(),
             ..nasty()
         };
-        let value = render(&ChatMessage::Ping(ping), at("2026-11-22T20:10:00Z"));
+        let value = render(&ChatMessage::Ping(ping), &[], at("2026-11-22T20:10:00Z"));
         insta::assert_snapshot!(pretty(&value), @r#"
         {
           "blocks": [
@@ -354,7 +433,7 @@ mod tests {
     #[test]
     fn a_notice() {
         let notice = Notice { text: "Down 10:00–10:07 UTC.\nCaught up: 3 <tickets> & *1* breach".into() };
-        insta::assert_snapshot!(pretty(&render(&ChatMessage::Notice(notice), at("2026-11-22T17:00:00Z"))), @r#"
+        insta::assert_snapshot!(pretty(&render(&ChatMessage::Notice(notice), &[], at("2026-11-22T17:00:00Z"))), @r#"
         {
           "blocks": [
             {
@@ -371,6 +450,102 @@ mod tests {
           "unfurl_media": false
         }
         "#);
+    }
+
+    #[test]
+    fn e4_a_digest_in_place_of_another_channel() {
+        let overdue = Ping { number: 13, title: "Login fails".into(), due_at: at("2026-11-22T15:30:00Z"), unconfirmed: true, ..nasty() };
+        let digest = Digest { pings: vec![Ping { mentions: vec!["@here".into()], ..overdue }, nasty()] };
+        let value = render(&ChatMessage::Digest(digest), &["night".into()], at("2026-11-22T17:00:00Z"));
+        insta::assert_snapshot!(pretty(&value), @r#"
+        {
+          "blocks": [
+            {
+              "elements": [
+                {
+                  "text": "Sent here because the chat “night” does not answer.",
+                  "type": "mrkdwn",
+                  "verbatim": true
+                }
+              ],
+              "type": "context"
+            },
+            {
+              "text": {
+                "emoji": false,
+                "text": "2 tickets wait for an answer, 1 of them overdue",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "text": "<!here>",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "*<https://github.com/acme/support/issues/12|acme/support#13>* Acme &amp; Sons, Gold: due soon (75%), overdue by 1h 30m, due 2026-11-22 15:30 UTC, not confirmed with GitHub. “Login fails”\n*<https://github.com/acme/support/issues/12|acme/support#12>* Acme &amp; Sons, Gold: due soon (75%), 1h left, due 2026-11-22 18:00 UTC. “＠channel &lt;!channel&gt; ＊bold＊ ˋrmˋ see https:\u2060//evil\u2060.example &lt;https:\u2060//evil\u2060.example¦here&gt;”",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            }
+          ],
+          "text": "Sent here because the chat “night” does not answer. <!here> 2 tickets wait for an answer, 1 of them overdue:\nacme/support#13 Acme &amp; Sons, Gold: due soon (75%), overdue by 1h 30m, due 2026-11-22 15:30 UTC, not confirmed with GitHub. “Login fails”\nacme/support#12 Acme &amp; Sons, Gold: due soon (75%), 1h left, due 2026-11-22 18:00 UTC. “＠channel &lt;!channel&gt; ＊bold＊ ˋrmˋ see https:\u2060//evil\u2060.example &lt;https:\u2060//evil\u2060.example¦here&gt;”",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn r5_a_recovery() {
+        let value = render(&ChatMessage::Recovery(recovery()), &[], at("2026-11-22T17:00:00Z"));
+        insta::assert_snapshot!(pretty(&value), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "The desk was down from 2026-11-22 14:00 UTC to 2026-11-22 16:30 UTC, 2h 30m",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "text": "Caught up with 7 events.\nAnswered meanwhile: 2 (Acme &amp; Sons acme/support#1, Acme &amp; Sons acme/support#2).\nBreached meanwhile: 12 (Acme &amp; Sons acme/support#3, Acme &amp; Sons acme/support#4, Acme &amp; Sons acme/support#5, Acme &amp; Sons acme/support#6, Acme &amp; Sons acme/support#7, Acme &amp; Sons acme/support#8, Acme &amp; Sons acme/support#9, Acme &amp; Sons acme/support#10, Acme &amp; Sons acme/support#11, Acme &amp; Sons acme/support#12, and 2 more).\nNot said, because no longer true: 2 steps.\nAcme &amp; Sons acme/support#15: “breach”, said 2026-11-22 13:00 UTC, was wrong: answered 2026-11-22 12:50 UTC, in time.",
+                "type": "mrkdwn",
+                "verbatim": true
+              },
+              "type": "section"
+            }
+          ],
+          "text": "The desk was down from 2026-11-22 14:00 UTC to 2026-11-22 16:30 UTC, 2h 30m.\nCaught up with 7 events.\nAnswered meanwhile: 2 (Acme &amp; Sons acme/support#1, Acme &amp; Sons acme/support#2).\nBreached meanwhile: 12 (Acme &amp; Sons acme/support#3, Acme &amp; Sons acme/support#4, Acme &amp; Sons acme/support#5, Acme &amp; Sons acme/support#6, Acme &amp; Sons acme/support#7, Acme &amp; Sons acme/support#8, Acme &amp; Sons acme/support#9, Acme &amp; Sons acme/support#10, Acme &amp; Sons acme/support#11, Acme &amp; Sons acme/support#12, and 2 more).\nNot said, because no longer true: 2 steps.\nAcme &amp; Sons acme/support#15: “breach”, said 2026-11-22 13:00 UTC, was wrong: answered 2026-11-22 12:50 UTC, in time.",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn e4_a_long_digest_fits_and_counts_what_it_leaves_out() {
+        for filler in ["x", "&", "<", "ż ", "😀", "*"] {
+            let long = filler.repeat(1500);
+            let ping = Ping { title: long.clone(), partner: long.clone(), tier: long.clone(), mentions: vec![long.clone(); 3], ..nasty() };
+            let digest = Digest { pings: vec![ping; 60] };
+            let value = render(&ChatMessage::Digest(digest), &vec![long; 30], at("2026-11-22T17:00:00Z"));
+            let listed = value["blocks"].as_array().unwrap().iter().filter_map(|block| block["text"]["text"].as_str());
+            let shown = listed.clone().map(|text| text.matches("|acme/support#12>").count()).sum::<usize>();
+            assert!(shown > 5 && listed.clone().any(|text| text.ends_with(&format!("and {} more", 60 - shown))), "{shown}");
+            for (text, limit) in texts(&value) {
+                assert!(!text.is_empty() && text.chars().count() <= limit, "{} > {limit}: {text}", text.chars().count());
+            }
+        }
     }
 
     #[test]
@@ -417,7 +592,7 @@ mod tests {
                 ..nasty()
             };
             let notice = ChatMessage::Notice(Notice { text: long });
-            for (text, limit) in texts(&rendered(ping)).into_iter().chain(texts(&render(&notice, at("2026-11-22T17:00:00Z")))) {
+            for (text, limit) in texts(&rendered(ping)).into_iter().chain(texts(&render(&notice, &[], at("2026-11-22T17:00:00Z")))) {
                 assert!(!text.is_empty() && text.chars().count() <= limit, "{} > {limit}: {text}", text.chars().count());
             }
         }

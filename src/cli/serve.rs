@@ -9,8 +9,6 @@ use tokio::net::TcpListener;
 
 /// Connections that are still open this long after the desk was told to stop are cut.
 const LONGEST_GOODBYE: std::time::Duration = std::time::Duration::from_secs(10);
-/// Clocks wait this long for what happened while the desk was down.
-const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(8);
 
 /// Runs until it is told to stop; then ends what is in flight (`R6`).
 ///
@@ -51,33 +49,11 @@ pub async fn run(settings: &Settings) -> Result<(), CliError> {
     Ok(served?)
 }
 
-/// Catches up first and escalates then (`E4`), though it does not wait for a GitHub that is slow.
+/// Catches up first and escalates then (`E4`).
 async fn catch_up_then_start(app: App, mut workers: Workers) -> Result<Workers, StartError> {
-    let look = tokio::spawn(first_look(app.clone()));
-    if tokio::time::timeout(FIRST_LOOK, look).await.is_err() {
-        tracing::warn!("catching up takes longer than {} s; clocks are watched meanwhile", FIRST_LOOK.as_secs());
-    }
+    app.look_first().await;
     app.start(&mut workers).await.inspect_err(|error| tracing::error!(%error, "the scheduler did not start; /readyz turns red"))?;
     Ok(workers)
-}
-
-/// What happened while nobody listened, and who the agents are. GitHub being away delays this and nothing else.
-async fn first_look(app: App) {
-    let desk = &app.desk;
-    let results = [
-        // Needs no GitHub.
-        desk.retry_all_kept().await.map(drop),
-        desk.look_up_agents().await,
-        desk.ask_rights().await.map(drop),
-        desk.look_up_members().await,
-        desk.catch_up().await,
-        desk.mind_the_clock().await,
-    ];
-    for result in results {
-        if let Err(error) = result {
-            tracing::error!(%error, "the first look did not come to its end");
-        }
-    }
 }
 
 fn warn_of_gaps(settings: &Settings) {

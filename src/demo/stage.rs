@@ -7,6 +7,7 @@ use super::script::{Act, Story};
 use crate::app::{App, StartError, Workers};
 use crate::clock::Clock;
 use crate::desk::people::LookUp;
+use crate::desk::speak::PATIENCE;
 use crate::domain::PartnerId;
 use crate::domain::partner::{Membership, Partner};
 use crate::programme::TierId;
@@ -195,7 +196,13 @@ impl Stage {
     /// The next instant after `now` at which the desk has something to do.
     pub(super) async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
         let mut tx = self.app.desk.store.read().await?;
-        let due = [tx.next_at().await?, tx.next_rights().await?, tx.next_publish().await?, tx.next_ping().await?];
+        let due = [
+            tx.next_at().await?,
+            tx.next_rights().await?,
+            tx.next_publish().await?,
+            tx.next_ping(now, PATIENCE).await?,
+            tx.life().await?.tell,
+        ];
         tx.rollback().await?;
         Ok(due.into_iter().flatten().filter(|at| *at > now).min())
     }

@@ -52,7 +52,7 @@ impl Desk {
                 self.catch_up_with(repo, installation, row, now).await?;
             }
         }
-        Ok(())
+        self.caught_up().await
     }
 
     async fn known_repos(&self) -> Result<BTreeMap<RepoId, RepoRow>> {

@@ -7,21 +7,24 @@ use crate::chat::{ChatMessage, Ping, PingKind};
 use crate::domain::IssueId;
 use crate::domain::book::Book;
 use crate::domain::escalation::Due;
-use crate::domain::ticket::{Standing, Ticket, Told};
+use crate::domain::ticket::{Ticket, Told};
 use crate::messages;
 use crate::programme::LadderStep;
 use crate::store::{Needs, Outgoing, Result};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// GitHub has this long to say whether a step is still true; then the ping goes out as not confirmed (`E2`, `E3`).
+/// GitHub has this long to say which of the steps that are due are still true; then those that were not read go out as not confirmed,
+/// however many they are (`E2`, `E3`).
 const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
-/// Issues read at the same time.
-const CONFIRM_AT_ONCE: usize = 16;
+/// Issues read at the same time, of all installations; GitHub takes a hundred requests at once.
+const CONFIRM_AT_ONCE: usize = 64;
 /// Tickets dealt with in one transaction.
 const MOST_AT_ONCE: i64 = 500;
+/// While one instance looks at tickets, no other does for this long: asking GitHub twice would help nobody.
+const LOOK: SignedDuration = SignedDuration::from_secs(10);
 
 /// Whether GitHub said that a ticket still stands as the desk knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,29 +42,60 @@ impl Desk {
     /// The database fails; what is due stays due.
     pub async fn escalate(&self) -> Result<usize> {
         let mut done = 0;
+        let mut silent = false;
         loop {
-            let batch = self.escalate_batch().await?;
-            done += batch;
-            if i64::try_from(batch).unwrap_or(i64::MAX) < MOST_AT_ONCE {
+            let now = self.clock.now();
+            let due = self.claim_due(now, false).await?;
+            let stepping: Vec<_> = due.iter().filter(|ticket| ticket.has_step_due(now)).cloned().collect();
+            // A GitHub that has told nothing in its time is not asked again before the next look.
+            let unconfirmed = if silent { stepping.iter().map(|ticket| ticket.issue).collect() } else { self.confirm(&stepping).await };
+            silent |= stepping.len() > 1 && unconfirmed.len() == stepping.len();
+            self.wake(&due, &stepping, &unconfirmed, now).await?;
+            done += due.len();
+            if !is_full(&due) {
                 return Ok(done);
             }
         }
     }
 
-    async fn escalate_batch(&self) -> Result<usize> {
-        let now = self.clock.now();
-        let mut tx = self.store.read().await?;
-        let due = tx.due_tickets(now, MOST_AT_ONCE).await?;
-        tx.rollback().await?;
-        if due.is_empty() {
-            return Ok(0);
+    /// Looks again at tickets of which it is not known whose they are, after asking GitHub for the ids that are missing (`W6`). Says how
+    /// many tickets there were. No step waits for this.
+    ///
+    /// # Errors
+    /// The database fails; what is due stays due.
+    pub async fn check_again(&self) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            let now = self.clock.now();
+            let due = self.claim_due(now, true).await?;
+            if !due.is_empty() {
+                self.look_up_members().await?;
+                self.wake(&due, &[], &BTreeSet::new(), now).await?;
+            }
+            done += due.len();
+            if !is_full(&due) {
+                return Ok(done);
+            }
         }
-        if due.iter().any(|ticket| matches!(ticket.standing, Standing::Checking { .. })) {
-            self.look_up_members().await?;
-        }
-        let stepping: Vec<_> = due.iter().filter(|ticket| ticket.has_step_due(now)).cloned().collect();
-        let unconfirmed = self.confirm(&stepping).await;
+    }
 
+    async fn claim_due(&self, now: Timestamp, checking: bool) -> Result<Vec<Ticket>> {
+        let mut tx = self.store.read().await?;
+        let any = tx.has_due_tickets(now, checking).await?;
+        tx.rollback().await?;
+        if !any {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.store.write().await?;
+        let due = tx.claim_due_tickets(now, now.saturating_add(LOOK).unwrap_or(now), checking, MOST_AT_ONCE).await?;
+        tx.commit().await?;
+        Ok(due)
+    }
+
+    async fn wake(&self, due: &[Ticket], stepping: &[Ticket], unconfirmed: &BTreeSet<IssueId>, now: Timestamp) -> Result<()> {
+        if due.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.store.write().await?;
         let ids: BTreeSet<_> = due.iter().map(|ticket| ticket.issue).collect();
         let rights_since = rights::fresh_since(now);
@@ -78,7 +112,7 @@ impl Desk {
             loaded.book.changes.tickets.insert(*id);
         }
         for ticket in stepping {
-            note_if_untrue(&mut loaded.book, &ticket, now);
+            note_if_untrue(&mut loaded.book, ticket, now);
         }
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now).map(|at| at.max(after(now)));
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
@@ -93,38 +127,59 @@ impl Desk {
         tx.commit().await?;
         tell(&loaded.book);
         self.wakes.all();
-        Ok(due.len())
+        Ok(())
     }
 
     /// Reads tickets again from GitHub, takes in what the desk had not heard of, and asks who it was where that is not known (`E3`,
-    /// `W3`). Gives back those that could not be read, or told apart.
+    /// `W3`), all of it within a second. Gives back those that could not be read, or told apart.
     pub(super) async fn confirm(&self, tickets: &[Ticket]) -> BTreeSet<IssueId> {
         let Some(github) = &self.github else { return BTreeSet::new() };
         let now = self.clock.now();
-        let rounds = tickets.len().div_ceil(CONFIRM_AT_ONCE);
-        let limit = tokio::time::sleep(CONFIRM_WITHIN.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX)));
-        let reads = stream::iter(tickets.to_vec()).map(|ticket| {
-            let github = github.clone();
-            async move {
-                let asks = ticket.asks_to_look_at(now);
-                let read = tokio::time::timeout(CONFIRM_WITHIN, github.news_of(&ticket, last_heard_of(&ticket), &asks)).await;
-                (ticket, read)
-            }
-        });
-        let mut unread = BTreeSet::new();
-        let mut news = Vec::new();
-        for (ticket, read) in reads.buffer_unordered(CONFIRM_AT_ONCE).collect::<Vec<_>>().await {
-            let why = match read {
-                Ok(Ok(events)) => {
-                    news.extend(events.into_iter().map(Incoming::found));
-                    continue;
-                }
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {} ms", CONFIRM_WITHIN.as_millis()),
-            };
-            tracing::warn!(ticket = %format!("{}#{}", ticket.repo_name, ticket.number), %why, "could not be read before its step");
-            unread.insert(ticket.issue);
+        let limit = tokio::time::sleep(CONFIRM_WITHIN);
+        let mut limit = std::pin::pin!(limit);
+        let mut by_installation: BTreeMap<_, Vec<Ticket>> = BTreeMap::new();
+        for ticket in tickets {
+            by_installation.entry(ticket.installation).or_default().push(ticket.clone());
         }
+        // Each installation has its share, so that one that does not answer takes no time from the others.
+        let share = (CONFIRM_AT_ONCE / by_installation.len().max(1)).max(1);
+        let lanes = by_installation.into_values().map(|tickets| {
+            let reads = stream::iter(tickets).map(move |ticket| {
+                let github = github.clone();
+                async move {
+                    let asks = ticket.asks_to_look_at(now);
+                    let read = github.news_of(&ticket, last_heard_of(&ticket), &asks).await;
+                    (ticket, read)
+                }
+            });
+            reads.buffer_unordered(share).boxed()
+        });
+        let mut reads = stream::select_all(lanes);
+        let mut unread: BTreeSet<_> = tickets.iter().map(|ticket| ticket.issue).collect();
+        let mut news = Vec::new();
+        let untold = |ticket: &Ticket, why: &str| {
+            tracing::warn!(ticket = %format!("{}#{}", ticket.repo_name, ticket.number), %why, "could not be read before its step");
+        };
+        loop {
+            let (ticket, read) = tokio::select! {
+                read = reads.next() => match read {
+                    Some(read) => read,
+                    None => break,
+                },
+                () = &mut limit => {
+                    tracing::warn!(of = tickets.len(), unread = unread.len(), "GitHub did not say in time whether steps are still true");
+                    break;
+                }
+            };
+            match read {
+                Ok(events) => {
+                    news.extend(events.into_iter().map(Incoming::found));
+                    unread.remove(&ticket.issue);
+                }
+                Err(error) => untold(&ticket, &error.to_string()),
+            }
+        }
+        drop(reads);
         news.sort_by_key(|one: &Incoming| one.event().map(|event| event.at));
         if !news.is_empty() {
             for (one, outcome) in news.iter().zip(self.intake(&news).await) {
@@ -157,6 +212,7 @@ impl Desk {
             issue_id: Some(id.0),
             cycle: i64::from(due.cycle),
             body: body.clone(),
+            at_ms: due.firing.at.as_millisecond(),
             created_ms: now.as_millisecond(),
             // Asked just now, with or without an answer: to ask again at once would only make it late.
             confirmed_ms: now.as_millisecond(),
@@ -191,6 +247,11 @@ impl Desk {
             advice: messages::advice(ticket, due.due <= now),
         }
     }
+}
+
+/// Whether there may be more that is due.
+fn is_full(batch: &[Ticket]) -> bool {
+    i64::try_from(batch.len()).unwrap_or(i64::MAX) >= MOST_AT_ONCE
 }
 
 /// A step that was due until GitHub was asked: why it is not said (`E3`).

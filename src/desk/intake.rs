@@ -168,6 +168,7 @@ impl Desk {
         let moved = tx.save_places(&loaded).await?;
         self.keep_up_with(&mut tx, &moved, now).await?;
         self.warn(&mut tx, &loaded.book.changes.notices, now).await?;
+        self.notice_wrong(&mut tx, &loaded.book, now).await?;
         tx.commit().await?;
         tell(&loaded.book);
         if changed || !moved.repos.is_empty() {
@@ -178,21 +179,37 @@ impl Desk {
 
     /// Puts warnings to those who run the desk into every channel's outbox, each key once (`E1`).
     pub(super) async fn warn(&self, tx: &mut Tx, notices: &[(String, String)], now: Timestamp) -> Result<()> {
+        self.warn_in(tx, &self.policy.channels, notices, now).await
+    }
+
+    /// The same in these channels.
+    pub(super) async fn warn_in(&self, tx: &mut Tx, channels: &[String], notices: &[(String, String)], now: Timestamp) -> Result<()> {
         for (key, text) in notices {
             tracing::warn!(%key, "{text}");
-            let Ok(body) = serde_json::to_string(&ChatMessage::Notice(Notice { text: text.clone() })) else { continue };
-            let outgoing = self.policy.channels.iter().filter(|_| !self.observes()).map(|channel| Outgoing {
-                key: format!("{key}:{channel}"),
-                channel: channel.clone(),
-                issue_id: None,
-                cycle: 0,
-                body: body.clone(),
-                created_ms: now.as_millisecond(),
-                confirmed_ms: now.as_millisecond(),
-            });
-            tx.send_later(&outgoing.collect::<Vec<_>>()).await?;
+            for channel in channels {
+                self.tell_later(tx, channel, key, &ChatMessage::Notice(Notice { text: text.clone() }), now).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Puts a message that is about no single ticket into a channel's outbox, once.
+    pub(super) async fn tell_later(&self, tx: &mut Tx, channel: &str, key: &str, message: &ChatMessage, now: Timestamp) -> Result<()> {
+        let Ok(body) = serde_json::to_string(message) else { return Ok(()) };
+        if self.observes() {
+            return Ok(());
+        }
+        let outgoing = Outgoing {
+            key: format!("{key}:{channel}"),
+            channel: channel.to_owned(),
+            issue_id: None,
+            cycle: 0,
+            body,
+            at_ms: now.as_millisecond(),
+            created_ms: now.as_millisecond(),
+            confirmed_ms: now.as_millisecond(),
+        };
+        tx.send_later(&[outgoing]).await
     }
 
     async fn decide(&self, tx: &mut Tx, batch: &[Incoming], now: Timestamp) -> Result<(Vec<Outcome>, Loaded)> {
@@ -212,16 +229,25 @@ impl Desk {
             }
         }
         let rules = self.rules();
+        let down = self.was_down();
         let mut outcomes = Vec::with_capacity(batch.len());
         for one in batch {
             let Some(event) = one.event() else { continue };
+            let known = loaded.book.ticket_of(event.issue.id);
+            let before = loaded.book.tickets.get(&known).map(|ticket| ticket.facts.len());
             if one.delivery.as_ref().is_some_and(|id| !fresh.remove(id)) {
                 outcomes.push(Outcome::Repeated);
             } else if !self.watches(&event.repo.full_name, loaded.book.places.get(&event.repo.id)) {
                 outcomes.push(Outcome::Ignored("the repository is not among `repositories`"));
             } else {
                 outcomes.push(match rules.take(&mut loaded.book, event, now) {
-                    Taken::Ticket(issue) => Outcome::Ticket(issue),
+                    Taken::Ticket(issue) => {
+                        let after = loaded.book.tickets.get(&issue).map(|ticket| ticket.facts.len());
+                        if after > before && down.is_some_and(|(from, until)| from <= event.at && event.at < until) {
+                            loaded.book.note(issue, event.at, "R5", "heard of when the desk was back");
+                        }
+                        Outcome::Ticket(issue)
+                    }
                     Taken::Ignored(why) => Outcome::Ignored(why),
                 });
             }

@@ -7,6 +7,7 @@ pub mod forget;
 pub mod intake;
 pub mod keep;
 mod labels;
+pub mod life;
 mod limits;
 pub mod missed;
 pub mod people;
@@ -61,6 +62,8 @@ pub struct Desk {
     pub sweep_from: Arc<AtomicI64>,
     /// What was said of the host's clock.
     pub said_of_the_clock: Arc<skew::SaidOfTheClock>,
+    /// What this instance knows of the desk's life.
+    pub life: Arc<life::Pulse>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

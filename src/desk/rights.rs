@@ -232,6 +232,7 @@ impl Desk {
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
         self.warn(&mut tx, &loaded.book.changes.notices, now).await?;
+        self.notice_wrong(&mut tx, &loaded.book, now).await?;
         let still = |one: &&Wanted| loaded.book.tickets.get(&one.issue).is_some_and(|ticket| ticket.unasked().contains_key(&one.user));
         let later: Vec<_> = wanted.iter().filter(still).map(|one| (one.clone(), answers.again(one, now))).collect();
         if !later.is_empty() {

@@ -1,16 +1,80 @@
-//! Sending what stands in the outbox: each channel in its own order, nothing that is no longer true (`E2`, `E3`, `E7`).
+//! Sending what stands in the outbox: each channel in its own order, nothing that is no longer true, and by its fallback where a
+//! channel does not answer (`E2`, `E3`, `E4`, `E7`).
+//!
+//! Messages are held while they are sent, so that of several instances one sends. How it stands with a channel that fails is kept in
+//! the database and counts for all of them.
 
 use super::Desk;
-use crate::chat::{ChatMessage, SendError};
-use crate::domain::response::Cycle;
-use crate::store::{PendingPing, Result};
+use crate::chat::{ChatMessage, Digest, Message, Ping, SendError, TIMEOUT};
+use crate::domain::IssueId;
+use crate::domain::ticket::Ticket;
+use crate::messages;
+use crate::store::{ChannelState, Fate, PendingPing, Result, Tx};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Nobody else sends a message while its sender holds it for this long.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// Nobody else sends a message while its sender holds it for this long: more than sending takes, and little enough that another
+/// instance goes on within 15 s when its sender is gone.
+const LEASE: SignedDuration = SignedDuration::from_secs(12);
 /// What was confirmed this recently is sent without asking again.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
+/// What is not sent this long after its instant is late: later steps overtake it, and many such become a digest (`E4`).
+const LATE: SignedDuration = SignedDuration::from_secs(60);
+/// Late messages about more tickets than this become one.
+const A_HANDFUL: usize = 5;
+/// Messages in one digest.
+const MOST_IN_A_DIGEST: i64 = 500;
+/// A channel that has not answered for this long is spoken for by its fallback (`E7`).
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// The longest between two tries.
+const LONGEST_BACK_OFF: i64 = 300;
+
+/// What this sender holds.
+struct Claim {
+    pings: Vec<PendingPing>,
+    /// Under which name they are one message.
+    digest: Option<String>,
+    until: Timestamp,
+}
+
+/// What became of it.
+struct Tried {
+    fates: Vec<Fate>,
+    failed: Option<(Vec<PendingPing>, SendError)>,
+    /// Whether the channel took something.
+    taken: bool,
+}
+
+/// How it stands with the channels at an instant.
+struct Channels<'a> {
+    desk: &'a Desk,
+    failing: BTreeMap<String, ChannelState>,
+    now: Timestamp,
+}
+
+impl Channels<'_> {
+    fn is_open(&self, channel: &str) -> bool {
+        self.failing.get(channel).is_none_or(|state| state.open <= self.now)
+    }
+
+    /// Whether a channel is to be spoken for by another: it refuses, or has not answered for a while.
+    fn is_out(&self, channel: &str) -> bool {
+        let out = |state: &ChannelState| state.refused || self.now.duration_since(state.since) >= PATIENCE;
+        self.failing.get(channel).is_some_and(out)
+    }
+
+    /// Who speaks for a channel until it is tried again; `None`: nobody else.
+    fn speaker(&self, channel: &str) -> Option<&str> {
+        let mut last = None;
+        let mut at = channel;
+        while self.is_out(at) && !self.is_open(at) {
+            let Some(next) = self.desk.chat.fallback(at) else { break };
+            (last, at) = (Some(next), next);
+        }
+        last
+    }
+}
 
 impl Desk {
     /// Sends what can be sent now, channels beside each other.
@@ -18,107 +82,358 @@ impl Desk {
     /// # Errors
     /// The database fails.
     pub async fn speak(&self) -> Result<()> {
-        if self.observes() {
-            return Ok(());
-        }
-        let mut tx = self.store.read().await?;
-        let channels = tx.busy_channels().await?;
-        tx.rollback().await?;
-        for result in join_all(channels.iter().map(|channel| self.speak_in(channel))).await {
-            result?;
-        }
-        Ok(())
-    }
-
-    async fn speak_in(&self, channel: &str) -> Result<()> {
         loop {
-            let now = self.clock.now();
-            let mut tx = self.store.write().await?;
-            let Some(ping) = tx.claim_ping(channel, now, LEASE, self.clock_is_wrong()).await? else { return tx.rollback().await };
-            tx.commit().await?;
-            let outcome = self.send(channel, &ping, now).await?;
-            let mut tx = self.store.write().await?;
-            match outcome {
-                Sent::Yes => tx.ping_done(&ping.key, "sent", "").await?,
-                Sent::NotTrue(why) => {
-                    tracing::info!(%channel, key = %ping.key, %why, "ping not sent");
-                    tx.ping_done(&ping.key, "void", &why).await?;
-                }
-                Sent::Later(at, why) => {
-                    tracing::warn!(%channel, key = %ping.key, %why, retry_at = %at, "ping could not be sent");
-                    tx.ping_again(&ping.key, at, &why).await?;
-                    return tx.commit().await;
-                }
+            let lanes = self.lanes().await?;
+            let mut sent = 0;
+            for result in join_all(lanes.iter().map(|channel| self.speak_in(channel, || false))).await {
+                sent += result?;
             }
-            tx.commit().await?;
+            // A channel that failed may be spoken for by another now.
+            if sent == 0 {
+                return Ok(());
+            }
         }
     }
 
-    async fn send(&self, channel: &str, ping: &PendingPing, now: Timestamp) -> Result<Sent> {
-        let mut message: ChatMessage = match serde_json::from_str(&ping.body) {
-            Ok(message) => message,
-            Err(error) => return Ok(Sent::NotTrue(format!("it does not read back: {error}"))),
-        };
-        if let Some(why) = self.no_longer_true(ping, &mut message, now).await? {
-            return Ok(Sent::NotTrue(why));
+    /// The channels in which there may be something to say now.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn lanes(&self) -> Result<BTreeSet<String>> {
+        if self.observes() {
+            return Ok(BTreeSet::new());
         }
-        if self.chat.names().all(|name| name != channel) {
-            return Ok(Sent::NotTrue(format!("no channel `{channel}` is configured any more")));
-        }
-        let (wait, why) = match self.chat.send(channel, &ping.key, &message, self.clock.now()).await {
-            Ok(()) => {
-                if let ChatMessage::Ping(said) = &message {
-                    let ticket = format!("{}#{}", said.repository, said.number);
-                    tracing::info!(%ticket, %channel, step = %said.step, at = %said.at, "pinged");
-                }
-                return Ok(Sent::Yes);
-            }
-            Err(error) => match &error {
-                SendError::Retry { after: Some(after), .. } => (SignedDuration::try_from(*after).unwrap_or(back_off(ping.attempts)), error),
-                _ => (back_off(ping.attempts), error),
-            },
-        };
-        Ok(Sent::Later(now.saturating_add(wait).unwrap_or(now), why.to_string()))
-    }
-
-    /// Why a ping must not be sent: its cycle has ended. GitHub is asked again where the last answer is not fresh (`E3`).
-    async fn no_longer_true(&self, ping: &PendingPing, message: &mut ChatMessage, now: Timestamp) -> Result<Option<String>> {
-        let Some(issue) = ping.issue else { return Ok(None) };
-        let known = self.ticket(issue).await?;
-        let Some(known) = known else { return Ok(Some("its ticket is gone".to_owned())) };
-        if now.duration_since(ping.confirmed_at) > FRESH {
-            let unread = self.confirm(std::slice::from_ref(&known)).await;
-            if let ChatMessage::Ping(said) = message {
-                said.unconfirmed = unread.contains(&issue);
-            }
-        }
-        let Some(ticket) = self.ticket(issue).await? else { return Ok(Some("its ticket is gone".to_owned())) };
-        let running = ticket.cycles().pop().filter(Cycle::is_running);
-        let Some(cycle) = running.filter(|cycle| i64::from(cycle.number) == ping.cycle) else {
-            return Ok(Some("answered, closed or gone before it could be sent".to_owned()));
-        };
-        // It may have waited until its repository was back, and the clock stood still meanwhile (S12).
-        if let ChatMessage::Ping(said) = message {
-            said.due_at = cycle.due;
-        }
-        Ok(None)
-    }
-
-    async fn ticket(&self, issue: crate::domain::IssueId) -> Result<Option<crate::domain::ticket::Ticket>> {
         let mut tx = self.store.read().await?;
-        let ticket = tx.ticket(issue).await?;
+        let busy = tx.busy_channels().await?;
+        let channels = self.channels(&mut tx).await?;
         tx.rollback().await?;
-        Ok(ticket)
+        let speakers = busy.iter().map(|channel| channels.speaker(channel).unwrap_or(channel));
+        Ok(speakers.filter(|channel| channels.is_open(channel)).map(str::to_owned).collect())
+    }
+
+    async fn channels(&self, tx: &mut Tx) -> Result<Channels<'_>> {
+        Ok(Channels { desk: self, failing: tx.failing_channels().await?, now: self.clock.now() })
+    }
+
+    /// Sends what can be sent in one channel, until nothing is left, the channel fails or `stop` says so. Says how many messages there
+    /// were.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn speak_in(&self, channel: &str, stop: impl Fn() -> bool) -> Result<usize> {
+        let mut count = 0;
+        let mut tx = self.store.write().await?;
+        loop {
+            let claim = if stop() { None } else { self.claim(&mut tx, channel).await? };
+            tx.commit().await?;
+            let Some(claim) = claim else { return Ok(count) };
+            count += claim.pings.len();
+            let tried = self.send(channel, claim).await?;
+            tx = self.store.write().await?;
+            if self.record(&mut tx, channel, tried).await? {
+                tx.commit().await?;
+                return Ok(count);
+            }
+        }
+    }
+
+    /// Takes the oldest message of a channel, or of those that it speaks for, if its time has come and nobody else holds it; with it all
+    /// that are to be said together.
+    async fn claim(&self, tx: &mut Tx, channel: &str) -> Result<Option<Claim>> {
+        let channels = self.channels(tx).await?;
+        let now = channels.now;
+        if !channels.is_open(channel) {
+            return Ok(None);
+        }
+        let busy = tx.busy_channels().await?;
+        let others: Vec<_> = busy.into_iter().filter(|other| other != channel && channels.speaker(other) == Some(channel)).collect();
+        let mut all = others.clone();
+        all.push(channel.to_owned());
+        let Some(mut first) = self.first(tx, channel, &others, now).await? else { return Ok(None) };
+        if first.leased_until > now {
+            // The channel's next word is being said elsewhere.
+            return Ok(None);
+        }
+        let until = now.saturating_add(LEASE).unwrap_or(now);
+        let late = now.saturating_sub(LATE).unwrap_or(now);
+        if first.issue.is_some() && first.at <= late && tx.supersede(&all, late, now).await? > 0 {
+            // What was first may have been overtaken.
+            let Some(next) = self.first(tx, channel, &others, now).await?.filter(|next| next.leased_until <= now) else { return Ok(None) };
+            first = next;
+        }
+        let former = first.digest.take();
+        let (own, others_digest): (Option<String>, Option<String>) = match former {
+            Some(digest) if digest.starts_with(&digest_of(channel)) => (Some(digest), None),
+            former => (None, former),
+        };
+        if let Some(digest) = others_digest {
+            tx.leave_digest(&digest, &first.channel).await?;
+        }
+        let (mut pings, digest) = match own {
+            Some(digest) => (tx.digest_pings(&digest, &all, now).await?, Some(digest)),
+            None if first.issue.is_some() && first.at <= late => {
+                let pings = tx.late_pings(&all, late, now, MOST_IN_A_DIGEST).await?;
+                let tickets: BTreeSet<_> = pings.iter().map(|ping| ping.issue).collect();
+                if tickets.len() > A_HANDFUL {
+                    (pings, Some(format!("{}{}", digest_of(channel), now.as_millisecond())))
+                } else {
+                    (vec![first], None)
+                }
+            }
+            None => (vec![first], None),
+        };
+        tx.hold_pings(&mut pings, digest.as_deref(), until).await?;
+        Ok(Some(Claim { pings, digest, until }))
+    }
+
+    async fn first(&self, tx: &mut Tx, channel: &str, others: &[String], now: Timestamp) -> Result<Option<PendingPing>> {
+        let held = self.clock_is_wrong();
+        let own = tx.first_ping(channel, held).await?;
+        let other = if others.is_empty() { None } else { tx.first_free_ping(others, now, held).await? };
+        Ok(own.into_iter().chain(other).min_by(|one, next| (one.created, &one.key).cmp(&(next.created, &next.key))))
+    }
+
+    async fn send(&self, channel: &str, mut claim: Claim) -> Result<Tried> {
+        let now = self.clock.now();
+        if self.chat.names().all(|name| name != channel) {
+            let why = format!("no channel `{channel}` is configured any more");
+            return Ok(Tried { fates: claim.pings.iter().map(|ping| void(ping, &why)).collect(), failed: None, taken: false });
+        }
+        let (said, mut fates) = self.still_true(&claim.pings, now).await?;
+        for fate in &fates {
+            tracing::info!(%channel, key = %fate.key, why = %fate.note, "ping not sent");
+        }
+        let mut tried = Tried { fates: Vec::new(), failed: None, taken: false };
+        if !said.is_empty() {
+            if !self.still_holds(&mut claim).await? {
+                // It was stopped for a while, and somebody else has taken over.
+                tracing::warn!(%channel, "held messages for too long, and lets another instance send them");
+                return Ok(Tried { fates, ..tried });
+            }
+            let mut instead_of: Vec<String> = Vec::new();
+            for (ping, _) in &said {
+                if ping.channel != channel && !instead_of.contains(&ping.channel) {
+                    instead_of.push(ping.channel.clone());
+                }
+            }
+            let (pings, mut messages): (Vec<_>, Vec<_>) = said.into_iter().unzip();
+            let (key, what) = match (&claim.digest, messages.pop()) {
+                (None, Some(message)) => (pings.first().map_or_else(String::new, |ping| ping.key.clone()), message),
+                (digest, last) => (digest.clone().unwrap_or_default(), together(messages.into_iter().chain(last))),
+            };
+            let message = Message { key: &key, what: &what, instead_of: &instead_of };
+            match self.chat.send(channel, message, self.clock.now()).await {
+                Ok(()) => {
+                    log_sent(channel, &what);
+                    tried.taken = true;
+                    fates.extend(pings.iter().map(|ping| sent(ping, channel, claim.digest.as_deref())));
+                }
+                Err(error) => tried.failed = Some((pings, error)),
+            }
+        }
+        Ok(Tried { fates, ..tried })
+    }
+
+    /// Which of these messages may be said, as they are to be said now, and why not the others. GitHub is asked again where its last
+    /// answer is not fresh (`E3`).
+    async fn still_true(&self, pings: &[PendingPing], now: Timestamp) -> Result<(Vec<(PendingPing, ChatMessage)>, Vec<Fate>)> {
+        let issues: BTreeSet<_> = pings.iter().filter_map(|ping| ping.issue).collect();
+        let mut known = self.tickets(&issues).await?;
+        let stale: BTreeSet<_> =
+            pings.iter().filter(|ping| now.duration_since(ping.confirmed_at) > FRESH).filter_map(|ping| ping.issue).collect();
+        let ask: Vec<_> = known.values().filter(|ticket| stale.contains(&ticket.issue)).cloned().collect();
+        let mut unread = BTreeSet::new();
+        if !ask.is_empty() {
+            unread = self.confirm(&ask).await;
+            known = self.tickets(&issues).await?;
+        }
+        let (mut said, mut fates) = (Vec::new(), Vec::new());
+        for ping in pings {
+            match as_it_is_now(ping, &known, now) {
+                Ok(mut message) => {
+                    if let (ChatMessage::Ping(said), Some(issue)) = (&mut message, ping.issue)
+                        && stale.contains(&issue)
+                    {
+                        said.unconfirmed = unread.contains(&issue);
+                    }
+                    said.push((ping.clone(), message));
+                }
+                Err(why) => fates.push(void(ping, &why)),
+            }
+        }
+        Ok((said, fates))
+    }
+
+    async fn tickets(&self, issues: &BTreeSet<IssueId>) -> Result<BTreeMap<IssueId, Ticket>> {
+        if issues.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut tx = self.store.read().await?;
+        let tickets = tx.tickets(&issues.iter().copied().collect::<Vec<_>>()).await?;
+        tx.rollback().await?;
+        Ok(tickets.into_iter().map(|ticket| (ticket.issue, ticket)).collect())
+    }
+
+    /// Whether this sender still holds what it claimed, for as long as sending may take. Who was stopped meanwhile must not send what
+    /// another has taken over (`E7`).
+    async fn still_holds(&self, claim: &mut Claim) -> Result<bool> {
+        let needs = |from: Timestamp| from.saturating_add(SignedDuration::try_from(TIMEOUT).unwrap_or(LEASE)).unwrap_or(from);
+        // Keeping hold of it takes time as well.
+        for _ in 0..3 {
+            let now = self.clock.now();
+            if needs(now) <= claim.until {
+                return Ok(true);
+            }
+            let until = now.saturating_add(LEASE).unwrap_or(now);
+            let mut tx = self.store.write().await?;
+            let held = tx.hold_on(&claim.pings, until).await?;
+            tx.commit().await?;
+            if !held {
+                return Ok(false);
+            }
+            claim.until = until;
+        }
+        Ok(false)
+    }
+
+    /// Records what became of messages. `true`: the channel failed.
+    async fn record(&self, tx: &mut Tx, channel: &str, tried: Tried) -> Result<bool> {
+        let now = self.clock.now();
+        tx.pings_done(&tried.fates, now).await?;
+        if tried.taken {
+            tx.channel_works(channel).await?;
+        }
+        let Some((pings, error)) = tried.failed else { return Ok(false) };
+        let former = tx.failing_channels().await?.remove(channel);
+        let failures = former.as_ref().map_or(0, |state| state.failures).saturating_add(1);
+        let refused = matches!(error, SendError::Refused { .. });
+        let since = former.as_ref().map_or(now, |state| state.since);
+        let after = |from: Timestamp, length: SignedDuration| from.saturating_add(length).unwrap_or(from);
+        let open = match &error {
+            SendError::Retry { after: Some(asked), .. } => {
+                after(now, SignedDuration::try_from(*asked).unwrap_or_default().max(SignedDuration::from_secs(1)))
+            }
+            // It is tried once more before another speaks for it.
+            _ => [after(now, back_off(channel, failures)), after(since, PATIENCE)].into_iter().filter(|at| *at > now).min().unwrap_or(now),
+        };
+        let state = ChannelState { failures, since, open, refused, why: error.to_string() };
+        tracing::warn!(%channel, why = %state.why, failures, waiting = pings.len(), retry_at = %state.open, "the chat did not take a message");
+        tx.put_back_pings(&pings, &state.why).await?;
+        tx.channel_failed(channel, &state).await?;
+        if refused && !former.is_some_and(|state| state.refused) {
+            self.warn_of_refusal(tx, channel, &state, now).await?;
+        }
+        Ok(true)
+    }
+
+    /// Something has to be changed before a channel takes anything again: the others are told, once (`E7`).
+    async fn warn_of_refusal(&self, tx: &mut Tx, channel: &str, state: &ChannelState, now: Timestamp) -> Result<()> {
+        let meanwhile = match self.chat.fallback(channel) {
+            Some(fallback) => format!("What is for it goes to `{fallback}` meanwhile"),
+            None => "What is for it waits; with a `fallback` it would be said there".to_owned(),
+        };
+        let text = format!(
+            "The chat `{channel}` refuses what it is sent: {}. Check its `url` and whether the channel still exists. {meanwhile} (E7).",
+            state.why
+        );
+        let others: Vec<_> = self.policy.channels.iter().filter(|name| *name != channel).cloned().collect();
+        self.warn_in(tx, &others, &[(format!("refused:{channel}:{}", state.since.as_millisecond()), text)], now).await
     }
 }
 
-enum Sent {
-    Yes,
-    NotTrue(String),
-    Later(Timestamp, String),
+/// A message as it is to be said now, or why it must not be: its clock has ended.
+fn as_it_is_now(ping: &PendingPing, known: &BTreeMap<IssueId, Ticket>, now: Timestamp) -> std::result::Result<ChatMessage, String> {
+    let mut message = serde_json::from_str(&ping.body).map_err(|error| format!("it does not read back: {error}"))?;
+    if let Some(issue) = ping.issue {
+        let ticket = known.get(&issue).ok_or("its ticket is gone")?;
+        let cycle = ticket.running().filter(|cycle| i64::from(cycle.number) == ping.cycle);
+        let cycle = cycle.ok_or("answered, closed or gone before it could be sent")?;
+        // It may have waited: for its channel, or until its repository was back, and the clock stood still meanwhile (S12).
+        if let ChatMessage::Ping(said) = &mut message {
+            said.due_at = cycle.due;
+            said.advice = messages::advice(ticket, cycle.due <= now);
+        }
+    }
+    Ok(message)
 }
 
-/// 2 s, 4 s, 8 s … at most five minutes.
-fn back_off(attempts: i64) -> SignedDuration {
-    SignedDuration::from_secs(2_i64.saturating_pow(u32::try_from(attempts.clamp(1, 9)).unwrap_or(9)).min(300))
+/// Many pings as one, the longest overdue first, a ticket's step once though it was meant for several channels.
+fn together(messages: impl Iterator<Item = ChatMessage>) -> ChatMessage {
+    let mut pings: Vec<Ping> = Vec::new();
+    for message in messages {
+        if let ChatMessage::Ping(ping) = message {
+            pings.push(ping);
+        }
+    }
+    pings.sort_by(|one, next| {
+        let place = |ping: &Ping| (ping.due_at, ping.repository.clone(), ping.number, ping.step.clone(), ping.occurrence);
+        place(one).cmp(&place(next))
+    });
+    pings.dedup_by(|next, one| {
+        let same = (&one.repository, one.number, &one.step, one.occurrence) == (&next.repository, next.number, &next.step, next.occurrence);
+        if same {
+            one.mentions.append(&mut next.mentions);
+        }
+        same
+    });
+    ChatMessage::Digest(Digest { pings })
+}
+
+/// What the names of digests that a channel sends begin with.
+fn digest_of(channel: &str) -> String {
+    format!("digest:{channel}:")
+}
+
+fn log_sent(channel: &str, what: &ChatMessage) {
+    let pinged = |said: &Ping, digest: bool| {
+        let ticket = format!("{}#{}", said.repository, said.number);
+        tracing::info!(%ticket, %channel, step = %said.step, at = %said.at, digest, "pinged");
+    };
+    match what {
+        ChatMessage::Ping(said) => pinged(said, false),
+        ChatMessage::Digest(digest) => digest.pings.iter().for_each(|said| pinged(said, true)),
+        ChatMessage::Notice(_) | ChatMessage::Recovery(_) => {}
+    }
+}
+
+fn void(ping: &PendingPing, why: &str) -> Fate {
+    Fate { key: ping.key.clone(), state: "void", sent_in: None, note: why.to_owned() }
+}
+
+fn sent(ping: &PendingPing, channel: &str, digest: Option<&str>) -> Fate {
+    let mut note = Vec::new();
+    if ping.channel != channel {
+        note.push(format!("by the fallback `{channel}`"));
+    }
+    note.extend(digest.map(|digest| format!("in {digest}")));
+    Fate { key: ping.key.clone(), state: "sent", sent_in: Some(channel.to_owned()), note: note.join(", ") }
+}
+
+/// 2 s, 4 s, 8 s … at most five minutes, less up to a quarter that depends on the channel and the try, so that not all that failed
+/// together is tried again together.
+fn back_off(channel: &str, failures: i64) -> SignedDuration {
+    let whole = 2_i64.saturating_pow(u32::try_from(failures.clamp(1, 9)).unwrap_or(9)).min(LONGEST_BACK_OFF) * 1000;
+    // FNV-1a: nothing secret hangs on it, and every instance comes to the same.
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = channel.bytes().chain(failures.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, mix);
+    let share = i64::try_from((hash >> 32) % 1000).unwrap_or_default();
+    SignedDuration::from_millis(whole - whole / 4 * share / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e7_tries_grow_rarer_up_to_five_minutes_and_apart() {
+        for (failures, most) in [(1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (10, 300), (i64::MAX, 300)] {
+            for channel in ["support", "night", ""] {
+                let wait = back_off(channel, failures);
+                assert!(wait <= SignedDuration::from_secs(most) && wait > SignedDuration::from_millis(most * 749), "{failures}: {wait}");
+                assert_eq!(wait, back_off(channel, failures));
+            }
+        }
+        let differ: BTreeSet<_> = (0..20).map(|n| back_off(&format!("channel {n}"), 9)).collect();
+        assert!(differ.len() > 15);
+    }
 }

@@ -66,8 +66,10 @@ impl ChatMessage {
 pub enum ChatAnswer {
     /// With this status and, if given, `Retry-After` in seconds.
     Status(u16, Option<u32>),
-    /// The connection closes without an answer.
+    /// The message is taken, then the connection closes without an answer.
     Hangup,
+    /// The connection closes before anything is taken.
+    Down,
     /// 200, but this much later.
     Slow(Duration),
 }
@@ -208,9 +210,13 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
     let (message, answer, observer) = {
         let mut inbox = lock(&inner.inbox);
         let answer = inbox.answer_to(&path);
+        if answer == ChatAnswer::Down {
+            line.cut();
+            return StatusCode::NO_CONTENT.into_response();
+        }
         let status = match answer {
             ChatAnswer::Status(status, _) => Some(status),
-            ChatAnswer::Hangup => None,
+            ChatAnswer::Hangup | ChatAnswer::Down => None,
             ChatAnswer::Slow(_) => Some(200),
         };
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
@@ -231,7 +237,7 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
             }
             response
         }
-        ChatAnswer::Hangup => {
+        ChatAnswer::Hangup | ChatAnswer::Down => {
             line.cut();
             StatusCode::NO_CONTENT.into_response()
         }

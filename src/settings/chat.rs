@@ -29,6 +29,8 @@ pub struct ChatChannel {
     pub url: SecretString,
     /// What a [`ChatKind::Webhook`] is signed with.
     pub secret: Option<SecretString>,
+    /// The channel that speaks for it while it does not answer (`E7`).
+    pub fallback: Option<String>,
     /// Whether the address stands in the configuration file itself.
     pub literal_url: bool,
     /// The variable that should hold the address is not set; only commands that speak to nobody get this far without it.
@@ -47,6 +49,7 @@ impl Sources<'_> {
         let sections = root.get("chat").map(|field| field.sections("[[chat]] tables")).unwrap_or_default();
         let mut names: Vec<String> = Vec::new();
         let mut channels = Vec::new();
+        let mut fallbacks = Vec::new();
         for (index, section) in sections.into_iter().enumerate() {
             let place = match section.get("name").as_ref().map(Field::value) {
                 Some(DeValue::String(name)) if !name.trim().is_empty() => format!("chat \"{}\"", name.trim()),
@@ -61,7 +64,13 @@ impl Sources<'_> {
                 names.push(name.clone());
                 Some(name)
             });
+            fallbacks.extend(section.get("fallback").map(|field| (name.clone(), field)));
             channels.extend(self.channel(&section, name, folder));
+        }
+        for (name, to) in fallbacks_of(fallbacks, &names) {
+            if let Some(channel) = channels.iter_mut().find(|channel: &&mut ChatChannel| channel.name == name) {
+                channel.fallback = Some(to);
+            }
         }
         channels
     }
@@ -84,7 +93,7 @@ impl Sources<'_> {
         let secret = secret_field.and_then(|field| self.secret(&field, folder)).map(|(secret, _)| secret.into());
         let (url, literal_url) = url?;
         let unset = url == UNSET;
-        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, literal_url, unset })
+        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, fallback: None, literal_url, unset })
     }
 
     /// The secret that a field means, and whether it stands there itself.
@@ -120,6 +129,35 @@ impl Sources<'_> {
         }
         Some((text.to_owned(), true))
     }
+}
+
+/// Which channel speaks for which. Following them leads to an end.
+fn fallbacks_of(fields: Vec<(Option<String>, Field<'_>)>, names: &[String]) -> Vec<(String, String)> {
+    const FORM: &str = "the name of another [[chat]]";
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (name, field) in fields {
+        let (Some(name), Some(to)) = (name, field.filled()) else { continue };
+        if !names.iter().any(|known| known == to) {
+            let others = names.iter().filter(|known| **known != name).map(String::as_str);
+            let near = nearest(to, others).map_or_else(|| "the file has no other".to_owned(), |near| format!("the nearest is \"{near}\""));
+            field.refuse(Unfit::because(FORM, near));
+            continue;
+        }
+        let mut way = vec![to];
+        while let Some((_, next)) = way.last().and_then(|last| found.iter().find(|(from, _)| from == last)) {
+            way.push(next);
+        }
+        if way.contains(&name.as_str()) {
+            let hint = match way.as_slice() {
+                [_] => "a channel that does not answer cannot speak for itself".to_owned(),
+                way => format!("it leads back to itself: {name}, {}", way.join(", ")),
+            };
+            field.refuse(Unfit::because(FORM, hint));
+            continue;
+        }
+        found.push((name, to.to_owned()));
+    }
+    found
 }
 
 fn kind(field: &Field<'_>) -> Option<ChatKind> {

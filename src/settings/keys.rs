@@ -30,6 +30,7 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("chat[].kind", "required", "`slack` for an incoming webhook, or `webhook` for JSON to any address."),
     ("chat[].url", "required", "The address: `env:NAME`, `file:PATH` or a literal."),
     ("chat[].secret", "none", "For the kind `webhook`: signs what is sent. `env:NAME`, `file:PATH` or a literal."),
+    ("chat[].fallback", "none", "The name of the channel that speaks for it while it does not answer."),
     ("ladder[].tiers", "all", "The ids of the tiers that the ladder is for."),
     ("ladder[].steps", "required", "The steps, in place of the default ladder's."),
     ("ladder[].steps[].at", "required", "When: `75%` of the target, `-30m`, `due`, `+1h`."),
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_their_parent() {
-        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret"]);
+        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret", "fallback"]);
         assert_eq!(under("labels.*"), ["name", "color"]);
         assert_eq!(under("ladder[]"), ["tiers", "steps"]);
         assert!(under("").contains(&"ladder") && under("").contains(&"labels"));

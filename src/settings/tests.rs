@@ -206,7 +206,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
         refused(text),
         [
             "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"labels\", \"chat\" or \"ladder\"; the nearest known key is \"privacy\"",
-            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\" or \"secret\"; the nearest known key is \"secret\"",
+            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"secret\" or \"fallback\"; the nearest known key is \"secret\"",
             "partner-desk.toml:8: unknown key \"mett\" in labels: expected \"tier\", \"target\", \"due\", \"due_soon\", \"breached\", \"met\", \"paused\", \"waiting\", \"unknown\", \"waiting_partner\" or \"due_rounding\"; the nearest known key is \"met\"",
             "partner-desk.toml:10: unknown key \"colour\" in labels: met: expected \"name\" or \"color\"; the nearest known key is \"color\"",
             "partner-desk.toml:12: unknown key \"tier\" in ladder 1: expected \"tiers\" or \"steps\"; the nearest known key is \"tiers\"",
@@ -359,5 +359,31 @@ fn s6_a_file_of_holidays_is_read_beside_the_programme() {
     assert_eq!(
         problems(&env, &[config, ("etc/tiers/tiers.toml", programme), ("etc/tiers/days.ics", &broken)]),
         ["etc/tiers/days.ics:3: event: DTSTART = soon: expected a date like 20261224, or a time like 20261224T090000 or 20261224T080000Z"]
+    );
+}
+
+#[test]
+fn e7_a_fallback_is_another_channel_and_leads_to_an_end() {
+    let chat = |name: &str, fallback: &str| {
+        format!("[[chat]]\nname = \"{name}\"\nkind = \"slack\"\nurl = \"http://x\"\nfallback = \"{fallback}\"\n")
+    };
+    let last = "[[chat]]\nname = \"ops\"\nkind = \"slack\"\nurl = \"http://x\"\n";
+    let chain = format!("{}{}{last}", chat("night", "support"), chat("support", "ops"));
+    let settings = load(&[], &[("partner-desk.toml", &chain)]).unwrap();
+    let fallbacks: Vec<_> = settings.chat.iter().map(|channel| channel.fallback.as_deref()).collect();
+    assert_eq!(fallbacks, [Some("support"), Some("ops"), None]);
+    let wrong = format!("{}{}{}{last}", chat("night", "night"), chat("support", "opps"), chat("pager", ""));
+    assert_eq!(
+        refused(&wrong),
+        [
+            "partner-desk.toml:5: chat \"night\": fallback = \"night\": expected the name of another [[chat]]; a channel that does not answer cannot speak for itself",
+            "partner-desk.toml:10: chat \"support\": fallback = \"opps\": expected the name of another [[chat]]; the nearest is \"ops\"",
+            "partner-desk.toml:15: chat \"pager\": fallback = \"\": expected a text that is not empty",
+        ]
+    );
+    let circle = format!("{}{}{}", chat("a", "b"), chat("b", "c"), chat("c", "a"));
+    assert_eq!(
+        refused(&circle),
+        ["partner-desk.toml:15: chat \"c\": fallback = \"a\": expected the name of another [[chat]]; it leads back to itself: c, a, b, c"]
     );
 }

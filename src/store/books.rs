@@ -3,7 +3,7 @@
 use super::places::{freeze, place};
 use super::rights::agents_of;
 use super::sql::{bundle, sql};
-use super::{Outgoing, Result, Row, Tx, to_json};
+use super::{Arg, Outgoing, Result, Row, Tx, to_json};
 use crate::domain::book::{Book, LogLine, Place};
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::{Entry, EntryKind};
@@ -134,7 +134,7 @@ macro_rules! save_tickets {
          ON CONFLICT (issue_id) DO UPDATE SET
              installation_id = excluded.installation_id, repo_id = excluded.repo_id, number = excluded.number,
              partner_id = excluded.partner_id, standing = excluded.standing, next_at_ms = excluded.next_at_ms,
-             live = excluded.live, doc = excluded.doc, version = tickets.version + 1,
+             live = excluded.live, doc = excluded.doc, looking_ms = 0, version = tickets.version + 1,
              published = CASE WHEN excluded.published = 1 AND tickets.applied IS NULL
                               THEN tickets.version + 1 ELSE tickets.published END"
     };
@@ -392,9 +392,9 @@ impl Tx {
             return Ok(());
         }
         let statement = sql!(
-            "INSERT INTO outbox (key, channel, issue_id, cycle, body, created_ms, confirmed_ms, not_before_ms, lease_ms, attempts, state, note)
-             SELECT key, channel, issue_id, cycle, body, created_ms, confirmed_ms, 0, 0, 0, 'pending', ''
-             FROM {rows $1: key TEXT, channel TEXT, issue_id BIGINT, cycle BIGINT, body TEXT, created_ms BIGINT,
+            "INSERT INTO outbox (key, channel, issue_id, cycle, body, at_ms, created_ms, confirmed_ms, lease_ms, attempts, state, note)
+             SELECT key, channel, issue_id, cycle, body, at_ms, created_ms, confirmed_ms, 0, 0, 'pending', ''
+             FROM {rows $1: key TEXT, channel TEXT, issue_id BIGINT, cycle BIGINT, body TEXT, at_ms BIGINT, created_ms BIGINT,
                    confirmed_ms BIGINT} WHERE true
              ON CONFLICT (key) DO NOTHING"
         );
@@ -402,13 +402,32 @@ impl Tx {
         Ok(())
     }
 
-    /// Tickets that time asks for, the longest overdue first.
+    /// Whether time asks for a ticket that nobody looks at: one of those of which it is not known whose they are, or of the others.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn due_tickets(&mut self, now: Timestamp, most: i64) -> Result<Vec<Ticket>> {
-        let statement = sql!("SELECT doc FROM tickets WHERE next_at_ms <= $1 ORDER BY next_at_ms LIMIT $2");
-        let rows = self.rows(statement, [now.as_millisecond().into(), most.into()]).await?;
+    pub async fn has_due_tickets(&mut self, now: Timestamp, checking: bool) -> Result<bool> {
+        let statement = sql!(
+            "SELECT issue_id FROM tickets WHERE next_at_ms <= $1 AND looking_ms <= $1
+                 AND CASE WHEN standing = 'checking' THEN 1 ELSE 0 END = $2 LIMIT 1"
+        );
+        Ok(!self.rows(statement, [now.as_millisecond().into(), i64::from(checking).into()]).await?.is_empty())
+    }
+
+    /// Tickets that time asks for, the longest overdue first, which from now on nobody else looks at until an instant, or until they are
+    /// saved.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn claim_due_tickets(&mut self, now: Timestamp, until: Timestamp, checking: bool, most: i64) -> Result<Vec<Ticket>> {
+        let statement = sql!(
+            "UPDATE tickets SET looking_ms = $2 WHERE issue_id IN (
+                 SELECT issue_id FROM tickets WHERE next_at_ms <= $1 AND looking_ms <= $1
+                     AND CASE WHEN standing = 'checking' THEN 1 ELSE 0 END = $3 ORDER BY next_at_ms LIMIT $4)
+             RETURNING doc"
+        );
+        let args: [Arg; 4] = [now.as_millisecond().into(), until.as_millisecond().into(), i64::from(checking).into(), most.into()];
+        let rows = self.rows(statement, args).await?;
         rows.iter().map(|row| row.json("doc")).collect()
     }
 

@@ -16,7 +16,7 @@ macro_rules! carried {
 }
 
 // A new migration is two files of the same name, and that name here. Numbers rise, and may have gaps.
-carried!["0001_desk", "0002_retention", "0003_rules", "0004_rights", "0005_places", "0006_labels", "0007_recovery"];
+carried!["0001_desk", "0002_retention", "0003_rules", "0004_rights", "0005_places", "0006_labels", "0007_recovery", "0009_outbox"];
 
 pub(super) fn sqlite() -> Migrator {
     migrator(|(file, sqlite, _)| (*file, *sqlite))

@@ -1,10 +1,12 @@
-//! The outbox: chat messages that were decided, until they are sent or no longer true (`E2`, `E7`).
+//! The outbox: chat messages that were decided, until they are sent or no longer true (`E2`, `E7`), and the channels that do not take
+//! them. Who writes does so alone, so looking and claiming are two statements.
 
 use super::sql::sql;
-use super::{Result, Tx};
+use super::{Arg, Result, Row, Tx, to_json};
 use crate::domain::IssueId;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A message as it is put into the outbox.
 #[derive(Debug, Clone, Serialize)]
@@ -19,27 +21,86 @@ pub struct Outgoing {
     pub cycle: i64,
     /// The message as JSON.
     pub body: String,
-    /// When it was decided, in milliseconds.
+    /// The instant that it is about, in milliseconds: that of the step.
+    pub at_ms: i64,
+    /// When it was decided.
     pub created_ms: i64,
     /// When GitHub was last asked whether it is still true.
     pub confirmed_ms: i64,
 }
 
-/// A message whose turn it is.
+/// A message that waits to be sent.
 #[derive(Debug, Clone)]
 pub struct PendingPing {
     /// See [`Outgoing::key`].
     pub key: String,
+    /// The channel that it is meant for.
+    pub channel: String,
     /// The ticket.
     pub issue: Option<IssueId>,
     /// The ticket's cycle.
     pub cycle: i64,
     /// The message as JSON.
     pub body: String,
+    /// The instant that it is about.
+    pub at: Timestamp,
+    /// When it was decided.
+    pub created: Timestamp,
     /// When GitHub was last asked.
     pub confirmed_at: Timestamp,
-    /// Tries, this one included.
+    /// Until when somebody holds it.
+    pub leased_until: Timestamp,
+    /// How often it was claimed: that tells one claim from the next.
     pub attempts: i64,
+    /// The digest that took it (`E4`).
+    pub digest: Option<String>,
+}
+
+/// How it stands with a channel that does not take what it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelState {
+    /// Tries that failed, one after the other.
+    pub failures: i64,
+    /// When the first of them did.
+    pub since: Timestamp,
+    /// When it is tried again.
+    pub open: Timestamp,
+    /// It refuses what it is sent: somebody has to do something about it.
+    pub refused: bool,
+    /// What it answered last.
+    pub why: String,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fate {
+    /// See [`Outgoing::key`].
+    pub key: String,
+    /// `sent`, or `void` because it is no longer true.
+    pub state: &'static str,
+    /// The channel that took it.
+    pub sent_in: Option<String>,
+    /// The reason, or a remark.
+    pub note: String,
+}
+
+#[derive(Serialize)]
+struct Held<'a> {
+    key: &'a str,
+    attempts: i64,
+}
+
+/// What is selected of a message.
+macro_rules! pending {
+    ($rest:literal) => {
+        sql!(concat!(
+            "SELECT key, channel, issue_id, cycle, body, at_ms, created_ms, confirmed_ms, lease_ms, attempts, digest FROM outbox
+             WHERE state = 'pending'
+               AND NOT EXISTS (SELECT 1 FROM tickets JOIN freezes ON freezes.repo_id = tickets.repo_id
+                               WHERE tickets.issue_id = outbox.issue_id AND freezes.until_ms IS NULL) AND ",
+            $rest
+        ))
+    };
 }
 
 impl Tx {
@@ -52,68 +113,314 @@ impl Tx {
         rows.iter().map(|row| row.text("channel")).collect()
     }
 
-    /// Claims the oldest message of a channel, if its time has come and nobody else holds it: so a channel stays in order. Messages
-    /// about tickets of a repository that is out of the desk's hands wait until it is back, and hold up no others (`S12`); so do all
-    /// but notices where pings are held (`R7`).
+    /// The oldest message of a channel, whoever holds it: so a channel stays in order. Messages about tickets of a repository that is
+    /// out of the desk's hands wait until it is back, and hold up no others (`S12`); so do all but notices where pings are held (`R7`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn claim_ping(
-        &mut self,
-        channel: &str,
-        now: Timestamp,
-        lease: SignedDuration,
-        only_notices: bool,
-    ) -> Result<Option<PendingPing>> {
-        let statement = sql!(
-            "UPDATE outbox SET lease_ms = $3, attempts = attempts + 1
-             WHERE key = (SELECT key FROM outbox WHERE state = 'pending' AND channel = $1 AND ($4 = 0 OR issue_id IS NULL)
-                            AND NOT EXISTS (SELECT 1 FROM tickets JOIN freezes ON freezes.repo_id = tickets.repo_id
-                                            WHERE tickets.issue_id = outbox.issue_id AND freezes.until_ms IS NULL)
-                          ORDER BY created_ms, key LIMIT 1{pg  FOR UPDATE})
-               AND lease_ms <= $2 AND not_before_ms <= $2 AND state = 'pending'
-             RETURNING key, issue_id, cycle, body, confirmed_ms, attempts"
+    pub async fn first_ping(&mut self, channel: &str, only_notices: bool) -> Result<Option<PendingPing>> {
+        let statement = pending!("channel = $1 AND ($2 = 0 OR issue_id IS NULL) ORDER BY created_ms, key LIMIT 1");
+        let rows = self.rows(statement, [channel.into(), i64::from(only_notices).into()]).await?;
+        rows.first().map(ping).transpose()
+    }
+
+    /// The oldest message of these channels that nobody holds.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn first_free_ping(&mut self, channels: &[String], now: Timestamp, only_notices: bool) -> Result<Option<PendingPing>> {
+        let statement =
+            pending!("channel {in texts $1} AND lease_ms <= $2 AND ($3 = 0 OR issue_id IS NULL) ORDER BY created_ms, key LIMIT 1");
+        let args: [Arg; 3] = [to_json(&channels)?.into(), now.as_millisecond().into(), i64::from(only_notices).into()];
+        let rows = self.rows(statement, args).await?;
+        rows.first().map(ping).transpose()
+    }
+
+    /// Messages of these channels about tickets whose instant has passed by `before`, in no digest yet and held by nobody.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn late_pings(&mut self, channels: &[String], before: Timestamp, now: Timestamp, most: i64) -> Result<Vec<PendingPing>> {
+        let statement = pending!(
+            "channel {in texts $1} AND issue_id IS NOT NULL AND at_ms <= $2 AND lease_ms <= $3 AND digest IS NULL
+             ORDER BY created_ms, key LIMIT $4"
         );
-        let until = now.saturating_add(lease).unwrap_or(now).as_millisecond();
-        let rows =
-            self.rows(statement, [channel.into(), now.as_millisecond().into(), until.into(), i64::from(only_notices).into()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(PendingPing {
-            key: row.text("key")?,
-            issue: row.maybe_int("issue_id")?.map(IssueId),
-            cycle: row.int("cycle")?,
-            body: row.text("body")?,
-            confirmed_at: row.instant("confirmed_ms")?,
-            attempts: row.int("attempts")?,
-        }))
+        let args: [Arg; 4] = [to_json(&channels)?.into(), before.as_millisecond().into(), now.as_millisecond().into(), most.into()];
+        self.rows(statement, args).await?.iter().map(ping).collect()
     }
 
-    /// Records what became of a message: `sent`, or `void` because it is no longer true or was refused.
+    /// The messages of a digest, as far as they are of these channels and held by nobody.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn ping_done(&mut self, key: &str, state: &str, note: &str) -> Result<()> {
-        self.run(sql!("UPDATE outbox SET state = $2, note = $3, lease_ms = 0 WHERE key = $1"), [key.into(), state.into(), note.into()])
-            .await?;
+    pub async fn digest_pings(&mut self, digest: &str, channels: &[String], now: Timestamp) -> Result<Vec<PendingPing>> {
+        let statement = pending!("channel {in texts $2} AND digest = $1 AND lease_ms <= $3 ORDER BY created_ms, key");
+        let rows = self.rows(statement, [digest.into(), to_json(&channels)?.into(), now.as_millisecond().into()]).await?;
+        rows.iter().map(ping).collect()
+    }
+
+    /// Takes a channel's messages out of a digest that another was to send in its place.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn leave_digest(&mut self, digest: &str, channel: &str) -> Result<()> {
+        let statement = sql!("UPDATE outbox SET digest = NULL WHERE state = 'pending' AND channel = $2 AND digest = $1");
+        self.run(statement, [digest.into(), channel.into()]).await?;
         Ok(())
     }
 
-    /// Puts a message back until `at`.
+    /// Lets go of messages of these channels whose instant has passed by `before` and that a later step of the same clock, which waits
+    /// for the same channel, has overtaken (`E4`, `E7`). Says how many there were.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn ping_again(&mut self, key: &str, at: Timestamp, note: &str) -> Result<()> {
-        let statement = sql!("UPDATE outbox SET not_before_ms = $2, lease_ms = 0, note = $3 WHERE key = $1");
-        self.run(statement, [key.into(), at.as_millisecond().into(), note.into()]).await?;
+    pub async fn supersede(&mut self, channels: &[String], before: Timestamp, now: Timestamp) -> Result<u64> {
+        let statement = sql!(
+            "UPDATE outbox SET state = 'void', note = 'superseded by a later step', lease_ms = 0, done_ms = $3
+             WHERE state = 'pending' AND channel {in texts $1} AND issue_id IS NOT NULL AND at_ms <= $2 AND lease_ms <= $3
+               AND EXISTS (SELECT 1 FROM outbox AS later WHERE later.issue_id = outbox.issue_id AND later.state = 'pending'
+                           AND later.channel = outbox.channel AND later.cycle = outbox.cycle AND later.at_ms > outbox.at_ms)"
+        );
+        self.run(statement, [to_json(&channels)?.into(), before.as_millisecond().into(), now.as_millisecond().into()]).await
+    }
+
+    /// Holds messages until an instant, those of a digest under its name. Each claim counts.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn hold_pings(&mut self, pings: &mut [PendingPing], digest: Option<&str>, until: Timestamp) -> Result<()> {
+        let keys: Vec<_> = pings.iter().map(|ping| &ping.key).collect();
+        let statement =
+            sql!("UPDATE outbox SET lease_ms = $2, attempts = attempts + 1, digest = coalesce($3, digest) WHERE key {in texts $1}");
+        let digest_name: Arg = digest.map(str::to_owned).into();
+        self.run(statement, [to_json(&keys)?.into(), until.as_millisecond().into(), digest_name]).await?;
+        for ping in pings {
+            ping.attempts += 1;
+            ping.leased_until = until;
+        }
         Ok(())
     }
 
-    /// When the next message may be sent, if any waits.
+    /// Holds on to messages until an instant. `false`: somebody else holds one of them by now, or has sent it.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn next_ping(&mut self) -> Result<Option<Timestamp>> {
-        let rows = self.rows(sql!("SELECT min(not_before_ms) AS at_ms FROM outbox WHERE state = 'pending'"), []).await?;
-        rows.first().map_or(Ok(None), |row| row.maybe_instant("at_ms"))
+    pub async fn hold_on(&mut self, pings: &[PendingPing], until: Timestamp) -> Result<bool> {
+        let statement = sql!(
+            "UPDATE outbox SET lease_ms = $2 FROM {rows $1: key TEXT, attempts BIGINT}
+             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND outbox.state = 'pending'"
+        );
+        let held = self.run(statement, [held(pings)?, until.as_millisecond().into()]).await?;
+        Ok(usize::try_from(held).is_ok_and(|held| held == pings.len()))
     }
+
+    /// Lets go of messages that this claim still holds.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn put_back_pings(&mut self, pings: &[PendingPing], note: &str) -> Result<()> {
+        let statement = sql!(
+            "UPDATE outbox SET lease_ms = 0, note = $2 FROM {rows $1: key TEXT, attempts BIGINT}
+             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND outbox.state = 'pending'"
+        );
+        self.run(statement, [held(pings)?, note.into()]).await?;
+        Ok(())
+    }
+
+    /// Records what became of messages.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn pings_done(&mut self, fates: &[Fate], now: Timestamp) -> Result<()> {
+        if fates.is_empty() {
+            return Ok(());
+        }
+        let statement = sql!(
+            "UPDATE outbox SET state = r.state, note = r.note, sent_in = r.sent_in, done_ms = $2, lease_ms = 0
+             FROM {rows $1: key TEXT, state TEXT, note TEXT, sent_in TEXT} WHERE outbox.key = r.key AND outbox.state = 'pending'"
+        );
+        self.run(statement, [to_json(&fates)?.into(), now.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
+    /// Channels that do not take what they are sent.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn failing_channels(&mut self) -> Result<BTreeMap<String, ChannelState>> {
+        let rows = self.rows(sql!("SELECT name, failures, since_ms, open_ms, refused, why FROM channels"), []).await?;
+        let state = |row: &Row| {
+            let state = ChannelState {
+                failures: row.int("failures")?,
+                since: row.instant("since_ms")?,
+                open: row.instant("open_ms")?,
+                refused: row.flag("refused")?,
+                why: row.text("why")?,
+            };
+            Ok((row.text("name")?, state))
+        };
+        rows.iter().map(state).collect()
+    }
+
+    /// Notes that a channel did not take something, and how it stands with it now.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn channel_failed(&mut self, name: &str, state: &ChannelState) -> Result<()> {
+        let statement = sql!(
+            "INSERT INTO channels (name, failures, since_ms, open_ms, refused, why) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (name) DO UPDATE SET failures = excluded.failures, since_ms = excluded.since_ms, open_ms = excluded.open_ms,
+                 refused = excluded.refused, why = excluded.why"
+        );
+        let args: [Arg; 6] = [
+            name.into(),
+            state.failures.into(),
+            state.since.as_millisecond().into(),
+            state.open.as_millisecond().into(),
+            i64::from(state.refused).into(),
+            state.why.as_str().into(),
+        ];
+        self.run(statement, args).await?;
+        Ok(())
+    }
+
+    /// Notes that a channel takes what it is sent.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn channel_works(&mut self, name: &str) -> Result<()> {
+        self.run(sql!("DELETE FROM channels WHERE name = $1"), [name.into()]).await?;
+        Ok(())
+    }
+
+    /// Marks as wrong what was said of these clocks though they had ended: of steps after the end, and what was said after the second
+    /// instant. Says how many messages there were (`S3`, `R5`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn said_wrongly(&mut self, ended: &[EndedCycle], now: Timestamp) -> Result<u64> {
+        let statement = sql!(
+            "UPDATE outbox SET wrong_ms = $2 FROM {rows $1: issue_id BIGINT, cycle BIGINT, end_ms BIGINT, seen_ms BIGINT}
+             WHERE outbox.issue_id = r.issue_id AND outbox.cycle = r.cycle AND outbox.state = 'sent' AND outbox.wrong_ms IS NULL
+               AND (outbox.at_ms > r.end_ms OR outbox.done_ms > r.seen_ms)"
+        );
+        self.run(statement, [to_json(&ended)?.into(), now.as_millisecond().into()]).await
+    }
+
+    /// What was said, turned out wrong, and was not put right yet.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn wrong_pings(&mut self) -> Result<Vec<WrongPing>> {
+        let statement = sql!(
+            "SELECT key, issue_id, cycle, sent_in, done_ms, body FROM outbox
+             WHERE wrong_ms IS NOT NULL AND righted_ms IS NULL ORDER BY done_ms, key"
+        );
+        let wrong = |row: &Row| {
+            Ok(WrongPing {
+                key: row.text("key")?,
+                issue: IssueId(row.maybe_int("issue_id")?.unwrap_or_default()),
+                cycle: row.int("cycle")?,
+                channel: row.maybe_text("sent_in")?.unwrap_or_default(),
+                said: row.maybe_instant("done_ms")?.unwrap_or_default(),
+                body: row.text("body")?,
+            })
+        };
+        self.rows(statement, []).await?.iter().map(wrong).collect()
+    }
+
+    /// Notes that it was put right.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn put_right(&mut self, now: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE outbox SET righted_ms = $1 WHERE wrong_ms IS NOT NULL AND righted_ms IS NULL");
+        self.run(statement, [now.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
+    /// How many messages were let go of since an instant.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn void_since(&mut self, since: Timestamp) -> Result<i64> {
+        let statement =
+            sql!("SELECT count(*) AS n FROM outbox WHERE state = 'void' AND issue_id IS NOT NULL AND done_ms >= $1 AND created_ms <= $1");
+        let rows = self.rows(statement, [since.as_millisecond().into()]).await?;
+        rows.first().map_or(Ok(0), |row| row.int("n"))
+    }
+
+    /// The next instant after `now` at which a message may be sent, if any waits: by its own channel, or, `patience` after that has
+    /// begun to fail, by another.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn next_ping(&mut self, now: Timestamp, patience: jiff::SignedDuration) -> Result<Option<Timestamp>> {
+        let busy = self.busy_channels().await?;
+        let failing = self.failing_channels().await?;
+        let open = busy.iter().filter_map(|channel| failing.get(channel));
+        let instants = open.flat_map(|state| [Some(state.open), state.since.saturating_add(patience).ok()]).flatten();
+        let of_others = failing.values().map(|state| state.open);
+        let next = instants.chain(of_others.filter(|_| !busy.is_empty())).filter(|at| *at > now).min();
+        Ok(next)
+    }
+
+    /// Whether anything waits to be sent.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn has_pings(&mut self) -> Result<bool> {
+        Ok(!self.busy_channels().await?.is_empty())
+    }
+}
+
+/// A clock that has ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct EndedCycle {
+    /// Its ticket.
+    pub issue_id: i64,
+    /// Its number.
+    pub cycle: i64,
+    /// Its end.
+    pub end_ms: i64,
+    /// What was said after this instant should have known.
+    pub seen_ms: i64,
+}
+
+/// Something that was said and turned out wrong.
+#[derive(Debug, Clone)]
+pub struct WrongPing {
+    /// See [`Outgoing::key`].
+    pub key: String,
+    /// Its ticket.
+    pub issue: IssueId,
+    /// The ticket's cycle.
+    pub cycle: i64,
+    /// Where it was said.
+    pub channel: String,
+    /// When it was said.
+    pub said: Timestamp,
+    /// The message as JSON.
+    pub body: String,
+}
+
+fn held(pings: &[PendingPing]) -> Result<Arg> {
+    let held: Vec<_> = pings.iter().map(|ping| Held { key: &ping.key, attempts: ping.attempts }).collect();
+    Ok(to_json(&held)?.into())
+}
+
+fn ping(row: &Row) -> Result<PendingPing> {
+    Ok(PendingPing {
+        key: row.text("key")?,
+        channel: row.text("channel")?,
+        issue: row.maybe_int("issue_id")?.map(IssueId),
+        cycle: row.int("cycle")?,
+        body: row.text("body")?,
+        at: row.instant("at_ms")?,
+        created: row.instant("created_ms")?,
+        confirmed_at: row.instant("confirmed_ms")?,
+        leased_until: row.instant("lease_ms")?,
+        attempts: row.int("attempts")?,
+        digest: row.maybe_text("digest")?,
+    })
 }

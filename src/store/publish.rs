@@ -173,6 +173,7 @@ impl Tx {
     pub async fn release_claims(&mut self) -> Result<()> {
         self.run(sql!("UPDATE tickets SET publish_at_ms = 0 WHERE version <> published"), []).await?;
         self.run(sql!("UPDATE outbox SET lease_ms = 0 WHERE state = 'pending'"), []).await?;
+        self.run(sql!("UPDATE tickets SET looking_ms = 0 WHERE next_at_ms IS NOT NULL AND looking_ms > 0"), []).await?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use crate::postgres::fresh_postgres;
 use jiff::Timestamp;
 use partner_desk::app::{App, Workers};
 use partner_desk::clock::Clock;
+use partner_desk::desk::speak::PATIENCE;
 use partner_desk::domain::IssueId;
 use partner_desk::sandbox::{ChatSink, Deliver, Happened, Options, Sandbox};
 use partner_desk::settings::Settings;
@@ -171,6 +172,12 @@ impl Desk {
 
     /// Another instance over the same database, as users of PostgreSQL run several.
     pub async fn another_instance(&self) -> Instance {
+        self.app.desk.lives_on().await.unwrap();
+        Instance::build(&self.settings, self.clock.clone()).await
+    }
+
+    /// The same where no instance has lived for a while.
+    pub async fn another_instance_alone(&self) -> Instance {
         Instance::build(&self.settings, self.clock.clone()).await
     }
 
@@ -200,16 +207,17 @@ impl Desk {
     pub async fn at(&self, when: &str) {
         let when = instant(when);
         for _ in 0..100_000 {
+            let now = self.clock.now();
             let mut tx = self.app.desk.store.read().await.unwrap();
             let next = [
                 tx.next_at().await.unwrap(),
                 tx.next_rights().await.unwrap(),
                 tx.next_publish().await.unwrap(),
-                tx.next_ping().await.unwrap(),
+                tx.next_ping(now, PATIENCE).await.unwrap(),
                 tx.next_retry().await.unwrap(),
+                tx.life().await.unwrap().tell,
             ];
             tx.rollback().await.unwrap();
-            let now = self.clock.now();
             match next.into_iter().flatten().filter(|at| *at > now).min() {
                 Some(next) if next <= when => self.clock.advance_to(next),
                 _ => break,

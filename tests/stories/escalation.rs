@@ -260,6 +260,8 @@ story!(e4_after_a_night_only_the_highest_step_is_said_and_marked_late, |mut desk
     assert_eq!(steps(&desk), ["18. 14:10:00 breach (due), repeat 1 of 12, late"]);
     let log = desk.log(&issue).await;
     assert_eq!(log.iter().filter(|line| line.starts_with("E4 ")).count(), 3, "{log:#?}");
+    desk.at("2026-11-18T14:10:02Z").await;
+    assert!(said(&desk)[0].contains("The desk was down from"));
     desk.at("2026-11-18T15:00:00Z").await;
     assert_eq!(steps(&desk), ["18. 15:00:00 breach (due), repeat 2 of 12"]);
 });

@@ -152,6 +152,7 @@ story!(o2_a_message_that_was_not_sent_is_never_deleted, TEN_DAYS, |desk| {
         issue_id: None,
         cycle: 0,
         body: r#"{"type":"notice","text":"Mind the gap"}"#.to_owned(),
+        at_ms: desk.clock.now().as_millisecond(),
         created_ms: desk.clock.now().as_millisecond(),
         confirmed_ms: desk.clock.now().as_millisecond(),
     };

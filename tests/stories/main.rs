@@ -36,6 +36,7 @@ mod moves;
 mod once;
 mod openapi;
 mod openapi_check;
+mod outages;
 mod outside;
 mod pauses;
 mod places;

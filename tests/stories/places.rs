@@ -405,7 +405,7 @@ story!(s12_e7_a_ping_for_an_archived_repository_waits_and_holds_up_no_other, |de
     let said = accepted();
     assert!(!said.is_empty() && said.iter().all(|text| text.contains("7x/other#1")), "{said:?}");
 
-    assert!(desk.app.desk.store.read().await.unwrap().next_ping().await.unwrap().is_some(), "it waits");
+    assert!(desk.app.desk.store.read().await.unwrap().has_pings().await.unwrap(), "it waits");
     desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
     desk.settle().await;
     let said = accepted();

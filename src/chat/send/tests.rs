@@ -36,11 +36,11 @@ fn complete(request: &[u8]) -> bool {
 }
 
 fn chat(kind: Kind, url: &str) -> Chat {
-    Chat::new([Channel { name: "ops".into(), kind, url: url.into() }]).unwrap()
+    Chat::new([Channel { name: "ops".into(), kind, url: url.into(), fallback: None }]).unwrap()
 }
 
 async fn send(chat: &Chat) -> Result<(), SendError> {
-    chat.send("ops", KEY, &ChatMessage::Ping(nasty()), at(NOW)).await
+    chat.send("ops", Message { key: KEY, what: &ChatMessage::Ping(nasty()), instead_of: &[] }, at(NOW)).await
 }
 
 async fn answered(answer: &'static str) -> Result<(), SendError> {
@@ -136,7 +136,7 @@ async fn an_unknown_channel_is_named() {
 
 #[test]
 fn channels_that_cannot_work_are_refused_without_their_address() {
-    let channel = |url: &str| Channel { name: "ops".into(), kind: Kind::Slack, url: url.into() };
+    let channel = |url: &str| Channel { name: "ops".into(), kind: Kind::Slack, url: url.into(), fallback: None };
     for url in ["", "hooks.example/xyzzy", "file:///xyzzy", "https://", "ftp://xyzzy/"] {
         let error = Chat::new([channel(url)]).unwrap_err();
         assert!(matches!(error, ChatError::Url(_)) && !format!("{error} {error:?}").contains("xyzzy"), "{url}: {error}");

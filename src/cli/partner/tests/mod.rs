@@ -64,6 +64,7 @@ impl Fixture {
             wakes: Arc::default(),
             sweep_from: Arc::default(),
             said_of_the_clock: Arc::default(),
+            life: Arc::default(),
         };
         Self { desk, dir }
     }
