@@ -81,7 +81,7 @@ fn part(template: &str) -> Part {
             args.push(place);
             args.len() - 1
         });
-        text.push_str(&format!("${}{rest}", known + 1));
+        text.extend(["$", &(known + 1).to_string(), rest]);
     }
     let rows = template.trim_start().starts_with("INSERT").then(|| template.split_once("{rows $")).flatten();
     let inserts = rows.and_then(|(_, rest)| rest.split_once(':')?.0.parse::<usize>().ok()).map(|number| number.saturating_sub(1));
