@@ -162,9 +162,10 @@ impl App {
         workers.tasks.spawn(keep_publishing(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_speaking(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_asking(self.desk.clone(), stop.clone()));
-        let mut stopped = stop;
+        let (mut stopped, wakes) = (stop, self.desk.wakes.clone());
         workers.tasks.spawn(async move {
             let _ = stopped.wait_for(|stop| *stop).await;
+            wakes.stopping.store(true, Ordering::Relaxed);
             let mut scheduler = scheduler;
             let _ = scheduler.shutdown().await;
         });

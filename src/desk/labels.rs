@@ -1,15 +1,16 @@
 //! Putting labels on an issue and taking them off, under the names that they have in its repository (`G2`, `G5`, `G6`).
 
 use super::Desk;
+use super::gate::Stop;
 use super::limits::{MOST_LABELS, rank};
 use super::publish::{Place, place_name};
 use crate::domain::RepoId;
 use crate::domain::projection::{Label, Projection};
 use crate::domain::ticket::Ticket;
-use crate::github::client::{ApiError, GitHub};
+use crate::github::client::GitHub;
 use crate::store::{Applied, RepoLabel, Result as Stored, same_name};
 
-type Result<T> = std::result::Result<T, ApiError>;
+type Result<T> = std::result::Result<T, Stop>;
 
 /// What a repository's labels are called there.
 struct Names(Vec<RepoLabel>);
@@ -30,7 +31,7 @@ impl Desk {
     pub(super) async fn show_labels(
         &self,
         github: &GitHub,
-        (place, ticket): (Place, &Ticket),
+        (place, ticket): (&Place<'_>, &Ticket),
         wanted: &Projection,
         applied: &mut Applied,
     ) -> Result<()> {
@@ -49,8 +50,10 @@ impl Desk {
         if !come.is_empty() {
             self.create_missing(github, place, &come, &names).await?;
             let there: Vec<_> = come.iter().map(|label| names.there(&label.name).to_owned()).collect();
+            let pass = place.gate.pass().await?;
+            // While the turn is certain: who has lost it knows no longer what is applied.
             self.note_tried(ticket, &come, applied).await;
-            match github.add_labels(place.installation, place.repo, place.number, &there).await {
+            match pass.send(github.add_labels(place.installation, place.repo, place.number, &there)).await {
                 Ok(()) => {
                     tracing::info!(ticket = %place_name(ticket), labels = ?there, "labels put on");
                     applied.labels.extend(come.iter().map(|label| label.name.clone()));
@@ -63,14 +66,15 @@ impl Desk {
                     }
                     self.show_what_fits(github, (place, ticket), wanted, &names, applied).await?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         for name in go(applied) {
             self.take_off(github, (place, ticket), &names, &name, applied).await?;
         }
         if let Some(comment) = resumed {
-            github.remove_label(place.installation, place.repo, place.number, names.there(pausing)).await?;
+            let pass = place.gate.pass().await?;
+            pass.send(github.remove_label(place.installation, place.repo, place.number, names.there(pausing))).await?;
             tracing::info!(ticket = %place_name(ticket), label = %pausing, "label taken off: the clock runs again");
             applied.resumed_by = Some(comment.0);
         }
@@ -80,12 +84,13 @@ impl Desk {
     async fn take_off(
         &self,
         github: &GitHub,
-        (place, ticket): (Place, &Ticket),
+        (place, ticket): (&Place<'_>, &Ticket),
         names: &Names,
         name: &str,
         applied: &mut Applied,
     ) -> Result<()> {
-        github.remove_label(place.installation, place.repo, place.number, names.there(name)).await?;
+        let pass = place.gate.pass().await?;
+        pass.send(github.remove_label(place.installation, place.repo, place.number, names.there(name))).await?;
         tracing::info!(ticket = %place_name(ticket), label = %name, "label taken off");
         applied.labels.retain(|other| !same_name(other, name));
         applied.tried.retain(|other| !same_name(other, name));
@@ -111,7 +116,7 @@ impl Desk {
     async fn show_what_fits(
         &self,
         github: &GitHub,
-        (place, ticket): (Place, &Ticket),
+        (place, ticket): (&Place<'_>, &Ticket),
         wanted: &Projection,
         names: &Names,
         applied: &mut Applied,
@@ -127,7 +132,8 @@ impl Desk {
         }
         let come: Vec<_> = fit.iter().filter(|label| !is_on(label)).map(|label| names.there(&label.name).to_owned()).collect();
         if !come.is_empty() {
-            match github.add_labels(place.installation, place.repo, place.number, &come).await {
+            let pass = place.gate.pass().await?;
+            match pass.send(github.add_labels(place.installation, place.repo, place.number, &come)).await {
                 // Somebody was quicker; the ticket's next change tries again.
                 Err(error) if error.is_too_many_labels() => return Ok(()),
                 added => added?,
@@ -162,9 +168,10 @@ impl Desk {
     }
 
     /// Creates the labels that a repository lacks, with their colours; asked once a label and repository (`G6`).
-    async fn create_missing(&self, github: &GitHub, place: Place, labels: &[&Label], names: &Names) -> Result<()> {
+    async fn create_missing(&self, github: &GitHub, place: &Place<'_>, labels: &[&Label], names: &Names) -> Result<()> {
         for label in labels.iter().filter(|label| names.find(&label.name).is_none()) {
-            let created = github.create_label(place.installation, place.repo, label).await?;
+            let pass = place.gate.pass().await?;
+            let created = pass.send(github.create_label(place.installation, place.repo, label)).await?;
             if let Ok(mut tx) = self.store.write().await {
                 let _ = tx.label_exists(place.repo, &label.name, created).await;
                 let _ = tx.commit().await;

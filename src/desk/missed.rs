@@ -142,7 +142,7 @@ impl Desk {
 /// Whether GitHub may say something else a little later.
 fn passes(error: &ApiError) -> bool {
     match error {
-        ApiError::NoAnswer(_) | ApiError::Credentials(_) => true,
+        ApiError::NoAnswer(_) | ApiError::Credentials(_) | ApiError::Quiet(_) => true,
         ApiError::Unreadable { .. } => false,
         ApiError::Refused { status, .. } => error.is_a_limit() || matches!(status, 401 | 500..),
     }

@@ -4,6 +4,7 @@
 pub mod catch_up;
 pub mod escalate;
 pub mod forget;
+pub mod gate;
 pub mod intake;
 pub mod keep;
 mod labels;
@@ -13,6 +14,7 @@ pub mod missed;
 pub mod people;
 pub mod places;
 pub mod publish;
+mod refusal;
 pub mod retarget;
 pub mod rights;
 pub mod skew;
@@ -34,7 +36,7 @@ use crate::store::Store;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use tokio::sync::Notify;
 
 /// Everything that the parts of the desk share.
@@ -92,6 +94,8 @@ pub struct Wakes {
     pub speak: Notify,
     /// For [`Desk::ask_rights`].
     pub rights: Notify,
+    /// The desk shuts down: what is in flight is finished, nothing new is begun (`R6`).
+    pub stopping: AtomicBool,
 }
 
 impl Wakes {

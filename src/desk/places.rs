@@ -252,6 +252,24 @@ impl Desk {
         Ok(())
     }
 
+    /// What reading one repository tells of it.
+    pub(super) async fn find_repo(
+        &self,
+        tx: &mut Tx,
+        repo: &Repo,
+        (installation, archived): (InstallationId, bool),
+        asked: Timestamp,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        let rows = tx.repos(&[repo.id].into(), InstallationId(0)).await?;
+        let mut found = Findings::about(tx, rows).await?;
+        self.find_one(&mut found, repo, installation, archived, asked);
+        if found.is_nothing() {
+            return Ok(());
+        }
+        self.save_findings(tx, &found, now, now).await
+    }
+
     fn find_one(&self, found: &mut Findings, repo: &Repo, installation: InstallationId, archived: bool, asked: Timestamp) {
         let known = found.rows.get(&repo.id).map(|row| row.place.clone());
         let shown = Place::new(repo, installation, asked);

@@ -1,29 +1,56 @@
 //! Showing tickets at GitHub: the whole projection is computed, compared with what was last applied, and only the difference
-//! is sent (`G1`, `G6`). Whatever goes wrong, the ticket stays to be published and this runs again.
+//! is sent (`G1`, `G6`), one installation's tickets one after the other, through its gate (`G7`). Whatever goes wrong, the ticket stays
+//! to be published and this runs again.
 
 use super::Desk;
+use super::gate::{Gate, Room, Stop, plus};
 use super::limits::cut;
+use super::refusal::Refusal;
+use crate::domain::event::CloseReason;
 use crate::domain::partner::Partner;
-use crate::domain::projection::{Post, Projection};
+use crate::domain::projection::{Post, Projection, Wish};
 use crate::domain::quota::Entry;
 use crate::domain::ticket::Ticket;
-use crate::domain::{CommentId, InstallationId, IssueId, RepoId};
+use crate::domain::{CommentId, InstallationId, RepoId};
 use crate::github::client::{ApiError, GitHub, Standing};
 use crate::messages::{self, View};
-use crate::store::{Applied, AppliedComment, Claim, Result};
+use crate::programme::TierId;
+use crate::store::{Applied, AppliedComment, Claim, GateRow, Result, Tx};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-/// Nobody else publishes a ticket while its publisher holds it for this long.
-const LEASE: SignedDuration = SignedDuration::from_secs(120);
-const MOST_AT_ONCE: i64 = 100;
+/// A ticket that is opened costs so many writes (`G6`).
+const OPENING: i64 = 2;
+/// A comment whose sending was cut off is looked for at once, for so long (`G7`).
+const LOOK_WITHIN: Duration = Duration::from_secs(4);
 
 /// What a reply about a ticket looks at: the ledger, and the ticket's log.
 type Account = (Vec<Entry>, Vec<(Timestamp, String, String)>);
 
+/// A ticket that is to be shown, with what its comments speak of.
+struct Claimed {
+    claim: Claim,
+    partner: Option<Partner>,
+    account: Account,
+}
+
+/// What came of it.
+struct Shown {
+    claim: Claim,
+    /// What was applied before.
+    before: Applied,
+    outcome: std::result::Result<(), Stop>,
+    /// What GitHub refuses.
+    refusal: Option<Refusal>,
+}
+
 impl Desk {
-    /// Publishes every ticket that differs from what GitHub was last told. Says how many there were.
+    /// Publishes every ticket that differs from what GitHub was last told and whose installation's gate is open. Installations do not
+    /// wait for each other. Says how many tickets there were.
     ///
     /// # Errors
     /// The database fails.
@@ -31,46 +58,107 @@ impl Desk {
         self.tell_who_can_read().await?;
         self.end_rests().await?;
         let mut done = 0;
+        let (mut busy, mut idle) = (BTreeSet::new(), BTreeSet::new());
+        let mut runs = FuturesUnordered::new();
+        let mut failed = None;
         loop {
-            let mut tx = self.store.write().await?;
-            let mut claims = tx.claim_dirty(self.clock.now(), LEASE, MOST_AT_ONCE).await?;
-            if claims.is_empty() {
-                tx.rollback().await?;
-                // Only when every ticket is shown, and in the same run, so that no ticket wants a label while it is deleted.
-                self.sweep().await?;
-                return Ok(done);
-            }
-            self.correct(&mut tx, &mut claims).await?;
-            let now = self.clock.now();
-            let mut accounts = BTreeMap::new();
-            for claim in &claims {
-                // Only a reply that is not given yet looks at the ledger and the log.
-                if self.owes_a_reply(claim) {
-                    let ticket = &claim.ticket;
-                    let ledger = tx.ledger_about(ticket.issue, ticket.partner(), self.ledger_since(now)).await?;
-                    accounts.insert(ticket.issue, (ledger, tx.log_of(ticket.issue).await?));
+            if failed.is_none() {
+                for installation in self.ready(&busy, &idle).await? {
+                    busy.insert(installation);
+                    runs.push(async move { (installation, self.publish_through(installation).await) });
                 }
             }
-            let mut partners = BTreeMap::new();
-            for id in claims.iter().filter_map(|claim| claim.ticket.partner()) {
-                if !partners.contains_key(id)
-                    && let Some(partner) = tx.partner(id).await?
-                {
-                    partners.insert(id.clone(), partner);
+            tokio::select! {
+                Some((installation, result)) = runs.next(), if !runs.is_empty() => {
+                    busy.remove(&installation);
+                    match result {
+                        Ok(0) => drop(idle.insert(installation)),
+                        Ok(tickets) => done += tickets,
+                        Err(error) => failed = Some(error),
+                    }
                 }
-            }
-            tx.commit().await?;
-            done += claims.len();
-            // Writes to one installation go one at a time; installations do not wait for each other (G7).
-            let mut by_installation: BTreeMap<InstallationId, Vec<Claim>> = BTreeMap::new();
-            for claim in claims {
-                by_installation.entry(claim.ticket.installation).or_default().push(claim);
-            }
-            let runs = by_installation.into_values().map(|claims| self.publish_in_order(claims, &partners, &accounts));
-            for result in futures_util::future::join_all(runs).await {
-                result?;
+                // Somebody else's ticket need not wait until this one's installation is through.
+                () = self.wakes.publish.notified(), if !runs.is_empty() => {}
+                else => break,
             }
         }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        // Only when every ticket is shown, and in the same run, so that no ticket wants a label while it is deleted.
+        self.sweep().await?;
+        Ok(done)
+    }
+
+    async fn ready(&self, busy: &BTreeSet<InstallationId>, idle: &BTreeSet<InstallationId>) -> Result<Vec<InstallationId>> {
+        self.share_quiet().await?;
+        let mut tx = self.store.read().await?;
+        let mut ready = tx.ready_to_publish(self.clock.now()).await?;
+        tx.rollback().await?;
+        ready.retain(|installation| !busy.contains(installation) && !idle.contains(installation));
+        Ok(ready)
+    }
+
+    /// Publishes an installation's tickets one after the other, until none is left or its gate closes. Recording what came of one and
+    /// claiming the next is one transaction.
+    async fn publish_through(&self, installation: InstallationId) -> Result<usize> {
+        let Some(gate) = self.gate(installation).await? else { return Ok(0) };
+        let tiers: Vec<_> = self.programme.tiers.iter().rev().map(|tier| tier.id.clone()).collect();
+        let mut done = 0;
+        let mut last = None;
+        loop {
+            let mut tx = self.store.write().await?;
+            let Some(mut row) = gate.hold(&mut tx).await? else {
+                tracing::warn!(%installation, rule = "G7", "another instance publishes this installation by now: it goes on from here");
+                tx.rollback().await?;
+                return Ok(done);
+            };
+            if let Some(shown) = last.take() {
+                self.record(&mut tx, &gate, &mut row, shown).await?;
+            }
+            let stopping = self.wakes.stopping.load(Ordering::Relaxed);
+            let claimed = if stopping { None } else { self.claim(&mut tx, &gate, &row, &tiers).await? };
+            let Some(claimed) = claimed else {
+                gate.leave(&mut tx).await?;
+                tx.commit().await?;
+                return Ok(done);
+            };
+            tx.commit().await?;
+            done += 1;
+            let shown = self.show_claimed(&gate, claimed).await;
+            if let Err(Stop::Store(error)) = shown.outcome {
+                return Err(error);
+            }
+            last = Some(shown);
+        }
+    }
+
+    async fn claim(&self, tx: &mut Tx, gate: &Gate<'_>, row: &GateRow, tiers: &[TierId]) -> Result<Option<Claimed>> {
+        let now = self.clock.now();
+        let (room, free) = if self.observes() { (Room::Open, 0) } else { gate.room(tx, row).await? };
+        let tried = match room {
+            Room::Open => false,
+            Room::Paused(_) => true,
+            Room::Quiet(_) => return Ok(None),
+        };
+        let Some(claim) = tx.claim_next(gate.installation, (tiers, tried), now).await? else { return Ok(None) };
+        gate.count(tx, free.min(OPENING)).await?;
+        let mut claims = [claim];
+        self.correct(tx, &mut claims).await?;
+        let [claim] = claims;
+        let ticket = &claim.ticket;
+        // Only a reply that is not given yet looks at the ledger and the log.
+        let account = if self.owes_a_reply(&claim) {
+            let ledger = tx.ledger_about(ticket.issue, ticket.partner(), self.ledger_since(now)).await?;
+            (ledger, tx.log_of(ticket.issue).await?)
+        } else {
+            Account::default()
+        };
+        let partner = match ticket.partner() {
+            Some(id) => tx.partner(id).await?,
+            None => None,
+        };
+        Ok(Some(Claimed { claim, partner, account }))
     }
 
     fn owes_a_reply(&self, claim: &Claim) -> bool {
@@ -79,65 +167,106 @@ impl Desk {
         replies.any(|marker| claim.applied.comments.get(&marker).is_none_or(|comment| comment.id.is_none() || comment.digest.is_empty()))
     }
 
-    async fn publish_in_order(
-        &self,
-        claims: Vec<Claim>,
-        partners: &BTreeMap<crate::domain::PartnerId, Partner>,
-        accounts: &BTreeMap<IssueId, Account>,
-    ) -> Result<()> {
-        let mut closed_until: Option<Timestamp> = None;
-        for mut claim in claims {
-            if let Some(at) = closed_until {
-                // GitHub asked for quiet, or does not answer: that holds for the whole installation (G7).
-                let mut tx = self.store.write().await?;
-                tx.publish_again(claim.ticket.issue, &claim.applied, at).await?;
-                tx.commit().await?;
-                continue;
+    async fn show_claimed(&self, gate: &Gate<'_>, claimed: Claimed) -> Shown {
+        let Claimed { mut claim, partner, account: (ledger, log) } = claimed;
+        let now = self.clock.now();
+        let partner = partner.as_ref();
+        let before = claim.applied.clone();
+        let ticket = &claim.ticket;
+        let view = View { ticket, partner, programme: &self.programme, policy: &self.policy, ledger: &ledger, log: &log, now };
+        let wanted = ticket.projection(&self.programme, &self.policy);
+        let tried_before = claim.attempts > 1;
+        let outcome = match &self.github {
+            _ if self.observes() => {
+                show_only(&view, wanted);
+                Ok(())
             }
-            let partner = claim.ticket.partner().and_then(|id| partners.get(id));
-            let (ledger, log) = accounts.get(&claim.ticket.issue).map_or((&[][..], &[][..]), |(ledger, log)| (ledger, log));
-            let now = self.clock.now();
-            let view = View { ticket: &claim.ticket, partner, programme: &self.programme, policy: &self.policy, ledger, log, now };
-            let before = claim.applied.clone();
-            let wanted = claim.ticket.projection(&self.programme, &self.policy);
-            let outcome = match &self.github {
-                _ if self.observes() => {
-                    show_only(&view, wanted);
-                    Ok(())
-                }
-                None => Err(ApiError::Credentials("there is no App to write with".to_owned())),
-                Some(github) => self.show(github, &view, wanted, &mut claim.applied, claim.attempts > 1).await,
-            };
-            let ticket = place_name(&claim.ticket);
-            let mut tx = self.store.write().await?;
-            let gone = matches!(&outcome, Err(error) if error.is_gone());
-            // What is gone shows no deadline any more, whatever was last seen there.
-            let after = if gone { &Applied::default() } else { &claim.applied };
-            self.note_deadlines(&mut tx, &claim.ticket, &before, after).await?;
-            match outcome {
-                Ok(()) => tx.published(claim.ticket.issue, claim.version, &claim.applied).await?,
-                Err(error) if error.is_gone() => {
-                    tracing::warn!(%ticket, %error, "the issue is not there any more; nothing is shown on it");
-                    tx.published(claim.ticket.issue, claim.version, &claim.applied).await?;
-                }
-                Err(error) => {
-                    let at = retry_at(&error, claim.attempts, self.clock.now());
-                    tracing::warn!(%ticket, %error, retry_at = %at, attempts = claim.attempts, "could not be shown at GitHub yet");
-                    tx.publish_again(claim.ticket.issue, &claim.applied, at).await?;
-                    let everywhere = matches!(error, ApiError::NoAnswer(_)) || matches!(error.status(), Some(401 | 403 | 429 | 500..));
-                    closed_until = everywhere.then_some(at);
+            None => Err(ApiError::Credentials("there is no App to write with".to_owned()).into()),
+            // What was read from a file has no installation; which it is, GitHub knows.
+            Some(github) if gate.installation == InstallationId(0) => {
+                self.show(github, &view, wanted, &mut claim.applied, tried_before).await
+            }
+            Some(github) => self.show_through(github, gate, &view, wanted, (&mut claim.applied, tried_before)).await,
+        };
+        let refusal = match &outcome {
+            Err(Stop::GitHub(error)) => {
+                let again = retry_at(error, (ticket, claim.attempts), self.clock.now());
+                self.look_into(error, ticket, (claim.attempts, again)).await
+            }
+            _ => None,
+        };
+        Shown { claim, before, outcome, refusal }
+    }
+
+    /// Records what came of showing a ticket, and what that says of the gate.
+    async fn record(&self, tx: &mut Tx, gate: &Gate<'_>, row: &mut GateRow, shown: Shown) -> Result<()> {
+        let Shown { claim, before, outcome, refusal } = shown;
+        let (issue, now) = (claim.ticket.issue, self.clock.now());
+        let ticket = place_name(&claim.ticket);
+        // What is gone shows no deadline any more, whatever was last seen there.
+        let gone = Applied::default();
+        let after = if matches!(refusal, Some(Refusal::Gone(_))) { &gone } else { &claim.applied };
+        self.note_deadlines(tx, &claim.ticket, &before, after).await?;
+        if let Some(refusal) = refusal {
+            return self.record_refusal(tx, &claim, refusal).await;
+        }
+        match outcome {
+            Ok(()) => {
+                tx.published(issue, claim.version, &claim.applied).await?;
+                tx.count_failures(gate.installation, 0, 0).await?;
+            }
+            Err(Stop::Closed(until)) => tx.publish_later(issue, &claim.applied, Some(until)).await?,
+            // Whoever has the turn by now goes on from what is known of it.
+            Err(Stop::Lost | Stop::Store(_)) => {}
+            Err(Stop::GitHub(error)) if error.is_a_limit() => {
+                let until = self.keep_quiet(tx, gate, row, &error).await?;
+                tx.publish_later(issue, &claim.applied, Some(until)).await?;
+            }
+            Err(Stop::GitHub(error)) => {
+                let at = retry_at(&error, (&claim.ticket, claim.attempts), now);
+                tracing::warn!(%ticket, %error, retry_at = %at, attempts = claim.attempts, "could not be shown at GitHub yet");
+                tx.publish_again(issue, &claim.applied, at).await?;
+                if error.is_of_unknown_fate() || error.status() == Some(401) {
+                    // One ticket that fails again and again holds up nobody; when all fail, GitHub is away.
+                    row.unanswered += i64::from(claim.attempts == 1);
+                    tx.count_failures(gate.installation, row.refused, row.unanswered).await?;
+                    let pause =
+                        SignedDuration::from_secs(2_i64.saturating_pow(u32::try_from(row.unanswered.clamp(1, 5)).unwrap_or(5)).min(30));
+                    row.pause = row.pause.max(plus(now, pause));
+                    tx.pause_gate(gate.installation, row.pause).await?;
                 }
             }
-            tx.commit().await?;
         }
         Ok(())
     }
 
-    /// Sends the difference between what GitHub should show of a ticket and what was last applied. What was done is noted in
-    /// `applied` as it is done, so that the next try goes on from there. `tried_before`: an earlier try may have had effect.
+    /// Closes the gate for as long as GitHub asked, or for a minute, two, four … at most an hour where it named no time.
+    async fn keep_quiet(&self, tx: &mut Tx, gate: &Gate<'_>, row: &mut GateRow, error: &ApiError) -> Result<Timestamp> {
+        let now = self.clock.now();
+        let asked = self.github.as_ref().and_then(|github| github.quiet_until(gate.installation));
+        let mut until = asked.unwrap_or(now);
+        if let ApiError::Refused { retry_after: None, .. } = error {
+            row.refused += 1;
+            tx.count_failures(gate.installation, row.refused, row.unanswered).await?;
+            let doubled = 2_i64.saturating_pow(u32::try_from((row.refused - 1).clamp(0, 6)).unwrap_or(6)).saturating_mul(60).min(3600);
+            until = until.max(plus(now, SignedDuration::from_secs(doubled)));
+        }
+        if let Some(github) = &self.github {
+            github.keep_quiet(gate.installation, until);
+        }
+        row.quiet = row.quiet.max(until);
+        tx.quiet_gate(gate.installation, until).await?;
+        let installation = gate.installation;
+        tracing::warn!(%installation, %until, %error, rule = "G7", "GitHub asks for quiet: nothing is sent through this installation until then");
+        Ok(until)
+    }
+
+    /// Sends the difference between what GitHub should show of a ticket and what was last applied, when the turn at its installation's
+    /// gate is free. What was done is noted in `applied` as it is done, so that the next try goes on from there. `tried_before`: an
+    /// earlier try may have had effect.
     ///
     /// # Errors
-    /// GitHub refuses, or does not answer.
+    /// GitHub refuses, or does not answer; the gate is closed.
     pub async fn show(
         &self,
         github: &GitHub,
@@ -145,47 +274,104 @@ impl Desk {
         wanted: Projection,
         applied: &mut Applied,
         tried_before: bool,
-    ) -> std::result::Result<(), ApiError> {
-        let ticket = view.ticket;
-        let installation = match ticket.installation {
-            InstallationId(0) => github.installation_of(&ticket.repo_name).await?,
+    ) -> std::result::Result<(), Stop> {
+        let installation = match view.ticket.installation {
+            InstallationId(0) => github.installation_of(&view.ticket.repo_name).await?,
             known => known,
         };
-        let place = Place { installation, repo: ticket.repo, number: ticket.number };
-        self.show_labels(github, (place, ticket), &wanted, applied).await?;
+        let Some(gate) = self.gate(installation).await? else {
+            return Err(Stop::Closed(plus(self.clock.now(), SignedDuration::from_secs(2))));
+        };
+        let shown = self.show_through(github, &gate, view, wanted, (applied, tried_before)).await;
+        let mut tx = self.store.write().await?;
+        gate.hold(&mut tx).await?;
+        gate.leave(&mut tx).await?;
+        tx.commit().await?;
+        shown
+    }
+
+    async fn show_through(
+        &self,
+        github: &GitHub,
+        gate: &Gate<'_>,
+        view: &View<'_>,
+        wanted: Projection,
+        (applied, tried_before): (&mut Applied, bool),
+    ) -> std::result::Result<(), Stop> {
+        let ticket = view.ticket;
+        let place = Place { gate, installation: gate.installation, repo: ticket.repo, number: ticket.number };
+        // What GitHub will not have in one place keeps nothing from the others; it is told of at the end.
+        let mut refused = None;
+        keep(&mut refused, self.show_labels(github, (&place, ticket), &wanted, applied).await)?;
         let mut standing = None;
         for post in wanted.posts {
-            self.apply_post(github, place, view, post, applied, (tried_before || ticket.found, &mut standing)).await?;
+            let shown = self.apply_post(github, &place, view, post, applied, (tried_before || ticket.found, &mut standing)).await;
+            keep(&mut refused, shown)?;
         }
         if let Some(wish) = wanted.wish.filter(|wish| applied.wish != Some(wish.cause.0)) {
-            github.set_state(place.installation, place.repo, place.number, wish.close).await?;
-            tracing::info!(ticket = %place_name(ticket), close = ?wish.close, "opened or closed as wished");
-            applied.wish = Some(wish.cause.0);
+            keep(&mut refused, self.carry_out(github, &place, ticket, wish, applied, tried_before).await)?;
         }
         for comment in wanted.thanked {
             if applied.thanked.contains(&comment.0) {
                 continue;
             }
-            if let Err(error) = github.thank(place.installation, place.repo, comment).await {
-                tracing::debug!(ticket = %place_name(ticket), %comment, %error, "no thumbs-up: it is a courtesy and not tried again");
+            let pass = gate.pass().await?;
+            match pass.send(github.thank(place.installation, place.repo, comment)).await {
+                Err(error) if error.is_a_limit() => return Err(error.into()),
+                Err(error) => {
+                    tracing::debug!(ticket = %place_name(ticket), %comment, %error, "no thumbs-up: it is a courtesy and not tried again");
+                }
+                Ok(()) => {}
             }
             applied.thanked.push(comment.0);
         }
         // What is written comes back as a webhook, and has to be told from what other bots do (G5). Asked once; until it is known,
         // no bot is taken for another.
         let _ = github.bot_login().await;
+        refused.map_or(Ok(()), |error| Err(Stop::GitHub(error)))
+    }
+
+    /// Opens or closes the issue. Where an earlier try may have done it, it is looked at first, so that what people did since is not
+    /// undone by a repetition (`G7`).
+    async fn carry_out(
+        &self,
+        github: &GitHub,
+        place: &Place<'_>,
+        ticket: &Ticket,
+        wish: Wish,
+        applied: &mut Applied,
+        tried_before: bool,
+    ) -> std::result::Result<(), Stop> {
+        let begun = applied.wishing.filter(|(cause, _)| *cause == wish.cause.0).map(|(_, second)| second);
+        if !tried_before || !github.was_set(place.installation, place.repo, place.number, wish.close, begun).await? {
+            if begun.is_none() {
+                applied.wishing = Some((wish.cause.0, self.clock.now().as_second()));
+            }
+            let pass = place.gate.pass().await?;
+            match pass.send(github.set_state(place.installation, place.repo, place.number, wish.close)).await {
+                // An older GitHub Enterprise Server knows no duplicates.
+                Err(ApiError::Refused { status: 422, .. }) if wish.close == Some(CloseReason::Duplicate) => {
+                    let (pass, close) = (place.gate.pass().await?, Some(CloseReason::NotPlanned));
+                    pass.send(github.set_state(place.installation, place.repo, place.number, close)).await?;
+                }
+                answer => answer?,
+            }
+            tracing::info!(ticket = %place_name(ticket), close = ?wish.close, "opened or closed as wished");
+        }
+        applied.wish = Some(wish.cause.0);
+        applied.wishing = None;
         Ok(())
     }
 
     async fn apply_post(
         &self,
         github: &GitHub,
-        place: Place,
+        place: &Place<'_>,
         view: &View<'_>,
         post: Post,
         applied: &mut Applied,
         (may_stand, standing): (bool, &mut Option<Vec<Standing>>),
-    ) -> std::result::Result<(), ApiError> {
+    ) -> std::result::Result<(), Stop> {
         let marker = messages::marker(view.ticket.issue, post);
         let body = cut(messages::comment(view, post));
         let digest: String = hex::encode(Sha256::digest(body.as_bytes())).chars().take(24).collect();
@@ -196,9 +382,7 @@ impl Desk {
             if standing.is_none() {
                 *standing = Some(github.comments(place.installation, place.repo, place.number).await?);
             }
-            let bot = github.bot_login().await?;
-            let found = standing.iter().flatten().find(|comment| comment.author == bot && comment.body.starts_with(&marker));
-            id = found.map(|comment| comment.id);
+            id = find(standing.iter().flatten(), &github.bot_login().await?, &marker);
         }
         // Without a digest, what it says was forgotten, and so it is said anew (O2).
         let anew = known.as_ref().is_some_and(|comment| comment.id.is_some() && comment.digest.is_empty());
@@ -208,21 +392,56 @@ impl Desk {
             Some(_) if shown.is_some() && post != Post::Status => return Ok(()),
             // A reply is said once; that it stands there was not known yet.
             Some(_) if matches!(post, Post::Reply(_)) && !anew => {}
-            Some(comment) => match github.edit_comment(place.installation, place.repo, comment, &body).await {
-                // Somebody deleted it; where the issue is gone too, posting says so.
-                Err(error) if error.is_gone() => id = None,
-                edited => edited?,
-            },
+            Some(comment) => {
+                let pass = place.gate.pass().await?;
+                match pass.send(github.edit_comment(place.installation, place.repo, comment, &body)).await {
+                    // Somebody deleted it; where the issue is gone too, posting says so.
+                    Err(error) if error.is_gone() => id = None,
+                    edited => edited?,
+                }
+            }
             None => {}
         }
         if id.is_none() {
-            let unsure = AppliedComment { id: None, digest: digest.clone() };
-            applied.comments.insert(marker.clone(), unsure);
-            id = Some(github.post_comment(place.installation, place.repo, place.number, &body).await?);
+            let pass = place.gate.pass().await?;
+            let posted = pass.send(github.post_comment(place.installation, place.repo, place.number, &body)).await;
+            id = match posted {
+                Err(error) if error.is_of_unknown_fate() => {
+                    let unsure = AppliedComment { id: None, digest: digest.clone() };
+                    applied.comments.insert(marker.clone(), unsure);
+                    Some(self.look_for(github, place, &marker).await.ok_or(error)?)
+                }
+                posted => Some(posted?),
+            };
             tracing::info!(ticket = %place_name(view.ticket), "commented");
         }
         applied.comments.insert(marker, AppliedComment { id: id.map(|id| id.0), digest });
         Ok(())
+    }
+
+    /// Whether a comment that was just sent, and not answered, stands there all the same.
+    async fn look_for(&self, github: &GitHub, place: &Place<'_>, marker: &str) -> Option<CommentId> {
+        let look = async {
+            let standing = github.comments(place.installation, place.repo, place.number).await.ok()?;
+            find(standing.iter(), &github.bot_login().await.ok()?, marker)
+        };
+        tokio::time::timeout(LOOK_WITHIN, look).await.ok().flatten()
+    }
+}
+
+/// The desk's own comment with this marker.
+fn find<'s>(mut standing: impl Iterator<Item = &'s Standing>, bot: &str, marker: &str) -> Option<CommentId> {
+    standing.find(|comment| comment.author == bot && comment.body.starts_with(marker)).map(|comment| comment.id)
+}
+
+/// Keeps what GitHub refuses for good for the end; anything else ends it at once.
+fn keep(refused: &mut Option<ApiError>, result: std::result::Result<(), Stop>) -> std::result::Result<(), Stop> {
+    match result {
+        Err(Stop::GitHub(error)) if error.is_for_good() => {
+            refused.get_or_insert(error);
+            Ok(())
+        }
+        other => other,
     }
 }
 
@@ -236,8 +455,9 @@ fn show_only(view: &View<'_>, wanted: Projection) {
 }
 
 /// Where to write.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+#[derive(Debug)]
+pub(super) struct Place<'g> {
+    pub(super) gate: &'g Gate<'g>,
     pub(super) installation: InstallationId,
     pub(super) repo: RepoId,
     pub(super) number: i64,
@@ -247,15 +467,17 @@ pub(super) fn place_name(ticket: &Ticket) -> String {
     format!("{}#{}", ticket.repo_name, ticket.number)
 }
 
-/// As GitHub asks, else 2 s, 4 s, 8 s … at most five minutes; within 5 s for a request whose fate is unknown (`G7`).
-fn retry_at(error: &ApiError, attempts: i64, now: Timestamp) -> Timestamp {
-    let back_off = 2_i64.saturating_pow(u32::try_from(attempts.clamp(1, 9)).unwrap_or(9)).min(300);
-    let wait = match error {
-        ApiError::Refused { retry_after: Some(after), .. } => {
-            SignedDuration::try_from(*after).unwrap_or(SignedDuration::from_secs(back_off))
-        }
-        ApiError::Refused { status: 403 | 429, .. } => SignedDuration::from_secs(60.max(back_off)),
-        _ => SignedDuration::from_secs(back_off),
+/// As GitHub asks, else 2 s, 4 s, 8 s … at most five minutes, and up to half of that more, so that not all come at once (`G7`). A
+/// missing permission is not given within seconds: from a minute to an hour.
+fn retry_at(error: &ApiError, (ticket, attempts): (&Ticket, i64), now: Timestamp) -> Timestamp {
+    let power = 2_i64.saturating_pow(u32::try_from(attempts.clamp(1, 12)).unwrap_or(12));
+    let base = match error {
+        ApiError::Refused { retry_after: Some(after), .. } => return plus(now, SignedDuration::try_from(*after).unwrap_or_default()),
+        ApiError::Refused { status: 403, .. } => power.saturating_mul(30).min(3600),
+        _ => power.min(300),
     };
-    now.saturating_add(wait).unwrap_or(now)
+    // The same for a ticket's same try: nothing here has to be unforeseeable.
+    let spread = (ticket.issue.0 ^ attempts.wrapping_mul(7919)).rem_euclid(500);
+    let spread = base.saturating_mul(spread);
+    plus(now, SignedDuration::from_millis(base.saturating_mul(1000).saturating_add(spread)))
 }

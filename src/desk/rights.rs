@@ -55,7 +55,7 @@ struct Answers {
 impl Answers {
     /// When somebody of whom it is still not known is asked about again.
     fn again(&self, one: &Wanted, now: Timestamp) -> Timestamp {
-        let own = wait(one.attempts + 1, self.failed.get(&(one.repo, one.user)));
+        let own = wait(one.attempts + 1, self.failed.get(&(one.repo, one.user)), now);
         after(now, self.quiet.get(&one.installation).map_or(own, |quiet| own.max(*quiet)))
     }
 }
@@ -170,7 +170,7 @@ impl Desk {
                 }
                 TeamRead::Failed(error) => {
                     tracing::warn!(team = %key, %error, "a team could not be read and is tried again");
-                    tx.team_failed(key, after(now, wait(team.attempts + 1, Some(&error)))).await?;
+                    tx.team_failed(key, after(now, wait(team.attempts + 1, Some(&error), now))).await?;
                 }
             }
         }
@@ -199,7 +199,7 @@ impl Desk {
                     Ok(agent) => drop(answers.said.insert((one.repo, one.user), agent)),
                     Err(error) => {
                         if error.is_a_limit() {
-                            answers.quiet.insert(one.installation, wait(one.attempts + 1, Some(&error)));
+                            answers.quiet.insert(one.installation, wait(one.attempts + 1, Some(&error), self.clock.now()));
                         }
                         tracing::warn!(login = %one.login, %error, "whether this is a support engineer could not be asked and is tried again");
                         answers.failed.insert((one.repo, one.user), error);
@@ -342,10 +342,11 @@ fn refusal(team: &TeamRow, status: Option<u16>) -> String {
 }
 
 /// How long to wait after a failure: as long as GitHub asks for, else 2 s, 4 s, 8 s … at most five minutes.
-fn wait(attempts: i64, error: Option<&ApiError>) -> SignedDuration {
+fn wait(attempts: i64, error: Option<&ApiError>, now: Timestamp) -> SignedDuration {
     let own = SignedDuration::from_secs(2_i64.saturating_pow(u32::try_from(attempts.clamp(1, 9)).unwrap_or(9)).min(300));
     match error {
         Some(ApiError::Refused { retry_after: Some(asked), .. }) => SignedDuration::try_from(*asked).unwrap_or(own).max(own),
+        Some(ApiError::Quiet(until)) => until.duration_since(now),
         Some(error) if error.is_a_limit() => own.max(PATIENCE),
         // The repository, or the installation, is not there any more, or not for the desk.
         Some(error) if error.is_gone() => own.max(OUT_OF_REACH),

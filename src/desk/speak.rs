@@ -124,13 +124,13 @@ impl Desk {
         let mut count = 0;
         let mut tx = self.store.write().await?;
         loop {
-            let claim = if stop() { None } else { self.claim(&mut tx, channel).await? };
+            let claim = if stop() { None } else { self.claim_messages(&mut tx, channel).await? };
             tx.commit().await?;
             let Some(claim) = claim else { return Ok(count) };
             count += claim.pings.len();
             let tried = self.send(channel, claim).await?;
             tx = self.store.write().await?;
-            if self.record(&mut tx, channel, tried).await? {
+            if self.record_fates(&mut tx, channel, tried).await? {
                 tx.commit().await?;
                 return Ok(count);
             }
@@ -139,7 +139,7 @@ impl Desk {
 
     /// Takes the oldest message of a channel, or of those that it speaks for, if its time has come and nobody else holds it; with it all
     /// that are to be said together.
-    async fn claim(&self, tx: &mut Tx, channel: &str) -> Result<Option<Claim>> {
+    async fn claim_messages(&self, tx: &mut Tx, channel: &str) -> Result<Option<Claim>> {
         let channels = self.channels(tx).await?;
         let now = channels.now;
         if !channels.is_open(channel) {
@@ -297,7 +297,7 @@ impl Desk {
     }
 
     /// Records what became of messages. `true`: the channel failed.
-    async fn record(&self, tx: &mut Tx, channel: &str, tried: Tried) -> Result<bool> {
+    async fn record_fates(&self, tx: &mut Tx, channel: &str, tried: Tried) -> Result<bool> {
         let now = self.clock.now();
         tx.pings_done(&tried.fates, now).await?;
         if tried.taken {

@@ -2,9 +2,10 @@
 //! else (`G2`).
 
 use super::Desk;
+use super::gate::{Stop, plus};
 use crate::domain::RepoId;
 use crate::domain::ticket::Ticket;
-use crate::github::client::{ApiError, GitHub};
+use crate::github::client::GitHub;
 use crate::store::{Applied, IdleLabel, Result, Tx};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::atomic::Ordering;
@@ -50,10 +51,10 @@ impl Desk {
             if !self.may_go(&label, now).await? {
                 continue;
             }
-            match delete_unless_carried(github, &label).await {
+            match self.delete_unless_carried(github, &label).await {
                 Ok(true) => self.deleted(&label, now).await?,
                 Ok(false) => tracing::debug!(repository = %label.full_name, label = %label.key, "somebody carries it: it stays"),
-                Err(error) if error.is_gone() => {
+                Err(Stop::GitHub(error)) if error.is_gone() => {
                     tracing::debug!(repository = %label.full_name, %error, "the repository is not there any more, nor are its labels");
                     let mut tx = self.store.write().await?;
                     tx.look_at_label(label.repo, &label.key, None).await?;
@@ -94,18 +95,22 @@ impl Desk {
         }
         tx.commit().await
     }
-}
 
-/// Asks GitHub first: people may have put the label on other issues, of which the desk knows nothing.
-async fn delete_unless_carried(github: &GitHub, label: &IdleLabel) -> std::result::Result<bool, ApiError> {
-    let (installation, repo): (_, RepoId) = (label.installation, label.repo);
-    if github.is_carried(installation, repo, &label.key).await? {
-        return Ok(false);
+    /// Asks GitHub first: people may have put the label on other issues, of which the desk knows nothing.
+    async fn delete_unless_carried(&self, github: &GitHub, label: &IdleLabel) -> std::result::Result<bool, Stop> {
+        let (installation, repo): (_, RepoId) = (label.installation, label.repo);
+        if github.is_carried(installation, repo, &label.key).await? {
+            return Ok(false);
+        }
+        let Some(gate) = self.gate(installation).await? else { return Err(Stop::Closed(plus(self.clock.now(), PAUSE))) };
+        let deleted = match gate.pass().await {
+            Ok(pass) => pass.send(github.delete_label(installation, repo, &label.key)).await.map_err(Stop::GitHub),
+            Err(stop) => Err(stop),
+        };
+        let mut tx = self.store.write().await?;
+        gate.hold(&mut tx).await?;
+        gate.leave(&mut tx).await?;
+        tx.commit().await?;
+        deleted.map(|()| true)
     }
-    github.delete_label(installation, repo, &label.key).await?;
-    Ok(true)
-}
-
-fn plus(at: Timestamp, length: SignedDuration) -> Timestamp {
-    at.saturating_add(length).unwrap_or(at)
 }

@@ -13,6 +13,7 @@ pub mod escalation;
 pub mod event;
 pub mod forget;
 pub mod freeze;
+pub mod gate;
 pub mod hands;
 pub mod ids;
 pub mod partner;

@@ -1,7 +1,8 @@
 //! Calls to GitHub's API, through octocrab as transport and for its tokens.
 //!
 //! No retries and no redirects below this: a call that failed may have had its effect, and only the caller knows how to find
-//! that out. Repositories are named by id, so that a rename or a move changes nothing (`S12`).
+//! that out. Repositories are named by id, so that a rename or a move changes nothing (`S12`). While GitHub asks an installation for
+//! quiet, nothing is sent through it: whoever calls is told until when (`G7`).
 
 use super::skew::Skew;
 use crate::clock::Clock;
@@ -23,6 +24,14 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
 /// A segment of a path: everything but unreserved characters is written as `%XX`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// GitHub asks for this much quiet where it names no other.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+/// A longer quiet than this is a mistake of whoever asks for it.
+const LONGEST_QUIET: Duration = Duration::from_hours(24);
+
+/// Seconds by which GitHub's clock and the host's may differ.
+const CLOCKS_DIFFER: i64 = 5;
 
 /// Entries a page of a list.
 pub const PER_PAGE: usize = 100;
@@ -51,6 +60,9 @@ pub enum ApiError {
     /// No answer: it may or may not have had its effect.
     #[error("no answer from GitHub: {0}")]
     NoAnswer(String),
+    /// Nothing was sent: GitHub has asked this installation for quiet (`G7`).
+    #[error("GitHub asked for quiet until {0}")]
+    Quiet(Timestamp),
     /// GitHub said no.
     #[error("GitHub answered {status} to {call}: {message}")]
     Refused {
@@ -60,8 +72,10 @@ pub enum ApiError {
         call: String,
         /// GitHub's reason.
         message: String,
-        /// How long GitHub asks to wait.
+        /// How long GitHub asks to wait: `Retry-After`, or until the hour's calls are given anew.
         retry_after: Option<Duration>,
+        /// Where GitHub says that it is now.
+        location: Option<String>,
     },
     /// GitHub's answer does not read as what it should be.
     #[error("GitHub's answer to {call} does not fit: {why}")]
@@ -92,6 +106,34 @@ impl ApiError {
         matches!(self.status(), Some(404 | 410 | 301))
     }
 
+    /// Whether GitHub says that it is somewhere else. Readers are sent on with 301, writers with 307 or 308.
+    #[must_use]
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self.status(), Some(301 | 302 | 307 | 308))
+    }
+
+    /// Whether it may have had its effect all the same.
+    #[must_use]
+    pub const fn is_of_unknown_fate(&self) -> bool {
+        matches!(self, Self::NoAnswer(_) | Self::Unreadable { .. }) || matches!(self.status(), Some(500..))
+    }
+
+    /// Whether GitHub will say the same until something changes there: what is sent does not fit, or the issue is locked.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            Self::Refused { status: 422, .. } => true,
+            Self::Refused { status: 403, message, .. } => message.contains("is locked"),
+            _ => false,
+        }
+    }
+
+    /// Whether the App lacks a permission, which the operator has to give it.
+    #[must_use]
+    pub fn is_no_permission(&self) -> bool {
+        matches!(self, Self::Refused { status: 403, message, .. } if message.contains("not accessible by integration"))
+    }
+
     /// Whether an issue has as many labels as it may have.
     #[must_use]
     pub fn is_too_many_labels(&self) -> bool {
@@ -106,8 +148,12 @@ type Result<T> = std::result::Result<T, ApiError>;
 pub struct GitHub {
     app: Octocrab,
     app_id: u64,
+    /// The API's base, without a slash at the end.
+    base: String,
     clock: Clock,
     skew: Mutex<Skew>,
+    /// Until when GitHub asked installations for quiet.
+    quiet: Mutex<HashMap<InstallationId, Timestamp>>,
     slug: OnceCell<String>,
     installations: Mutex<HashMap<InstallationId, Arc<Installation>>>,
     last_word: Mutex<String>,
@@ -147,8 +193,11 @@ impl ApiError {
     #[must_use]
     pub fn is_a_limit(&self) -> bool {
         match self {
-            Self::Refused { status: 429, .. } | Self::Refused { status: 403, retry_after: Some(_), .. } => true,
-            Self::Refused { status: 403, message, .. } => message.to_ascii_lowercase().contains("rate limit"),
+            Self::Quiet(_) | Self::Refused { status: 429, .. } | Self::Refused { status: 403, retry_after: Some(_), .. } => true,
+            Self::Refused { status: 403, message, .. } => {
+                let message = message.to_ascii_lowercase();
+                message.contains("rate limit") || message.contains("abuse detection")
+            }
             _ => false,
         }
     }
@@ -176,12 +225,41 @@ impl GitHub {
         Ok(Self {
             app,
             app_id,
+            base: api_url.trim_end_matches('/').to_owned(),
             clock,
             skew: Mutex::default(),
+            quiet: Mutex::default(),
             slug: OnceCell::new(),
             installations: Mutex::default(),
             last_word: Mutex::new("not asked yet".to_owned()),
         })
+    }
+
+    /// Until when GitHub asks this installation for quiet, where it does (`G7`).
+    #[must_use]
+    pub fn quiet_until(&self, installation: InstallationId) -> Option<Timestamp> {
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner).get(&installation).copied().filter(|until| *until > self.clock.now())
+    }
+
+    /// Keeps quiet towards an installation until then, or longer where GitHub asked for that.
+    pub fn keep_quiet(&self, installation: InstallationId, until: Timestamp) {
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = quiet.entry(installation).or_insert(until);
+        *at = (*at).max(until);
+    }
+
+    /// Every installation that GitHub asks for quiet, and until when.
+    #[must_use]
+    pub fn quiet_ones(&self) -> Vec<(InstallationId, Timestamp)> {
+        let now = self.clock.now();
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.retain(|_, until| *until > now);
+        quiet.iter().map(|(installation, until)| (*installation, *until)).collect()
+    }
+
+    /// Where a location of GitHub's own is, as a path of its API; `None`: it is somewhere else, and the token is not taken there.
+    pub(super) fn own_path<'l>(&self, location: &'l str) -> Option<&'l str> {
+        location.strip_prefix(&self.base).filter(|path| path.starts_with('/'))
     }
 
     /// The account under which the App writes: `<slug>[bot]`.
@@ -352,15 +430,55 @@ impl GitHub {
             Some(CloseReason::Duplicate) => json!({ "state": "closed", "state_reason": "duplicate" }),
         };
         let path = format!("/repositories/{repo}/issues/{number}");
-        match self.call::<Value>(installation, http::Method::PATCH, &path, Some(&body)).await {
-            // An older GitHub Enterprise Server knows no duplicates.
-            Err(ApiError::Refused { status: 422, .. }) if close == Some(CloseReason::Duplicate) => {
-                let body = json!({ "state": "closed", "state_reason": "not_planned" });
-                self.call::<Value>(installation, http::Method::PATCH, &path, Some(&body)).await?;
-            }
-            answer => drop(answer?),
-        }
+        self.call::<Value>(installation, http::Method::PATCH, &path, Some(&body)).await?;
         Ok(())
+    }
+
+    /// Whether an issue is open, or closed, as it was to be set; or was set so by the App since a second of the epoch, and people have
+    /// had the last word.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn was_set(
+        &self,
+        installation: InstallationId,
+        repo: RepoId,
+        number: i64,
+        close: Option<CloseReason>,
+        since: Option<i64>,
+    ) -> Result<bool> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            state: String,
+        }
+        #[derive(serde::Deserialize)]
+        struct Entry {
+            event: String,
+            #[serde(default)]
+            actor: Option<Actor>,
+            #[serde(default)]
+            created_at: Option<Timestamp>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Actor {
+            login: String,
+        }
+        let path = format!("/repositories/{repo}/issues/{number}");
+        let found: Found = self.get(installation, &path).await?;
+        if (found.state == "closed") == close.is_some() {
+            return Ok(true);
+        }
+        let Some(since) = since else { return Ok(false) };
+        let bot = self.bot_login().await?;
+        let entries: Vec<Entry> = all_pages!(|page| {
+            let path = format!("{path}/events?per_page={PER_PAGE}&page={page}");
+            self.get(installation, &path).await?
+        });
+        let set = if close.is_some() { "closed" } else { "reopened" };
+        // GitHub's clock and the host's may differ a little.
+        let after = since.saturating_sub(CLOCKS_DIFFER);
+        let by_bot = |entry: &Entry| entry.actor.as_ref().is_some_and(|actor| actor.login == bot);
+        Ok(entries.iter().any(|entry| entry.event == set && by_bot(entry) && entry.created_at.is_some_and(|at| at.as_second() >= after)))
     }
 
     /// A thumbs-up for a comment; the second of one account is the first.
@@ -451,6 +569,9 @@ impl GitHub {
         body: Option<&Value>,
     ) -> Result<T> {
         let held = self.installation(installation)?;
+        if let Some(until) = self.quiet_until(installation) {
+            return Err(ApiError::Quiet(until));
+        }
         {
             let _one_at_a_time = held.minting.lock().await;
             let asked = self.clock.now();
@@ -462,7 +583,12 @@ impl GitHub {
                 failure(&error, "POST access token")
             })?;
         }
-        let answer = self.exchange(&held.client, method, path, body).await.and_then(Raw::read);
+        let raw = self.exchange(&held.client, method, path, body).await;
+        if let Some(wait) = raw.as_ref().ok().and_then(Raw::quiet_asked) {
+            let now = self.clock.now();
+            self.keep_quiet(installation, now.saturating_add(SignedDuration::try_from(wait).unwrap_or(PATIENCE)).unwrap_or(now));
+        }
+        let answer = raw.and_then(Raw::read);
         let word = match &answer {
             Err(error @ ApiError::NoAnswer(_)) => error.to_string(),
             Err(error) if error.status().is_some_and(|status| status >= 500) => error.to_string(),
@@ -544,17 +670,39 @@ impl Raw {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// How long GitHub asks to wait: `Retry-After`, else until the hour's calls are given anew, where none is left. By GitHub's own
+    /// clock: the host's may be another.
+    fn retry_after(&self) -> Option<Duration> {
+        let now = || self.header("date").and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp().as_second());
+        let until = |second: i64| Some(Duration::from_secs(u64::try_from(second.saturating_sub(now()?)).unwrap_or(0)));
+        let asked = self.header("retry-after").and_then(|text| match text.trim().parse() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => until(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second()),
+        });
+        let used_up = || self.header("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0");
+        let anew = || self.header("x-ratelimit-reset").and_then(|reset| until(reset.trim().parse().ok()?));
+        asked.or_else(|| if used_up() { anew() } else { None }).map(|wait| wait.min(LONGEST_QUIET))
+    }
+
+    /// How long nothing is to be sent: GitHub refused because of a limit, or what was answered was the last of the hour.
+    fn quiet_asked(&self) -> Option<Duration> {
+        match self.refusal() {
+            None => self.retry_after().filter(|_| self.status < 400),
+            Some(refusal) => refusal.is_a_limit().then(|| self.retry_after().unwrap_or(PATIENCE.unsigned_abs())),
+        }
+    }
+
     fn refusal(&self) -> Option<ApiError> {
         if (200..300).contains(&self.status) {
             return None;
         }
-        let retry_after = self.header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         // The whole body, cut: GitHub names the field and the code of a refusal in `errors`.
         let mut message: String = String::from_utf8_lossy(&self.body).chars().take(500).collect();
         if let (403, Some(wanted)) = (self.status, self.header("x-accepted-github-permissions")) {
             message = format!("{message} (permission wanted: {wanted})");
         }
-        Some(ApiError::Refused { status: self.status, call: self.call.clone(), message, retry_after })
+        let location = self.header("location").map(str::to_owned);
+        Some(ApiError::Refused { status: self.status, call: self.call.clone(), message, retry_after: self.retry_after(), location })
     }
 
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T> {
@@ -573,6 +721,7 @@ fn failure(error: &octocrab::Error, call: &str) -> ApiError {
             call: call.to_owned(),
             message: source.message.clone(),
             retry_after: None,
+            location: None,
         },
         other => ApiError::NoAnswer(describe(other)),
     }

@@ -5,11 +5,13 @@ use super::client::{ApiError, GitHub, PER_PAGE, all_pages};
 use super::wire::{WireComment, WireHistory, WireIssue, WireReaction, WireRepo, WireUser};
 use crate::domain::event::{CloseReason, Event, Issue, Repo, What};
 use crate::domain::ticket::{Ticket, Told};
-use crate::domain::{CommentId, InstallationId, IssueId};
+use crate::domain::{CommentId, InstallationId, IssueId, RepoId};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
+/// So often a reader is sent on.
+const MOST_HOPS: usize = 4;
 const SAME_CLOSE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Where events come from.
@@ -91,6 +93,35 @@ impl GitHub {
             page.repositories
         });
         Ok(Listing { whole: found.len() >= counted, repos: found.iter().map(|found| (found.repo(), found.archived)).collect() })
+    }
+
+    /// A repository by its id, and whether it is archived. Where GitHub says that it is elsewhere, it is read there, but by GitHub only,
+    /// and not round and round.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked, or shows no repository.
+    pub async fn repository(&self, installation: InstallationId, repo: RepoId) -> Result<(Repo, bool), ApiError> {
+        let mut path = format!("/repositories/{repo}");
+        for _ in 0..MOST_HOPS {
+            let error = match self.get::<WireRepo>(installation, &path).await {
+                Ok(found) => return Ok((found.repo(), found.archived)),
+                Err(error) => error,
+            };
+            let ApiError::Refused { location: Some(location), .. } = &error else { return Err(error) };
+            match self.own_path(location).filter(|_| error.is_elsewhere()) {
+                Some(next) => path = next.to_owned(),
+                None => return Err(error),
+            }
+        }
+        Err(ApiError::Unreadable { call: format!("GET {path}"), why: format!("it was sent on {MOST_HOPS} times") })
+    }
+
+    /// Reads an issue, only to see whether it is there.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked, or shows no issue.
+    pub async fn look_for_issue(&self, installation: InstallationId, repo: RepoId, number: i64) -> Result<(), ApiError> {
+        self.get::<serde::de::IgnoredAny>(installation, &format!("/repositories/{repo}/issues/{number}")).await.map(drop)
     }
 
     /// Everything that changed in a repository since `since`, as events in no order. `known` says how issues stood when the desk

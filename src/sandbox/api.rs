@@ -99,8 +99,18 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
         at: inner.clock.now(),
         status: None,
     };
+    let token = bearer(header(header::AUTHORIZATION)).map(str::to_owned);
+    let installation = token.and_then(|token| lock(&inner.tokens).installation(&token, inner.clock.now()));
+    let _writing = installation.filter(|_| record.is_write()).map(|installation| Writing::begin(inner.clone(), installation));
+    let disturbance = installation.and_then(|installation| lock(&inner.world).disturbs(installation));
+    if let Some(what) = disturbance {
+        lock(&inner.ledger).violations.push(format!("{record}: {what}"));
+    }
     let index = note(&inner, record);
     let fault = inner.faults.meet(&parts.method, &segments);
+    if let (Some(installation), Some(fault)) = (installation, &fault) {
+        lock(&inner.world).asked_for_quiet(installation, fault);
+    }
     let mut answer = match (&fault, json) {
         (Some(Fault::DropBeforeEffect), _) => Answer::nothing(),
         (Some(Fault::Status { status, body, .. }), _) => Answer::new(*status, body.clone()),
@@ -137,6 +147,22 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
         }
     }
     respond(&inner, answer, &[])
+}
+
+/// A write that is worked on, until it is answered or its sender has gone.
+struct Writing(Arc<Inner>, InstallationId);
+
+impl Writing {
+    fn begin(inner: Arc<Inner>, installation: InstallationId) -> Self {
+        lock(&inner.world).write_begins(installation);
+        Self(inner, installation)
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        lock(&self.0.world).write_ends(self.1);
+    }
 }
 
 fn note(inner: &Inner, record: RecordedRequest) -> usize {
@@ -187,11 +213,13 @@ fn answer_to(inner: &Inner, ask: &Ask) -> Answer {
     let installation = credentials.and_then(|token| lock(&inner.tokens).installation(token, inner.clock.now()));
     let installation = installation.filter(|id| lock(&inner.world).installations.contains_key(id));
     let Some(installation) = installation else { return Answer::error(401, "Bad credentials") };
-    let (answer, ..) = inner.act(false, |world| {
+    let (mut answer, ..) = inner.act(false, |world| {
         if world.installations.get(&installation).is_none_or(|i| i.suspended.is_some()) {
             return Answer::error(403, "This installation has been suspended");
         }
-        if let Some(refusal) = world.over_budget(installation, ask, inner.options.content_per_minute) {
+        if let Some((refusal, what)) = world.beyond_limits(installation, ask, &inner.options) {
+            let at = world.clock.now();
+            lock(&inner.ledger).violations.push(format!("{} {} at {at}: {what}", ask.method, ask.segments.join("/")));
             return refusal;
         }
         let segments: Vec<&str> = ask.segments.iter().map(String::as_str).collect();
@@ -218,6 +246,9 @@ fn answer_to(inner: &Inner, ask: &Ask) -> Answer {
             other => super::api_app::for_installation(world, installation, other, ask),
         }
     });
+    let mut world = lock(&inner.world);
+    world.note_last_call(installation);
+    answer.headers.extend(world.rate_headers(installation));
     answer
 }
 

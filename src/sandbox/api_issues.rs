@@ -7,7 +7,6 @@ use super::staff::legacy;
 use super::state::World;
 use super::things::{Fate, Issue, Repo};
 use crate::domain::ids::{CommentId, InstallationId, RepoId};
-use jiff::SignedDuration;
 use serde_json::json;
 
 const BODY_LIMIT: usize = 65_536;
@@ -208,23 +207,5 @@ fn update(world: &mut World, repo: RepoId, number: u64, ask: &Ask) -> Answer {
     match done {
         Ok(()) => with_issue(world, repo, number, |world, at, issue| Answer::ok(world.issue_json(at, issue))),
         Err(error) => error.into(),
-    }
-}
-
-impl World {
-    /// GitHub's secondary limit on content, where the test wants it kept (`G7`).
-    pub(super) fn over_budget(&mut self, installation: InstallationId, ask: &Ask, limit: Option<usize>) -> Option<Answer> {
-        let limit = limit.filter(|_| !ask.is_get())?;
-        let now = self.clock.now();
-        let minute_ago = now.checked_sub(SignedDuration::from_mins(1)).unwrap_or(now);
-        let recent = self.content.entry(installation).or_default();
-        recent.retain(|at| *at > minute_ago);
-        if recent.len() < limit {
-            recent.push(now);
-            return None;
-        }
-        let mut answer = Answer::error(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.");
-        answer.headers.push(("retry-after", "60".to_owned()));
-        Some(answer)
     }
 }

@@ -48,6 +48,42 @@ impl Fault {
         }
     }
 
+    /// The same without a word for how long.
+    #[must_use]
+    pub fn limit_without_a_time() -> Self {
+        Self::status(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+    }
+
+    /// Too many requests.
+    #[must_use]
+    pub fn too_many(retry_after: u32) -> Self {
+        Self::Status {
+            status: 429,
+            headers: vec![("retry-after".to_owned(), retry_after.to_string())],
+            body: json!({ "message": "Too Many Requests", "status": "429" }),
+        }
+    }
+
+    /// The App was not given this permission.
+    #[must_use]
+    pub fn no_permission() -> Self {
+        Self::Status {
+            status: 403,
+            headers: vec![("x-accepted-github-permissions".to_owned(), "issues=write; pull_requests=write".to_owned())],
+            body: json!({ "message": "Resource not accessible by integration", "documentation_url": "https://docs.github.com/rest", "status": "403" }),
+        }
+    }
+
+    /// It is somewhere else.
+    #[must_use]
+    pub fn moved(status: u16, location: &str) -> Self {
+        Self::Status {
+            status,
+            headers: vec![("location".to_owned(), location.to_owned())],
+            body: json!({ "message": "Moved Permanently", "url": location, "documentation_url": "https://docs.github.com/rest" }),
+        }
+    }
+
     /// The hourly limit used up until `reset` (epoch seconds).
     #[must_use]
     pub fn primary_limit(reset: i64) -> Self {

@@ -22,6 +22,7 @@ mod faults;
 mod held;
 mod installing;
 mod labelling;
+mod limits;
 mod line;
 mod moving;
 mod news;
@@ -85,6 +86,8 @@ pub struct Options {
     pub token_life: Option<SignedDuration>,
     /// How many content-creating requests an installation has a minute before GitHub refuses; `None` does not count.
     pub content_per_minute: Option<usize>,
+    /// The same for an hour.
+    pub content_per_hour: Option<usize>,
     /// Looks at each request, for example against GitHub's own description of its API.
     pub check: Option<Check>,
 }
@@ -98,7 +101,8 @@ impl Default for Options {
             public_key: None,
             events: &["issue_comment", "issues", "label", "member", "membership", "organization", "repository", "team"],
             token_life: Some(SignedDuration::from_hours(1)),
-            content_per_minute: None,
+            content_per_minute: Some(80),
+            content_per_hour: Some(500),
             check: None,
         }
     }
@@ -252,7 +256,18 @@ impl Sandbox {
         lock(&self.inner.tokens).revoke_all();
     }
 
-    /// What the check found, and what was asked that the sandbox cannot do.
+    /// From now on an installation has so many calls an hour, instead of 5000.
+    pub fn calls_an_hour(&self, calls: usize) {
+        lock(&self.inner.world).calls_an_hour = calls;
+    }
+
+    /// How many writes of one installation there were at the same time, at most.
+    #[must_use]
+    pub fn most_writes_at_once(&self) -> usize {
+        lock(&self.inner.world).most_writing()
+    }
+
+    /// What the check found, what was sent beyond GitHub's limits, and what was asked that the sandbox cannot do.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         lock(&self.inner.ledger).violations.clone()

@@ -1,5 +1,6 @@
 //! Everything that is kept, and how to find it.
 
+use super::limits::Spent;
 use super::things::{Account, AccountKind, Fate, Installation, Issue, Repo, Team};
 use super::{Options, SandboxEvent};
 use crate::clock::Clock;
@@ -52,8 +53,9 @@ pub(super) struct World {
     pub repos: BTreeMap<RepoId, Repo>,
     /// By organisation and lower-case slug.
     pub teams: BTreeMap<(UserId, String), Team>,
-    /// When each installation created content lately.
-    pub content: BTreeMap<InstallationId, Vec<Timestamp>>,
+    /// What each installation did lately, as far as it is limited.
+    pub spent: BTreeMap<InstallationId, Spent>,
+    pub calls_an_hour: usize,
     pub out: Vec<Outgoing>,
     pub news: Vec<SandboxEvent>,
     serial: i64,
@@ -74,7 +76,8 @@ impl World {
             installations: BTreeMap::new(),
             repos: BTreeMap::new(),
             teams: BTreeMap::new(),
-            content: BTreeMap::new(),
+            spent: BTreeMap::new(),
+            calls_an_hour: 5000,
             out: Vec::new(),
             news: Vec::new(),
             serial: 0,

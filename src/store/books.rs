@@ -65,6 +65,8 @@ struct TicketRow<'a> {
     created_ms: i64,
     next_at_ms: Option<i64>,
     live: i64,
+    /// Empty: none.
+    tier: &'a str,
     dirty: i64,
     doc: String,
 }
@@ -126,15 +128,16 @@ macro_rules! repositories {
 macro_rules! save_tickets {
     () => {
         "INSERT INTO tickets (issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
-                              version, published, publish_at_ms, attempts, doc)
+                              tier, version, published, publish_at_ms, attempts, doc)
          SELECT issue_id, installation_id, repo_id, number, partner_id, standing, created_ms, next_at_ms, live,
-                1, CASE WHEN dirty = 1 THEN 0 ELSE 1 END, 0, 0, doc
+                tier, 1, CASE WHEN dirty = 1 THEN 0 ELSE 1 END, 0, 0, doc
          FROM {rows $1: issue_id BIGINT, installation_id BIGINT, repo_id BIGINT, number BIGINT, partner_id TEXT,
-               standing TEXT, created_ms BIGINT, next_at_ms BIGINT, live BIGINT, dirty BIGINT, doc TEXT} WHERE true
+               standing TEXT, created_ms BIGINT, next_at_ms BIGINT, live BIGINT, tier TEXT, dirty BIGINT, doc TEXT} WHERE true
          ON CONFLICT (issue_id) DO UPDATE SET
              installation_id = excluded.installation_id, repo_id = excluded.repo_id, number = excluded.number,
              partner_id = excluded.partner_id, standing = excluded.standing, next_at_ms = excluded.next_at_ms,
-             live = excluded.live, doc = excluded.doc, looking_ms = 0, version = tickets.version + 1,
+             live = excluded.live, tier = excluded.tier, doc = excluded.doc, looking_ms = 0, version = tickets.version + 1,
+             publish_at_ms = CASE WHEN tickets.attempts = 0 THEN 0 ELSE tickets.publish_at_ms END,
              published = CASE WHEN excluded.published = 1 AND tickets.applied IS NULL
                               THEN tickets.version + 1 ELSE tickets.published END"
     };
@@ -578,6 +581,7 @@ fn ticket_row(ticket: &Ticket, next_at: Option<Timestamp>, dirty: bool) -> Resul
         created_ms: ticket.created_at.as_millisecond(),
         next_at_ms: next_at.map(Timestamp::as_millisecond),
         live: i64::from(ticket.is_live()),
+        tier: ticket.tier().map_or("", |tier| tier.0.as_str()),
         dirty: i64::from(dirty),
         doc: to_json(ticket)?,
     })

@@ -68,7 +68,11 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn show_again(&mut self, issue: IssueId) -> Result<()> {
-        self.run(sql!("UPDATE tickets SET version = version + 1 WHERE issue_id = $1"), [issue.0.into()]).await?;
+        let statement = sql!(
+            "UPDATE tickets SET version = version + 1, publish_at_ms = CASE WHEN attempts = 0 THEN 0 ELSE publish_at_ms END
+             WHERE issue_id = $1"
+        );
+        self.run(statement, [issue.0.into()]).await?;
         Ok(())
     }
 

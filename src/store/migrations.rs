@@ -16,7 +16,17 @@ macro_rules! carried {
 }
 
 // A new migration is two files of the same name, and that name here. Numbers rise, and may have gaps.
-carried!["0001_desk", "0002_retention", "0003_rules", "0004_rights", "0005_places", "0006_labels", "0007_recovery", "0009_outbox"];
+carried![
+    "0001_desk",
+    "0002_retention",
+    "0003_rules",
+    "0004_rights",
+    "0005_places",
+    "0006_labels",
+    "0007_recovery",
+    "0008_gate",
+    "0009_outbox",
+];
 
 pub(super) fn sqlite() -> Migrator {
     migrator(|(file, sqlite, _)| (*file, *sqlite))

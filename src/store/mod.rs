@@ -6,6 +6,7 @@
 mod admin;
 mod books;
 mod forget;
+mod gate;
 mod hands;
 mod kept;
 mod labels;
@@ -21,6 +22,7 @@ mod tidy;
 pub use admin::{AuditLine, MemberRow};
 pub use books::{Changed, Loaded, Needs};
 pub use forget::{Kept, Line, Patterns, Writing};
+pub use gate::GateRow;
 pub use hands::Holder;
 pub use kept::{KeptDelivery, MissedDelivery};
 pub use labels::{IdleLabel, RepoLabel};

@@ -2,10 +2,11 @@
 
 use super::sql::sql;
 use super::{Result, Row, Tx, to_json};
-use crate::domain::IssueId;
 use crate::domain::hands::Undone;
 use crate::domain::ticket::Ticket;
-use jiff::{SignedDuration, Timestamp};
+use crate::domain::{InstallationId, IssueId};
+use crate::programme::TierId;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,6 +25,9 @@ pub struct Applied {
     /// The cause of the last wish that was carried out: that the issue be open or closed.
     #[serde(default)]
     pub wish: Option<i64>,
+    /// The cause of a wish whose carrying out has begun, and when, in epoch seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wishing: Option<(i64, i64)>,
     /// Comments that were thanked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thanked: Vec<i64>,
@@ -84,29 +88,91 @@ pub struct Claim {
 }
 
 impl Tx {
-    /// Claims tickets whose version was not published yet, for `lease`. Those of a repository that is out of the desk's hands wait
-    /// until it is back (`S12`).
+    /// Installations with tickets whose version was not published yet, and whose gate is open (`G7`). Tickets of a repository that is
+    /// out of the desk's hands wait until it is back (`S12`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn claim_dirty(&mut self, now: Timestamp, lease: SignedDuration, most: i64) -> Result<Vec<Claim>> {
+    pub async fn ready_to_publish(&mut self, now: Timestamp) -> Result<Vec<InstallationId>> {
         let statement = sql!(
-            "UPDATE tickets SET publish_at_ms = $2, attempts = attempts + 1
-             WHERE issue_id IN (SELECT issue_id FROM tickets WHERE version <> published AND publish_at_ms <= $1
-                                  AND NOT EXISTS (SELECT 1 FROM freezes
-                                                  WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
-                                ORDER BY publish_at_ms, issue_id LIMIT $3{pg  FOR UPDATE SKIP LOCKED})
-             RETURNING doc, version, attempts, applied"
+            "WITH RECURSIVE dirty (id) AS (
+                 SELECT min(installation_id) FROM tickets WHERE version <> published
+                 UNION ALL SELECT (SELECT min(installation_id) FROM tickets WHERE version <> published AND installation_id > dirty.id)
+                           FROM dirty WHERE dirty.id IS NOT NULL)
+             SELECT dirty.id FROM dirty LEFT JOIN gates ON gates.installation_id = dirty.id
+             WHERE dirty.id IS NOT NULL AND coalesce(gates.lease_ms, 0) <= $1 AND coalesce(gates.quiet_ms, 0) <= $1
+               AND ((coalesce(gates.pause_ms, 0) <= $1
+                     AND EXISTS (SELECT 1 FROM tickets WHERE version <> published AND installation_id = dirty.id AND publish_at_ms <= $1
+                                   AND NOT EXISTS (SELECT 1 FROM freezes
+                                                   WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)))
+                    OR EXISTS (SELECT 1 FROM tickets WHERE version <> published AND attempts > 0 AND installation_id = dirty.id
+                                 AND publish_at_ms <= $1
+                                 AND NOT EXISTS (SELECT 1 FROM freezes
+                                                 WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)))
+             ORDER BY dirty.id"
         );
-        let until = now.saturating_add(lease).unwrap_or(now).as_millisecond();
-        let rows = self.rows(statement, [now.as_millisecond().into(), until.into(), most.into()]).await?;
-        let mut claims = Vec::with_capacity(rows.len());
-        for row in rows {
-            let (version, attempts) = (row.int("version")?, row.int("attempts")?);
-            claims.push(Claim { ticket: row.json("doc")?, version, attempts, applied: applied(&row)? });
+        let rows = self.rows(statement, [now.as_millisecond().into()]).await?;
+        rows.iter().map(|row| Ok(InstallationId(row.int("id")?))).collect()
+    }
+
+    /// Claims the ticket of an installation that is to be published next: one of which an earlier try may have had effect, else the
+    /// oldest of the highest tier; `tiers` are the programme's, the highest first (`G7`). `tried`: only the former. Whoever calls holds
+    /// the installation's gate.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn claim_next(
+        &mut self,
+        installation: InstallationId,
+        (tiers, tried): (&[TierId], bool),
+        now: Timestamp,
+    ) -> Result<Option<Claim>> {
+        #[derive(Serialize)]
+        struct Rank<'a> {
+            tier: &'a str,
+            place: usize,
         }
-        claims.sort_by_key(|claim| (claim.ticket.created_at, claim.ticket.issue));
-        Ok(claims)
+        let at = [installation.0.into(), now.as_millisecond().into()];
+        let first = sql!(
+            "SELECT issue_id FROM tickets WHERE version <> published AND attempts > 0 AND installation_id = $1 AND publish_at_ms <= $2
+               AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+             ORDER BY publish_at_ms, issue_id LIMIT 1"
+        );
+        let mut found = self.rows(first, at.clone()).await?.first().map(|row| row.int("issue_id")).transpose()?;
+        if found.is_none() && !tried {
+            let ids = tiers.iter().map(|tier| tier.0.as_str()).chain([""]);
+            let ranks: Vec<_> = ids.enumerate().map(|(place, tier)| Rank { tier, place }).collect();
+            let by_tier = sql!(
+                "SELECT issue_id FROM (
+                     SELECT place, (SELECT issue_id FROM tickets
+                                    WHERE version <> published AND installation_id = $1 AND tickets.tier = r.tier AND publish_at_ms <= $2
+                                      AND NOT EXISTS (SELECT 1 FROM freezes
+                                                      WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                                    ORDER BY created_ms, issue_id LIMIT 1) AS issue_id
+                     FROM {rows $3: tier TEXT, place BIGINT}) AS first_of_tier
+                 WHERE issue_id IS NOT NULL ORDER BY place LIMIT 1"
+            );
+            let [one, other] = at.clone();
+            let rows = self.rows(by_tier, [one, other, to_json(&ranks)?.into()]).await?;
+            found = rows.first().map(|row| row.int("issue_id")).transpose()?;
+        }
+        if found.is_none() && !tried {
+            // Of a tier that the programme has no more.
+            let rest = sql!(
+                "SELECT issue_id FROM tickets WHERE version <> published AND installation_id = $1 AND publish_at_ms <= $2
+                   AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                 ORDER BY created_ms, issue_id LIMIT 1"
+            );
+            found = self.rows(rest, at).await?.first().map(|row| row.int("issue_id")).transpose()?;
+        }
+        let Some(issue) = found else { return Ok(None) };
+        let statement = sql!("UPDATE tickets SET attempts = attempts + 1 WHERE issue_id = $1 RETURNING doc, version, attempts, applied");
+        let rows = self.rows(statement, [issue.into()]).await?;
+        let claim = |row: &Row| {
+            let (version, attempts) = (row.int("version")?, row.int("attempts")?);
+            Ok(Claim { ticket: row.json("doc")?, version, attempts, applied: applied(row)? })
+        };
+        rows.first().map(claim).transpose()
     }
 
     /// Whether anything waits to be published now or later; the earliest instant of it.
@@ -114,8 +180,18 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn next_publish(&mut self) -> Result<Option<Timestamp>> {
-        let rows = self.rows(sql!("SELECT min(publish_at_ms) AS at_ms FROM tickets WHERE version <> published"), []).await?;
-        rows.first().map_or(Ok(None), |row| row.maybe_instant("at_ms"))
+        let statement = sql!(
+            "SELECT min(publish_at_ms) AS at_ms, max(coalesce(lease_ms, 0)) AS lease_ms, max(coalesce(quiet_ms, 0)) AS quiet_ms,
+                    max(CASE WHEN attempts > 0 THEN 0 ELSE coalesce(pause_ms, 0) END) AS pause_ms
+             FROM tickets LEFT JOIN gates ON gates.installation_id = tickets.installation_id
+             WHERE version <> published GROUP BY tickets.installation_id, attempts > 0"
+        );
+        let rows = self.rows(statement, []).await?;
+        let instants = rows.iter().map(|row| {
+            let parts = [row.instant("at_ms")?, row.instant("lease_ms")?, row.instant("quiet_ms")?, row.instant("pause_ms")?];
+            Result::Ok(parts.into_iter().max())
+        });
+        Ok(instants.collect::<Result<Vec<_>>>()?.into_iter().flatten().min())
     }
 
     /// Records what was applied; a ticket that changed meanwhile stays to be published, at once.
@@ -148,6 +224,32 @@ impl Tx {
         Ok(())
     }
 
+    /// Records how far publishing got before the gate closed, which is no failure of this ticket's; not tried again before `at`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn publish_later(&mut self, issue: IssueId, applied: &Applied, at: Option<Timestamp>) -> Result<()> {
+        let statement = sql!(
+            "UPDATE tickets SET applied = $2, attempts = attempts - 1, publish_at_ms = CASE WHEN attempts > 1 THEN $3 ELSE 0 END
+             WHERE issue_id = $1"
+        );
+        let at = at.map_or(0, Timestamp::as_millisecond);
+        self.run(statement, [issue.0.into(), to_json(applied)?.into(), at.into()]).await?;
+        Ok(())
+    }
+
+    /// Records how far publishing got where GitHub refuses the rest: it is not tried again before `at`, or before the ticket changes.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn park(&mut self, issue: IssueId, version: i64, applied: &Applied, at: Timestamp) -> Result<()> {
+        let statement = sql!(
+            "UPDATE tickets SET applied = $3, attempts = 0, publish_at_ms = CASE WHEN version = $2 THEN $4 ELSE 0 END WHERE issue_id = $1"
+        );
+        self.run(statement, [issue.0.into(), version.into(), to_json(applied)?.into(), at.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
     /// Has everything of a ticket looked for and shown again: it is somewhere else now (`S12`).
     ///
     /// # Errors
@@ -171,7 +273,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn release_claims(&mut self) -> Result<()> {
-        self.run(sql!("UPDATE tickets SET publish_at_ms = 0 WHERE version <> published"), []).await?;
+        self.run(sql!("UPDATE gates SET lease_ms = 0 WHERE lease_ms <> 0"), []).await?;
         self.run(sql!("UPDATE outbox SET lease_ms = 0 WHERE state = 'pending'"), []).await?;
         self.run(sql!("UPDATE tickets SET looking_ms = 0 WHERE next_at_ms IS NOT NULL AND looking_ms > 0"), []).await?;
         Ok(())

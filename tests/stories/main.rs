@@ -25,6 +25,7 @@ mod doors;
 mod escalation;
 mod every;
 mod examples;
+mod gate;
 mod instance;
 mod keeping;
 mod kept;

