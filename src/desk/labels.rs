@@ -38,23 +38,26 @@ impl Desk {
         let come: Vec<_> = wanted.labels.iter().filter(|label| !applied.has_label(&label.name)).collect();
         let go = |applied: &Applied| -> Vec<String> {
             let goes = |name: &&String| !wanted.labels.iter().any(|label| same_name(&label.name, name));
-            applied.labels.iter().filter(goes).cloned().collect()
+            applied.labels.iter().chain(&applied.tried).filter(goes).cloned().collect()
         };
         let resumed = wanted.resumed_by.filter(|comment| applied.resumed_by != Some(comment.0));
         if come.is_empty() && go(applied).is_empty() && resumed.is_none() {
             return Ok(());
         }
         let pausing = &self.policy.labels.waiting_partner.name;
-        let used = wanted.labels.iter().map(|label| &label.name).chain(&applied.labels).chain([pausing]);
+        let used = wanted.labels.iter().map(|label| &label.name).chain(&applied.labels).chain(&applied.tried).chain([pausing]);
         let names = self.names(place.repo, used.map(|name| name.to_lowercase()).collect()).await;
         if !come.is_empty() {
             self.create_missing(github, place, &come, &names).await?;
             let there: Vec<_> = come.iter().map(|label| names.there(&label.name).to_owned()).collect();
             let pass = place.gate.pass().await?;
+            // While the turn is certain: who has lost it knows no longer what is applied.
+            self.note_tried(ticket, &come, applied).await;
             match pass.send(github.add_labels(place.installation, place.repo, place.number, &there)).await {
                 Ok(()) => {
                     tracing::info!(ticket = %place_name(ticket), labels = ?there, "labels put on");
                     applied.labels.extend(come.iter().map(|label| label.name.clone()));
+                    applied.tried.retain(|name| !come.iter().any(|label| same_name(&label.name, name)));
                 }
                 Err(error) if error.is_too_many_labels() => {
                     // What goes makes room for what comes.
@@ -87,10 +90,34 @@ impl Desk {
         applied: &mut Applied,
     ) -> Result<()> {
         let pass = place.gate.pass().await?;
+        if applied.has_label(name) {
+            // From here on it may be off: should it be wanted again before anybody heard, it is put on again (R6).
+            applied.labels.retain(|other| !same_name(other, name));
+            applied.tried.push(name.to_owned());
+            self.note(ticket, applied).await;
+        }
         pass.send(github.remove_label(place.installation, place.repo, place.number, names.there(name))).await?;
         tracing::info!(ticket = %place_name(ticket), label = %name, "label taken off");
-        applied.labels.retain(|other| !same_name(other, name));
+        applied.tried.retain(|other| !same_name(other, name));
         Ok(())
+    }
+
+    /// Records which labels are about to be put on: should nobody hear whether they arrived, they are taken off all the same when they
+    /// are no longer wanted (`R6`). Where the database fails here, it is as if they had never been tried.
+    async fn note_tried(&self, ticket: &Ticket, come: &[&Label], applied: &mut Applied) {
+        let new: Vec<_> = come.iter().map(|label| &label.name).filter(|name| !applied.tried.contains(name)).cloned().collect();
+        if new.is_empty() {
+            return;
+        }
+        applied.tried.extend(new);
+        self.note(ticket, applied).await;
+    }
+
+    async fn note(&self, ticket: &Ticket, applied: &Applied) {
+        if let Ok(mut tx) = self.store.write().await {
+            let _ = tx.about_to_apply(ticket.issue, applied).await;
+            let _ = tx.commit().await;
+        }
     }
 
     /// The issue is full: puts on as many labels as fit beside those of people, the most important ones (`G2`). The rest is told of in
@@ -124,6 +151,7 @@ impl Desk {
         applied.labels.retain(|name| fit.iter().any(|label| same_name(&label.name, name)));
         let new: Vec<_> = fit.iter().filter(|label| !applied.has_label(&label.name)).map(|label| label.name.clone()).collect();
         applied.labels.extend(new);
+        applied.tried.clear();
         if !rest.is_empty() {
             let rest: Vec<_> = rest.iter().map(|label| format!("`{}`", label.name)).collect();
             let text = format!("the issue has {MOST_LABELS} labels, as many as GitHub allows: left out {}", rest.join(", "));

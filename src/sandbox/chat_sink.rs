@@ -81,6 +81,9 @@ impl ChatAnswer {
 
 type Observer = Arc<dyn Fn(&ChatMessage) + Send + Sync>;
 
+/// How a post is answered that no order was given for, by its path.
+type Mood = Box<dyn FnMut(&str) -> ChatAnswer + Send>;
+
 struct Rule {
     /// Which path it is for; empty for any.
     path: String,
@@ -92,6 +95,7 @@ struct Inbox {
     messages: Vec<ChatMessage>,
     next: VecDeque<Rule>,
     always: Vec<Rule>,
+    mood: Option<Mood>,
     observer: Option<Observer>,
 }
 
@@ -166,6 +170,11 @@ impl ChatSink {
         inbox.always.push(Rule { path, answer });
     }
 
+    /// From now on `mood` answers each post that none of the above is for: at random, where the caller has the dice.
+    pub fn answer_by(&self, mood: impl FnMut(&str) -> ChatAnswer + Send + 'static) {
+        lock(&self.inner.inbox).mood = Some(Box::new(mood));
+    }
+
     /// Calls `observer` for each message as it comes.
     pub fn on_message(&self, observer: impl Fn(&ChatMessage) + Send + Sync + 'static) {
         lock(&self.inner.inbox).observer = Some(Arc::new(observer));
@@ -184,7 +193,11 @@ impl Inbox {
         }
         // A rule for the very path is stronger than one for all of them.
         let best = self.always.iter().filter(|r| fits(r)).max_by_key(|r| r.path.len());
-        best.map_or(ChatAnswer::OK, |r| r.answer.clone())
+        match (best, &mut self.mood) {
+            (Some(rule), _) => rule.answer.clone(),
+            (None, Some(mood)) => mood(path),
+            (None, None) => ChatAnswer::OK,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::lock;
 use http::Method;
 use serde_json::{Value, json};
+use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -131,12 +132,22 @@ impl Rule {
     }
 }
 
-#[derive(Debug, Default)]
+/// What a request meets that no order was given for, by its method and the decoded segments of its path.
+type Weather = Box<dyn FnMut(&Method, &[String]) -> Option<Fault> + Send>;
+
+#[derive(Default)]
 struct Orders {
     rules: Vec<Rule>,
     outage: Outage,
     /// Webhooks of an event that fail on their way, counted down; redeliveries too.
     webhooks: (String, usize),
+    weather: Option<Weather>,
+}
+
+impl fmt::Debug for Orders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Orders").field("rules", &self.rules).field("outage", &self.outage).finish_non_exhaustive()
+    }
 }
 
 /// The faults on order. Rules are used up in the order they were given.
@@ -167,6 +178,12 @@ impl Faults {
         lock(&self.0).outage = if on { Outage::Unreachable } else { Outage::None };
     }
 
+    /// From now on `weather` says of each request that no order is for what goes wrong with it, if anything: any number of faults
+    /// at random, where the caller has the dice.
+    pub fn weather(&self, weather: impl FnMut(&Method, &[String]) -> Option<Fault> + Send + 'static) {
+        lock(&self.0).weather = Some(Box::new(weather));
+    }
+
     /// The next `times` webhooks of this event (`"*"` for any) do not reach the desk, redeliveries included: GitHub lists them as failed
     /// (`R2`). `usize::MAX` is for ever, as with a host behind a firewall.
     pub fn webhooks_fail(&self, event: &str, times: usize) {
@@ -183,7 +200,7 @@ impl Faults {
         fails
     }
 
-    /// Forgets every order and ends an outage.
+    /// Forgets every order and ends an outage; the weather is fine.
     pub fn clear(&self) {
         *lock(&self.0) = Orders::default();
     }
@@ -202,7 +219,9 @@ impl Faults {
             Outage::Unreachable => return Some(Fault::DropBeforeEffect),
             Outage::None => {}
         }
-        let rule = orders.rules.iter_mut().find(|r| r.fits(method, segments))?;
+        let Some(rule) = orders.rules.iter_mut().find(|r| r.fits(method, segments)) else {
+            return orders.weather.as_mut().and_then(|weather| weather(method, segments));
+        };
         rule.left -= 1;
         let fault = rule.fault.clone();
         orders.rules.retain(|r| r.left > 0);

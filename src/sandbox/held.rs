@@ -10,6 +10,17 @@ impl Sandbox {
         self.inner.post.set_mode(mode);
     }
 
+    /// What becomes of each webhook that goes in the background from now on: an attempt after each of the delays that `fate` gives,
+    /// none waiting for another, so that they come late, twice and in another order; it is lost where there is none.
+    pub fn deliveries_meet(&self, fate: impl FnMut() -> Vec<std::time::Duration> + Send + 'static) {
+        self.inner.post.set_fate(Some(Box::new(fate)));
+    }
+
+    /// Webhooks go once and in order again.
+    pub fn deliveries_are_safe(&self) {
+        self.inner.post.set_fate(None);
+    }
+
     /// The log: every attempt, made or not.
     #[must_use]
     pub fn deliveries(&self) -> Vec<DeliveryRecord> {

@@ -197,7 +197,12 @@ impl Sandbox {
 
     /// Where webhooks go from now on.
     pub fn connect(&self, webhook_url: &str) {
-        self.inner.post.connect(webhook_url);
+        self.inner.post.connect(&[webhook_url]);
+    }
+
+    /// The same with several instances behind a balancer: by turns, and past one where nobody listens.
+    pub fn connect_by_turns(&self, webhook_urls: &[&str]) {
+        self.inner.post.connect(webhook_urls);
     }
 
     /// Calls `observer` for everything that happens from now on, in order.

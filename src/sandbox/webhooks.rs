@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// When a webhook goes out.
@@ -56,6 +57,8 @@ pub struct DeliveryRecord {
     pub redelivery: bool,
     /// How far it got.
     pub state: DeliveryState,
+    /// When the desk answered, or was given up.
+    pub ended_at: Option<Timestamp>,
 }
 
 impl DeliveryRecord {
@@ -97,14 +100,21 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
 /// The delivery log and the queue in front of the background task.
 pub(super) struct Post {
     log: Mutex<Log>,
+    fate: Mutex<Option<Fate>>,
     queue: mpsc::UnboundedSender<i64>,
     in_flight: watch::Sender<usize>,
     client: reqwest::Client,
 }
 
+/// What becomes of a delivery in the background: an attempt after each of these, none at all for an empty list.
+type Fate = Box<dyn FnMut() -> Vec<Duration> + Send>;
+
 #[derive(Default)]
 struct Log {
-    url: Option<String>,
+    /// One desk, or several instances of it behind a balancer.
+    urls: Vec<String>,
+    /// Which of them is next.
+    turn: usize,
     mode: Deliver,
     records: Vec<DeliveryRecord>,
 }
@@ -113,14 +123,31 @@ impl Post {
     /// The post and the receiving end for [`carry`].
     pub(super) fn new() -> std::io::Result<(Self, mpsc::UnboundedReceiver<i64>)> {
         // GitHub gives up after ten seconds.
-        let client = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(10)).build();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let client = client.map_err(std::io::Error::other)?;
         let (queue, waiting) = mpsc::unbounded_channel();
-        Ok((Self { log: Mutex::default(), queue, in_flight: watch::Sender::new(0), client }, waiting))
+        Ok((Self { log: Mutex::default(), fate: Mutex::default(), queue, in_flight: watch::Sender::new(0), client }, waiting))
     }
 
-    pub(super) fn connect(&self, url: &str) {
-        lock(&self.log).url = Some(url.to_owned());
+    pub(super) fn connect(&self, urls: &[&str]) {
+        lock(&self.log).urls = urls.iter().map(|url| (*url).to_owned()).collect();
+    }
+
+    /// Where the next delivery goes, and where it goes on to if nobody listens there.
+    fn route(&self) -> Vec<String> {
+        let mut log = lock(&self.log);
+        let mut route = log.urls.clone();
+        log.turn = (log.turn + 1) % route.len().max(1);
+        route.rotate_left(log.turn);
+        route
+    }
+
+    pub(super) fn set_fate(&self, fate: Option<Fate>) {
+        *lock(&self.fate) = fate;
+    }
+
+    fn fate(&self) -> Option<Vec<Duration>> {
+        lock(&self.fate).as_mut().map(|fate| fate())
     }
 
     pub(super) fn set_mode(&self, mode: Deliver) {
@@ -147,7 +174,17 @@ impl Post {
             let guid = DeliveryId(format!("{count:08x}-cc78-11e3-81ab-{:012x}", at.as_millisecond() & 0xffff_ffff_ffff));
             let state = if mode == Deliver::Held { DeliveryState::Held } else { DeliveryState::Queued };
             let (event, action) = (event.to_owned(), action.to_owned());
-            log.records.push(DeliveryRecord { id, guid, event, action, body: body.to_string(), at, redelivery: false, state });
+            log.records.push(DeliveryRecord {
+                id,
+                guid,
+                event,
+                action,
+                body: body.to_string(),
+                at,
+                redelivery: false,
+                state,
+                ended_at: None,
+            });
             ids.push(id);
         }
         drop(log);
@@ -177,7 +214,7 @@ impl Post {
         let mut log = lock(&self.log);
         let id = 12_345_000_001 + i64::try_from(log.records.len()).unwrap_or(i64::MAX);
         let first = log.records.iter().find(|r| which(r))?.clone();
-        log.records.push(DeliveryRecord { id, at, redelivery: true, state: DeliveryState::Queued, ..first });
+        log.records.push(DeliveryRecord { id, at, redelivery: true, state: DeliveryState::Queued, ended_at: None, ..first });
         Some(id)
     }
 
@@ -191,6 +228,13 @@ impl Post {
         }
     }
 
+    fn ended(&self, id: i64, state: DeliveryState, at: Timestamp) {
+        if let Some(record) = lock(&self.log).records.iter_mut().find(|r| r.id == id) {
+            record.state = state;
+            record.ended_at = Some(at);
+        }
+    }
+
     pub(super) async fn settle(&self) {
         // The sender lives in `self`, so the channel cannot close meanwhile.
         let _ = self.in_flight.subscribe().wait_for(|n| *n == 0).await;
@@ -200,41 +244,64 @@ impl Post {
 /// Sends one delivery and notes how it went.
 pub(super) async fn send(inner: &Inner, id: i64) {
     let post = &inner.post;
-    let (url, record) = {
-        let log = lock(&post.log);
-        (log.url.clone(), log.records.iter().find(|r| r.id == id).cloned())
-    };
-    let Some(record) = record else { return };
-    let state = match url {
-        None => DeliveryState::Failed("no webhook URL is set".to_owned()),
-        Some(_) if inner.faults.meet_webhook(&record.event) => DeliveryState::Failed("timed out".to_owned()),
-        Some(url) => {
-            let request = post
-                .client
-                .post(url)
-                .header("accept", "*/*")
-                .header("content-type", "application/json")
-                .header("user-agent", "GitHub-Hookshot/5a9d0e1")
-                .header("x-github-event", &record.event)
-                .header("x-github-delivery", &record.guid.0)
-                .header("x-github-hook-id", "1")
-                .header("x-github-hook-installation-target-type", "integration")
-                .header("x-github-hook-installation-target-id", inner.options.app_id.to_string())
-                .header("x-hub-signature-256", signature(&inner.options.webhook_secret, record.body.as_bytes()))
-                .body(record.body.clone());
-            match request.send().await {
-                Ok(answer) => DeliveryState::Answered(answer.status().as_u16()),
-                Err(error) => DeliveryState::Failed(error.to_string()),
-            }
+    let Some(record) = post.record(id) else { return };
+    let mut state = DeliveryState::Failed("no webhook URL is set".to_owned());
+    let route = post.route();
+    if !route.is_empty() && inner.faults.meet_webhook(&record.event) {
+        return post.ended(id, DeliveryState::Failed("timed out".to_owned()), inner.clock.now());
+    }
+    for url in route {
+        let request = post
+            .client
+            .post(url)
+            .header("accept", "*/*")
+            .header("content-type", "application/json")
+            .header("user-agent", "GitHub-Hookshot/5a9d0e1")
+            .header("x-github-event", &record.event)
+            .header("x-github-delivery", &record.guid.0)
+            .header("x-github-hook-id", "1")
+            .header("x-github-hook-installation-target-type", "integration")
+            .header("x-github-hook-installation-target-id", inner.options.app_id.to_string())
+            .header("x-hub-signature-256", signature(&inner.options.webhook_secret, record.body.as_bytes()))
+            .body(record.body.clone());
+        let answer = request.send().await;
+        // A balancer passes on what an instance refused to take, and nothing that it may have taken.
+        let refused = answer.as_ref().is_err_and(reqwest::Error::is_connect);
+        state = match answer {
+            Ok(answer) => DeliveryState::Answered(answer.status().as_u16()),
+            Err(error) => DeliveryState::Failed(error.to_string()),
+        };
+        if !refused {
+            break;
         }
-    };
-    post.release(&[id], &state);
+    }
+    post.ended(id, state, inner.clock.now());
 }
 
-/// The background task: one delivery after the other, in the order in which things happened.
+/// The background task: one delivery after the other, in the order in which things happened, unless their fate is another.
 pub(super) async fn carry(inner: Arc<Inner>, mut waiting: mpsc::UnboundedReceiver<i64>) {
     while let Some(id) = waiting.recv().await {
-        send(&inner, id).await;
+        match inner.post.fate() {
+            None => send(&inner, id).await,
+            Some(delays) => spread(&inner, id, &delays),
+        }
         inner.post.in_flight.send_modify(|n| *n = n.saturating_sub(1));
+    }
+}
+
+/// An attempt of a delivery after each of these delays, none waiting for another.
+fn spread(inner: &Arc<Inner>, id: i64, delays: &[Duration]) {
+    if delays.is_empty() {
+        inner.post.release(&[id], &DeliveryState::Lost);
+    }
+    for (place, delay) in delays.iter().copied().enumerate() {
+        let again = (place > 0).then(|| inner.post.new_attempt(|r| r.id == id, inner.clock.now()));
+        let (inner, id) = (inner.clone(), again.flatten().unwrap_or(id));
+        inner.post.in_flight.send_modify(|n| *n += 1);
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            send(&inner, id).await;
+            inner.post.in_flight.send_modify(|n| *n = n.saturating_sub(1));
+        });
     }
 }

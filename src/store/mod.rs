@@ -242,8 +242,16 @@ fn is_at_rest(connection: &mut SqliteConnection, _: PoolConnectionMetadata) -> B
     })
 }
 
-/// The one lock of writers on PostgreSQL; any number, as long as it stays the same.
-const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(7302026)";
+/// The one lock of writers on PostgreSQL; any number, as long as it stays the same. Nobody stands in line for it for long: a process that
+/// is stopped there would be given the lock, once for each of its transactions, and keep it until the server ends that.
+const WRITER_LOCK: &str = "SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
+/// Whoever could not get it so often in a row says so.
+const MOST_TRIES: usize = 10;
+
+/// Whether a lock was waited for in vain.
+fn is_still_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
+}
 
 impl Store {
     /// Opens the database that a URL names, creating and migrating it.
@@ -288,7 +296,7 @@ impl Store {
     async fn open_postgres(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?
             // A process that is stopped in the middle of a transaction must not hold the writers' lock for ever.
-            .options([("idle_in_transaction_session_timeout", "10s"), ("lock_timeout", "20s")])
+            .options([("idle_in_transaction_session_timeout", "5s"), ("lock_timeout", "20s")])
             .application_name("partner-desk")
             .disable_statement_logging();
         let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(NO_ANSWER).connect_with(options).await?;
@@ -304,9 +312,16 @@ impl Store {
         match self {
             Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
             Self::Postgres(pool) => {
-                let mut tx = pool.begin().await?;
-                sqlx::query(WRITER_LOCK).execute(&mut *tx).await?;
-                Ok(Tx::Postgres(tx))
+                let mut tries = 0;
+                loop {
+                    let mut tx = pool.begin().await?;
+                    tries += 1;
+                    match sqlx::raw_sql(WRITER_LOCK).execute(&mut *tx).await {
+                        Ok(_) => return Ok(Tx::Postgres(tx)),
+                        Err(error) if is_still_locked(&error) && tries < MOST_TRIES => tx.rollback().await?,
+                        Err(error) => return Err(error.into()),
+                    }
+                }
             }
         }
     }

@@ -16,6 +16,9 @@ pub struct Applied {
     /// Names of the labels put on.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// Names of labels whose putting on has begun, and whether they arrived is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<String>,
     /// Comments by their marker.
     #[serde(default)]
     pub comments: BTreeMap<String, AppliedComment>,
@@ -211,6 +214,16 @@ impl Tx {
         Ok(())
     }
 
+    /// Records what is about to be applied, before it is.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn about_to_apply(&mut self, issue: IssueId, applied: &Applied) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET applied = $2 WHERE issue_id = $1");
+        self.run(statement, [issue.0.into(), to_json(applied)?.into()]).await?;
+        Ok(())
+    }
+
     /// Records how far publishing got before the gate closed, which is no failure of this ticket's; not tried again before `at`.
     ///
     /// # Errors
@@ -246,6 +259,7 @@ impl Tx {
         let Some(row) = rows.first() else { return Ok(()) };
         let mut applied: Applied = if row.maybe_text("applied")?.is_some() { row.json("applied")? } else { Applied::default() };
         applied.labels.clear();
+        applied.tried.clear();
         for comment in applied.comments.values_mut() {
             comment.id = None;
         }

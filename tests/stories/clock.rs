@@ -144,7 +144,9 @@ story!(s3_an_answer_in_time_that_is_told_after_the_breach_corrects_everything, |
     assert_eq!(outcomes(&desk, &issue).await, [Outcome::Met]);
     let said = desk.pings().len();
     desk.at("2026-11-19T13:00:00Z").await;
-    assert_eq!((said > 0, desk.pings().len()), (true, 0));
+    let corrections = desk.pings();
+    assert_eq!((said > 0, corrections.len()), (true, 1), "{corrections:?}");
+    assert!(corrections[0].contains("was wrong"), "{corrections:?}");
 });
 
 const GOLD_IN_A_DAY: &str = "[[tier]]\nid = \"gold\"\nname = \"Gold\"\ntickets = \"1/week\"\nresponse = \"24h\"\n";

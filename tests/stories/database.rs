@@ -1,8 +1,9 @@
 //! The database is full, gone, not to be written to, or of another release: nothing is acknowledged that was not kept (`R1`), it is said
 //! clearly, and the desk goes on by itself.
 
-use crate::desk::{Desk, Engine, REPO, Setup, fresh_postgres, run};
+use crate::desk::{Desk, Engine, REPO, Setup, run};
 use crate::door::CLIENT;
+use crate::postgres::fresh_postgres;
 use partner_desk::sandbox::Deliver;
 use partner_desk::store::Store;
 use std::sync::{Arc, Mutex};

@@ -2,6 +2,7 @@
 
 use crate::instance::{Instance, serve};
 use crate::key;
+use crate::postgres::fresh_postgres;
 use jiff::Timestamp;
 use partner_desk::app::{App, Workers};
 use partner_desk::clock::Clock;
@@ -320,15 +321,4 @@ fn load(database: &str, github: &str, chat: &ChatSink, setup: &Setup) -> Setting
         _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     };
     Settings::load(&|name| env.get(name).cloned(), &read).unwrap_or_else(|problems| panic!("{problems}"))
-}
-
-/// An empty database of this name on the server of the tests.
-pub async fn fresh_postgres(name: &str) -> String {
-    let base =
-        std::env::var("PARTNER_DESK_TEST_POSTGRES").unwrap_or_else(|_| panic!("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run"));
-    let pool = sqlx::PgPool::connect(&base).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
-    pool.close().await;
-    let (server, _) = base.rsplit_once('/').unwrap();
-    format!("{server}/{name}")
 }

@@ -1,7 +1,8 @@
 //! The labels of a repository: renamed, deleted, full, and swept when nobody shows them (`G2`, `G5`).
 
 use crate::desk::{Desk, Opened, REPO, Setup};
-use partner_desk::sandbox::{Deliver, RecordedRequest};
+use partner_desk::sandbox::{Deliver, Fault, RecordedRequest};
+use std::time::Duration;
 
 const SHOWN: &str = "[due: 2026-11-18 13:00 UTC] [sla: 4h] [tier: Gold]";
 const DUE: &str = "due: 2026-11-18 13:00 UTC";
@@ -310,4 +311,36 @@ story!(g2_g5_case_does_not_matter, |mut desk| {
     assert_eq!(label_writes(&desk, mark).len(), 0, "{:?}", label_writes(&desk, mark));
     deletes(&desk, "SLA: Met").await;
     assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: MET] [tier: Gold]");
+});
+
+story!(g1_g7_labels_of_unknown_fate_go_when_they_are_no_longer_wanted, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.sandbox.faults().next("POST", "/issues/1/labels", Fault::DropAfterEffect);
+    let issue = desk.opens("anna", "Login is broken").await;
+    assert_eq!(desk.labels(&issue), SHOWN, "they arrived, and the desk has not heard of it");
+    desk.says("ann", &issue, "On it.").await;
+    desk.at("2026-11-18T09:01:00Z").await;
+    assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
+});
+
+story!(g1_r6_labels_that_were_put_on_in_the_desks_last_moment_go_when_they_are_no_longer_wanted, |mut desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    // Done at once, and the answer is on its way for longer than the desk lives.
+    desk.sandbox.faults().next("POST", "/issues/1/labels", Fault::Delay(Duration::from_secs(60)));
+    let happened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "").await.unwrap();
+    let issue = Opened { number: happened.number(), id: happened.issue.clone().unwrap().id, answer: happened.status() };
+    let put_on = async {
+        while desk.labels(&issue) != SHOWN {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = desk.settle() => panic!("the desk does not wait for GitHub's answer"),
+        () = put_on => {}
+    }
+    desk.stop().await;
+    desk.sandbox.comment(REPO, issue.number, "ann", "On it.").await.unwrap();
+    desk.clock.advance_to("2026-11-18T09:05:00Z".parse().unwrap());
+    desk.go_on().await;
+    assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
 });

@@ -44,6 +44,8 @@ mod outages;
 mod outside;
 mod pauses;
 mod places;
+#[path = "../common/postgres.rs"]
+mod postgres;
 mod projection;
 mod queue;
 mod races;

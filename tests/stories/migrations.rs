@@ -1,6 +1,7 @@
 //! Both databases have the same schema.
 
-use crate::desk::{Desk, Engine, Setup, fresh_postgres, run};
+use crate::desk::{Desk, Engine, Setup, run};
+use crate::postgres::fresh_postgres;
 use partner_desk::store::Store;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlSafeStr as _, SqlitePool};

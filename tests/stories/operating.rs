@@ -1,6 +1,7 @@
 //! What operators do with the database: back it up, restore it, move it; and what they are told when it cannot be.
 
-use crate::desk::{Desk, Engine, REPO, Setup, fresh_postgres, run};
+use crate::desk::{Desk, Engine, REPO, Setup, run};
+use crate::postgres::fresh_postgres;
 use partner_desk::store::Store;
 use sqlx::{AssertSqlSafe, Row as _};
 use std::collections::BTreeMap;
