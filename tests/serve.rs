@@ -1,12 +1,15 @@
 //! The binary itself, as an operator runs it: `serve` against a sandbox GitHub and a chat, by the machine's own clock.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test may fail, and finds its database by itself")]
 
 #[path = "stories/key.rs"]
 mod key;
+#[path = "common/postgres.rs"]
+mod postgres;
 
 use partner_desk::clock::Clock;
 use partner_desk::sandbox::{ChatSink, Deliver, Options, Sandbox};
+use postgres::fresh_postgres;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -204,16 +207,6 @@ async fn r2_r4_it_serves_while_github_is_away_and_its_kept_deliveries_are_the_op
     assert!(served.ends().success(), "and it ends as ever");
 }
 
-/// An empty database on the server of the tests.
-async fn fresh_postgres(name: &str) -> String {
-    let base =
-        std::env::var("PARTNER_DESK_TEST_POSTGRES").unwrap_or_else(|_| panic!("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run"));
-    let pool = sqlx::PgPool::connect(&base).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
-    pool.close().await;
-    format!("{}/{name}", base.rsplit_once('/').unwrap().0)
-}
-
 /// The process that holds the lease of those who tick.
 async fn leader(pool: &sqlx::PgPool) -> Option<u32> {
     let holder: Option<String> = sqlx::query_scalar("SELECT holder FROM leases WHERE name = 'tick'").fetch_optional(pool).await.unwrap();
@@ -286,9 +279,9 @@ async fn e2_r6_three_instances_start_at_once_and_each_that_is_lost_is_followed()
     println!("after a SIGTERM another instance followed within {took:?}");
     assert!(next == stopped && took < Duration::from_secs(3), "{took:?}");
     for step in ["75%", "90%", "due"] {
-        assert!(said(step) <= 2, "{step}: {:?}", stage.chat.messages().iter().map(|ping| ping.text().to_owned()).collect::<Vec<_>>());
+        assert!(said(step) <= 2, "{step}: {:?}", stage.chat.messages().iter().map(|ping| ping.text().clone()).collect::<Vec<_>>());
     }
-    let mut keys: Vec<_> = stage.chat.messages().iter().map(|ping| ping.text().to_owned()).collect();
+    let mut keys: Vec<_> = stage.chat.messages().iter().map(|ping| ping.text().clone()).collect();
     keys.sort_unstable();
     let all = keys.len();
     keys.dedup();

@@ -63,6 +63,9 @@ const SHORT: Sizes = Sizes { partners: 1_000, deliveries: 200, rounds: 1, alone:
 /// All of the built-in programme, in turn.
 const TIERS: [&str; 8] = ["student", "now", "starter", "basic", "professional", "silver", "gold", "platinum"];
 
+/// A part by its name.
+type Part = (&'static str, fn(&mut Bench));
+
 /// One line of the table: what, what was seen, and what to reach.
 struct Line(String, String, &'static str);
 
@@ -91,7 +94,7 @@ fn main() {
     let sizes = if short { SHORT } else { FULL };
     let maker = Maker::new(sizes.partners);
     let mut bench = Bench { folder: folder.clone(), sizes, runtime, maker, github, lines: Vec::new() };
-    let parts: [(&str, fn(&mut Bench)); 5] = [
+    let parts: [Part; 5] = [
         ("intake", |bench| bench.intake("SQLite", None)),
         ("postgres", Bench::postgres),
         ("stored", Bench::stored),

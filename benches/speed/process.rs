@@ -29,7 +29,7 @@ impl Server {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("{command:?} ended with {status}: {}", fs::read_to_string(log).unwrap_or_default());
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{command:?} is not ready after a minute");
+            assert!(begun.elapsed() < Duration::from_mins(1), "{command:?} is not ready after a minute");
             std::thread::sleep(Duration::from_millis(1));
         }
         Self { child, address, ready: begun.elapsed() }

@@ -1,7 +1,7 @@
 //! Databases of the tests' own.
 
 /// An empty database of this name on the server of the tests.
-pub async fn fresh_postgres(name: &str) -> String {
+pub(crate) async fn fresh_postgres(name: &str) -> String {
     let base =
         std::env::var("PARTNER_DESK_TEST_POSTGRES").unwrap_or_else(|_| panic!("PARTNER_DESK_TEST_POSTGRES is not set: run tests/run"));
     let pool = sqlx::PgPool::connect(&base).await.unwrap();

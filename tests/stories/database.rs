@@ -68,7 +68,7 @@ fn r1_a_database_that_became_read_only_is_red_until_it_takes_writes_again() {
         desk.partner("acme", "team", &["alice"]).await;
         assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
         desk.settle().await;
-        let Store::Sqlite { writer, .. } = &desk.app.desk.store else { unreachable!() };
+        let Store::Sqlite { writer, .. } = &desk.app.desk.store else { panic!("only SQLite is a file") };
         sqlx::query("PRAGMA query_only = ON").execute(writer).await.unwrap();
         assert_eq!(desk.tries("Refused").await, Some(503));
         desk.tries_many().await;

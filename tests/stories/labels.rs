@@ -326,7 +326,7 @@ story!(g1_g7_labels_of_unknown_fate_go_when_they_are_no_longer_wanted, |desk| {
 story!(g1_r6_labels_that_were_put_on_in_the_desks_last_moment_go_when_they_are_no_longer_wanted, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     // Done at once, and the answer is on its way for longer than the desk lives.
-    desk.sandbox.faults().next("POST", "/issues/1/labels", Fault::Delay(Duration::from_secs(60)));
+    desk.sandbox.faults().next("POST", "/issues/1/labels", Fault::Delay(Duration::from_mins(1)));
     let happened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "").await.unwrap();
     let issue = Opened { number: happened.number(), id: happened.issue.clone().unwrap().id, answer: happened.status() };
     let put_on = async {

@@ -70,7 +70,7 @@ fn a_backup_under_load_is_whole_and_a_restored_one_is_where_the_desk_goes_on() {
         let mut seen = Vec::new();
         for number in 0..4 {
             let store = Store::open(&format!("sqlite://{}/load-{number}.db", folder.display())).await.unwrap();
-            let Store::Sqlite { reader, .. } = &store else { unreachable!() };
+            let Store::Sqlite { reader, .. } = &store else { panic!("only SQLite is a file") };
             let counts = "SELECT (SELECT count(*) FROM tickets), (SELECT count(*) FROM ledger WHERE kind = 'charge'),
                           (SELECT count(*) FROM deliveries), (SELECT count(*) FROM tickets WHERE json_valid(doc))";
             let row = sqlx::query(counts).fetch_one(reader).await.unwrap();
@@ -155,7 +155,13 @@ async fn fill_every_table(store: &Store) {
     sqlx::query("PRAGMA foreign_keys = OFF").execute(writer).await.unwrap();
     for (table, columns) in tables {
         let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        let values: Vec<_> = columns.iter().map(|(_, kind)| if kind == "TEXT" { "'acme'" } else { "9007199254740993" }).collect();
+        // A number that no float can hold, and an instant that is long to come.
+        let value = |(name, kind): &(String, String)| match kind.as_str() {
+            "TEXT" => "'acme'",
+            _ if name.ends_with("_ms") => "253000000000000",
+            _ => "9007199254740993",
+        };
+        let values: Vec<_> = columns.iter().map(value).collect();
         let insert =
             format!("INSERT INTO {table} ({}) SELECT {} WHERE NOT EXISTS (SELECT 1 FROM {table})", names.join(", "), values.join(", "));
         sqlx::query(AssertSqlSafe(insert)).execute(writer).await.unwrap();
