@@ -248,6 +248,12 @@ const WRITER_LOCK: &str = "SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xac
 /// Whoever could not get it so often in a row says so.
 const MOST_TRIES: usize = 10;
 
+/// Whether somebody else holds a SQLite file.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
 /// Whether a lock was waited for in vain.
 fn is_still_locked(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
@@ -281,12 +287,18 @@ impl Store {
             // So many rows go from SQLite's thread to ours before it waits for us.
             .row_buffer_size(1024)
             .disable_statement_logging();
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .test_before_acquire(false)
-            .after_release(is_at_rest)
-            .connect_with(options.clone())
-            .await?;
+        let mut tries = 0;
+        let writer = loop {
+            let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).after_release(is_at_rest);
+            match pool.connect_with(options.clone()).await {
+                // A new file becomes a WAL database without SQLite's patience for others that are just doing the same.
+                Err(error) if is_busy(&error) && tries < 100 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                opened => break opened?,
+            }
+        };
         migrations::run_sqlite(&mut *writer.acquire().await?).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
         let reader = reader.connect_lazy_with(options.read_only(true));
