@@ -5,18 +5,60 @@ pub mod webhook;
 
 use crate::app::App;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// GitHub does not send payloads above 25 MiB.
 const LARGEST_PAYLOAD: usize = 25 * 1024 * 1024;
+/// So much of payloads may be on its way in at once, in KiB: memory is bounded, and who comes on top hears so at once.
+const MOST_ON_THE_WAY: usize = 96 * 1024;
+/// A payload that is not here after this long is let go; GitHub itself waits for 10 s, its Enterprise Server for 30 s.
+const SLOWEST_PAYLOAD: Duration = Duration::from_secs(30);
 
 /// Every route.
 pub fn router(app: App) -> Router {
+    let room = from_fn_with_state(Arc::new(Semaphore::new(MOST_ON_THE_WAY)), make_room);
     Router::new()
-        .route("/api/github/webhooks", post(webhook::receive).layer(DefaultBodyLimit::max(LARGEST_PAYLOAD)))
+        .route("/api/github/webhooks", post(webhook::receive).layer(DefaultBodyLimit::max(LARGEST_PAYLOAD)).layer(room))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/", get(health::front))
         .with_state(app)
+}
+
+/// Reads a payload while there is room for it, and not for ever.
+async fn make_room(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let refuse = |status: StatusCode, why: &'static str| (status, [(RETRY_AFTER, "30")], why).into_response();
+    let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "more than 25 MiB, which GitHub does not send\n");
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    // Who does not say how much may send as much as there can be.
+    let length = announced.unwrap_or(LARGEST_PAYLOAD);
+    if length > LARGEST_PAYLOAD {
+        return too_large();
+    }
+    let Some(_held) = u32::try_from(length / 1024 + 1).ok().and_then(|kib| room.try_acquire_many(kib).ok()) else {
+        tracing::warn!("a webhook was refused: too many are on their way in at once; GitHub keeps it as failed");
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "too much is on its way in\n");
+    };
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(SLOWEST_PAYLOAD, to_bytes(body, LARGEST_PAYLOAD)).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Err(error)) if announced.is_none() => {
+            tracing::debug!(%error, "a payload of unknown length could not be read");
+            too_large()
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a payload broke off");
+            refuse(StatusCode::BAD_REQUEST, "the payload broke off\n")
+        }
+        Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the payload took too long\n"),
+    }
 }

@@ -103,6 +103,38 @@ story!(r1_three_mebibytes_are_taken_and_twenty_six_are_not, |desk| {
     assert_eq!(door::unsigned(&desk.url, "ping", "3", &format!("{most}x")).send().await.unwrap().status(), 413);
 });
 
+story!(r1_what_is_on_its_way_in_is_bounded_and_who_comes_on_top_hears_so_at_once, |desk| {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    desk.partner("acme", "gold", &["anna"]).await;
+    let address = desk.url.trim_start_matches("http://").to_owned();
+    // Announces the largest payload that there is, and sends nothing of it.
+    let announce = async || {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let head = format!("POST /api/github/webhooks HTTP/1.1\r\nhost: desk\r\ncontent-length: {}\r\n\r\n", 25 * 1024 * 1024);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let mut idle = Vec::new();
+    let refused = loop {
+        let mut stream = announce().await;
+        let mut start = [0; 12];
+        match tokio::time::timeout(Duration::from_millis(300), stream.read_exact(&mut start)).await {
+            // It is waited for.
+            Err(_) => idle.push(stream),
+            Ok(read) => break read.map(|_| String::from_utf8_lossy(&start).into_owned()).unwrap(),
+        }
+        assert!(idle.len() < 8, "as much as anybody likes is waited for");
+    };
+    assert_eq!((refused.as_str(), idle.len()), ("HTTP/1.1 503", 3));
+    let (issue, payload) = an_opening(&desk, "anna", "It does not work.").await;
+    assert_eq!(answered(&desk, "issues", &payload).await.0, 202, "what is small still comes in");
+    assert_eq!(desk.standing(&issue).await, "admitted");
+    idle.clear();
+    let mut again = announce().await;
+    let mut start = [0; 12];
+    assert!(tokio::time::timeout(Duration::from_millis(300), again.read_exact(&mut start)).await.is_err(), "there is room again");
+});
+
 story!(r1_nothing_is_acknowledged_before_it_is_on_disk, |desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     let (issue, payload) = an_opening(&desk, "anna", "It does not work.").await;
