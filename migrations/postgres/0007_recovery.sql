@@ -25,6 +25,6 @@ CREATE INDEX missed_deliveries_delivered ON missed_deliveries (delivered_ms);
 
 -- One row, once there was a look: up to when GitHub was asked for failed deliveries.
 CREATE TABLE recovery (
-    id        INTEGER PRIMARY KEY,
+    id        BIGINT PRIMARY KEY,
     looked_ms BIGINT NOT NULL
 );
