@@ -12,6 +12,7 @@ use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_util::StreamExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -42,6 +43,17 @@ async fn make_room(State(room): State<Arc<Semaphore>>, request: Request, next: N
     // Who does not say how much may send as much as there can be.
     let length = announced.unwrap_or(LARGEST_PAYLOAD);
     if length > LARGEST_PAYLOAD {
+        // Who is answered in the middle of sending may never read the answer; what comes is let go as it comes.
+        let mut rest = request.into_body().into_data_stream();
+        let drain = async {
+            let mut left = 2 * LARGEST_PAYLOAD;
+            while let Some(Ok(part)) = rest.next().await
+                && left > 0
+            {
+                left = left.saturating_sub(part.len());
+            }
+        };
+        let _ = tokio::time::timeout(SLOWEST_PAYLOAD, drain).await;
         return too_large();
     }
     let Some(_held) = u32::try_from(length / 1024 + 1).ok().and_then(|kib| room.try_acquire_many(kib).ok()) else {
