@@ -49,7 +49,7 @@ pub async fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Se
     }
     let counts = made.map_err(|error| CliError::Failed(format!("{}: {error}; nothing was kept", file.display())))?;
     for (table, rows) in counts.iter().filter(|(table, _)| table != "_sqlx_migrations") {
-        writeln!(out, "{table:<16} {rows:>10}")?;
+        writeln!(out, "{table:<18} {rows:>10}")?;
     }
     writeln!(out, "{}: {} bytes, checked", file.display(), std::fs::metadata(file)?.len())?;
     Ok(())

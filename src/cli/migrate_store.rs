@@ -26,7 +26,7 @@ pub async fn run(migrate: &MigrateStore, out: &mut (dyn Write + Send)) -> Result
     let (from, to) = (address("--from", &migrate.from)?, address("--to", &migrate.to)?);
     let copied = copy(&from, &to).await.map_err(|error| CliError::Failed(error.to_string()))?;
     for table in &copied {
-        writeln!(out, "{:<16} {:>10}  {}", table.table, table.rows, table.digest)?;
+        writeln!(out, "{:<18} {:>10}  {}", table.table, table.rows, table.digest)?;
     }
     writeln!(out, "copied and checked: {} tables, {} rows", copied.len(), copied.iter().map(|table| table.rows).sum::<u64>())?;
     writeln!(

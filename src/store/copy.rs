@@ -23,6 +23,14 @@ const FIRST: &str = "partners";
 /// Why nothing was copied.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
+    /// There is nothing to copy.
+    #[error("{side}: `{file}`: there is no such file; expected the database that was used until now")]
+    NoFile {
+        /// The option.
+        side: &'static str,
+        /// What it names.
+        file: String,
+    },
     /// One of the databases failed.
     #[error("{side}: {error}")]
     Database {
@@ -180,6 +188,10 @@ impl Side {
     async fn open(url: &str, side: &'static str, create: bool) -> std::result::Result<Self, CopyError> {
         let database = |error: StoreError| if is_busy(&error) { CopyError::InUse(side) } else { CopyError::Database { side, error } };
         let mut opened = if url.starts_with("sqlite:") {
+            let file = SqliteConnectOptions::from_str(url).map_err(|error| database(error.into()))?.get_filename().to_owned();
+            if !create && !file.exists() {
+                return Err(CopyError::NoFile { side, file: file.display().to_string() });
+            }
             Self::sqlite(url, create).await.map_err(database)?
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::postgres(url).await.map_err(database)?
