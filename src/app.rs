@@ -4,7 +4,7 @@
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
 use crate::desk::intake::{Incoming, Outcome};
-use crate::desk::{Agents, Desk, Wakes};
+use crate::desk::{Agents, Desk, Wakes, next_look};
 use crate::github::client::GitHub;
 use crate::lead::{Lead, Led};
 use crate::settings::{AgentEntry, ChatKind, Settings};
@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -134,7 +135,7 @@ impl App {
     pub async fn build(settings: &Settings, clock: Clock) -> Result<(Self, Workers), StartError> {
         let desk = open_desk(settings, clock).await?;
         desk.settle_agents().await?;
-        if matches!(desk.store, Store::Sqlite { .. }) {
+        if matches!(desk.store, Store::Sqlite(_)) {
             let mut tx = desk.store.write().await?;
             tx.release_claims().await?;
             tx.commit().await?;
@@ -146,7 +147,14 @@ impl App {
         let lead = Arc::new(Lead::new(&desk));
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
-        tasks.spawn(take_in(desk.clone(), waiting, stopped));
+        let taking = take_in(desk.clone(), waiting, stopped);
+        if matches!(desk.store, Store::Sqlite(_)) {
+            // SQLite is called on the thread that asks: this one waits for the disk, and nothing else with it.
+            let here = Handle::current();
+            tasks.spawn_blocking(move || here.block_on(taking));
+        } else {
+            tasks.spawn(taking);
+        }
         Ok((Self { desk, webhook_secret, queue, heartbeat, fails_to_keep: Arc::default(), lead }, Workers { tasks, stop }))
     }
 
@@ -288,7 +296,7 @@ async fn keep_publishing(desk: Desk, mut stop: watch::Receiver<bool>) {
             tracing::error!(%error, "showing tickets at GitHub will be tried again");
         }
         tokio::select! {
-            () = desk.wakes.publish.notified() => {}
+            () = next_look(&desk.wakes.publish) => {}
             _ = stop.changed() => {}
         }
     }
@@ -329,7 +337,7 @@ async fn keep_asking(desk: Desk, mut stop: watch::Receiver<bool>) {
             tracing::error!(%error, "asking GitHub who is a member will be tried again");
         }
         tokio::select! {
-            () = desk.wakes.rights.notified() => {}
+            () = next_look(&desk.wakes.rights) => {}
             _ = stop.changed() => {}
         }
     }
@@ -358,7 +366,7 @@ async fn keep_speaking(desk: Desk, mut stop: watch::Receiver<bool>) {
             }
         }
         tokio::select! {
-            () = desk.wakes.speak.notified() => look = true,
+            () = next_look(&desk.wakes.speak) => look = true,
             Some(done) = lanes.join_next() => match done {
                 Ok((channel, sent)) => {
                     speaking.remove(&channel);

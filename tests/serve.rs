@@ -207,6 +207,62 @@ async fn r2_r4_it_serves_while_github_is_away_and_its_kept_deliveries_are_the_op
     assert!(served.ends().success(), "and it ends as ever");
 }
 
+/// A limit on the size of files is a full disk that needs neither root nor a disk: what is beyond it is not written. `prlimit` lifts it.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_a_full_disk_is_red_acknowledges_nothing_and_is_over_without_help() {
+    let stage = Stage::set("full", "4h").await;
+    let programme = "[[tier]]\nid = \"quick\"\nname = \"Quick\"\ntickets = \"unlimited\"\nresponse = \"4h\"\n";
+    std::fs::write(stage.folder.join("programme.toml"), programme).unwrap();
+    stage.run(&["partner", "import", "partners.csv"]);
+    // In blocks of 512 bytes: enough for the database as it is, and for a part of the log of writes that is copied into it at 16 MB.
+    let limited = format!("trap '' XFSZ; ulimit -S -f 1600; exec {} serve", env!("CARGO_BIN_EXE_partner-desk"));
+    let mut command = Command::new("sh");
+    let environment = stage.command();
+    let environment = environment.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    command.args(["-c", &limited]).current_dir(&stage.folder).envs(environment).stderr(Stdio::piped());
+    let served = stage.listens(command.spawn().unwrap());
+    let database = stage.folder.join("partner-desk.db");
+    let kept = || -> Vec<i64> {
+        let database = rusqlite::Connection::open_with_flags(&database, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let mut numbers = database.prepare("SELECT number FROM tickets ORDER BY number").unwrap();
+        numbers.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let full = |said: &str| said.contains("disk I/O error") || said.contains("full");
+    let (mut acknowledged, mut refused, mut said) = (Vec::new(), 0, String::new());
+    for number in 1..2000 {
+        match stage.sandbox.open_issue(REPO, "alice", "Again", "And again.").await.unwrap().status() {
+            Some(202) => acknowledged.push(number),
+            Some(503) => refused += 1,
+            other => panic!("issue {number}: {other:?}"),
+        }
+        // What is smaller may find room for a while.
+        if refused >= 10 {
+            said = reqwest::get(format!("http://{}/readyz", served.address)).await.unwrap().text().await.unwrap();
+            if full(&said) {
+                break;
+            }
+        }
+    }
+    assert!(refused >= 10 && !acknowledged.is_empty(), "{refused} refused, {} taken in", acknowledged.len());
+    assert!(said.contains("\"ready\":false") && full(&said), "{said}");
+    assert_eq!(kept(), acknowledged, "what was acknowledged, and nothing else");
+
+    let lifted = Command::new("prlimit").args(["--pid", &served.child.id().to_string(), "--fsize=unlimited"]).status().unwrap();
+    assert!(lifted.success());
+    for _ in 0..100 {
+        if is_ready(&served).await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(is_ready(&served).await);
+    assert_eq!(stage.sandbox.open_issue(REPO, "alice", "There is room again", "…").await.unwrap().status(), Some(202));
+    served.signal("TERM");
+    assert!(served.ends().success());
+    assert!(kept().len() > acknowledged.len());
+}
+
 /// The process that holds the lease of those who tick.
 async fn leader(pool: &sqlx::PgPool) -> Option<u32> {
     let holder: Option<String> = sqlx::query_scalar("SELECT holder FROM leases WHERE name = 'tick'").fetch_optional(pool).await.unwrap();

@@ -22,7 +22,7 @@ pub struct Backup {
 ///
 /// # Errors
 /// The database is PostgreSQL, which has a tool of its own for that; the file is there already; the copy cannot be made or is not sound.
-pub async fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+pub fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
     let Backup { file, force } = backup;
     if !settings.database_url.starts_with("sqlite:") {
         let command = pg_dump_command(&settings.database_url, &file.display().to_string())?;
@@ -42,7 +42,7 @@ pub async fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Se
         return Err(CliError::Failed(format!("{} is there already; name another file, or replace it with --force", file.display())));
     }
     let part = beside(file, ".part");
-    let made = make(&settings.database_url, &part, file).await;
+    let made = make(&settings.database_url, &part, file);
     if made.is_err() {
         let _ = std::fs::remove_file(&part);
         let _ = std::fs::remove_file(beside(&part, "-journal"));
@@ -55,7 +55,7 @@ pub async fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Se
     Ok(())
 }
 
-async fn make(url: &str, part: &Path, file: &Path) -> Result<Vec<(String, i64)>, CliError> {
+fn make(url: &str, part: &Path, file: &Path) -> Result<Vec<(String, i64)>, CliError> {
     // Left behind by one that was killed.
     match std::fs::remove_file(part) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
@@ -67,7 +67,7 @@ async fn make(url: &str, part: &Path, file: &Path) -> Result<Vec<(String, i64)>,
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let made = options.open(part)?;
-    let counts = copy_sqlite(url, part).await?;
+    let counts = copy_sqlite(url, part)?;
     // SQLite leaves it to us to see that a copy is on disk.
     made.sync_all()?;
     std::fs::rename(part, file)?;

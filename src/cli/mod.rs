@@ -116,7 +116,7 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             demo::run(&demo, out).await
         }
         Command::Serve => serve::run(&settings(Settings::from_process)?).await,
-        Command::Backup(backup) => backup::run(&backup, &settings(Settings::from_process_offline)?, out).await,
+        Command::Backup(backup) => backup::run(&backup, &settings(Settings::from_process_offline)?, out),
         Command::MigrateStore(migrate) => {
             log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned()), LogFormat::Text);
             migrate_store::run(&migrate, out).await

@@ -37,6 +37,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Everything that the parts of the desk share.
@@ -96,6 +97,15 @@ pub struct Wakes {
     pub rights: Notify,
     /// The desk shuts down: what is in flight is finished, nothing new is begun (`R6`).
     pub stopping: AtomicBool,
+}
+
+/// What works off what intake has left looks for it at once, and again no sooner than this: under load one look is for many.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Waits for the next wake after a look.
+pub async fn next_look(wake: &Notify) {
+    tokio::time::sleep(BETWEEN_LOOKS).await;
+    wake.notified().await;
 }
 
 impl Wakes {

@@ -2,10 +2,10 @@
 //! is sent (`G1`, `G6`), one installation's tickets one after the other, through its gate (`G7`). Whatever goes wrong, the ticket stays
 //! to be published and this runs again.
 
-use super::Desk;
 use super::gate::{Gate, Room, Stop, plus};
 use super::limits::cut;
 use super::refusal::Refusal;
+use super::{Desk, next_look};
 use crate::domain::event::CloseReason;
 use crate::domain::partner::Partner;
 use crate::domain::projection::{Post, Projection, Wish};
@@ -78,7 +78,7 @@ impl Desk {
                     }
                 }
                 // Somebody else's ticket need not wait until this one's installation is through.
-                () = self.wakes.publish.notified(), if !runs.is_empty() => {}
+                () = next_look(&self.wakes.publish), if !runs.is_empty() => {}
                 else => break,
             }
         }

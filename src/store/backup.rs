@@ -1,19 +1,17 @@
 //! A copy of a SQLite database that is in use, checked before anybody relies on it. It opens the database by itself and migrates
 //! nothing: a backup is taken before an upgrade.
 
-use super::{Result, StoreError};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use super::{Result, StoreError, sqlite};
+use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
-use std::time::Duration;
 
 /// Where a SQLite database's URL says that its file is.
 ///
 /// # Errors
 /// It is no URL of SQLite.
 pub fn sqlite_file(url: &str) -> Result<PathBuf> {
-    Ok(SqliteConnectOptions::from_str(url)?.get_filename().to_owned())
+    sqlite::file_of(url)
 }
 
 /// The command that backs up a PostgreSQL database, without its password.
@@ -33,39 +31,36 @@ pub fn pg_dump_command(url: &str, file: &str) -> Result<String> {
 ///
 /// # Errors
 /// The database cannot be read, the copy cannot be written, or it is not sound.
-pub async fn copy_sqlite(url: &str, to: &Path) -> Result<Vec<(String, i64)>> {
-    let from = SqliteConnectOptions::from_str(url)?.create_if_missing(false).read_only(true);
-    let mut from = from.busy_timeout(Duration::from_secs(10)).disable_statement_logging().connect().await?;
+pub fn copy_sqlite(url: &str, to: &Path) -> Result<Vec<(String, i64)>> {
+    let from = sqlite::connect_to_read(&sqlite::file_of(url)?)?;
     let target = to.to_str().ok_or_else(|| unsound("its name is not UTF-8"))?;
-    sqlx::query("VACUUM INTO $1").bind(target).execute(&mut from).await?;
-    from.close().await?;
-    let mut copy = SqliteConnectOptions::new().filename(to).read_only(true).disable_statement_logging().connect().await?;
-    let counts = check(&mut copy).await;
-    copy.close().await?;
-    counts
+    from.execute("VACUUM INTO ?1", [target])?;
+    check(&sqlite::connect_to_read(to)?)
 }
 
-async fn check(copy: &mut SqliteConnection) -> Result<Vec<(String, i64)>> {
-    let said: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *copy).await?;
+fn check(copy: &Connection) -> Result<Vec<(String, i64)>> {
+    let texts = |sql: &str| -> Result<Vec<String>> {
+        let mut statement = copy.prepare(sql)?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    };
+    let said = texts("PRAGMA integrity_check")?;
     if said != ["ok"] {
         return Err(unsound(said.join("; ")));
     }
-    let strays = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *copy).await?.len();
+    let strays = texts("PRAGMA foreign_key_check")?.len();
     if strays > 0 {
         return Err(unsound(format!("{strays} rows name others that are not there")));
     }
-    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut *copy).await?;
+    let tables = texts("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")?;
     if !tables.iter().any(|table| table == "_sqlx_migrations") {
         return Err(unsound("it is no database of partner-desk"));
     }
-    let mut counts = Vec::with_capacity(tables.len());
-    for table in tables {
-        let count = AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""));
-        let rows = sqlx::query(count).fetch_one(&mut *copy).await?.try_get(0)?;
-        counts.push((table, rows));
-    }
-    Ok(counts)
+    let count = |table: String| {
+        let rows = copy.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| row.get(0))?;
+        Ok((table, rows))
+    };
+    tables.into_iter().map(count).collect()
 }
 
 fn unsound(why: impl Into<String>) -> StoreError {

@@ -163,6 +163,29 @@ macro_rules! save_log {
     };
 }
 
+/// Everything that can be asked for before anything is known, over one list of arguments.
+pub(super) const EVERYTHING: &[&str] = &[
+    "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {in ints $1}",
+    "SELECT doc FROM tickets WHERE issue_id {in ints $1}
+     UNION ALL
+     SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {in ints $1}",
+    agents_of!("$2", "$6", "$7"),
+    concat!(
+        "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members WHERE ",
+        members!("$2", "$3"),
+        " ORDER BY id"
+    ),
+    concat!(known!("$4", "$5", "$2", "$3"), "SELECT id, name, time_zone, tiers FROM partners WHERE id {in known}"),
+    concat!(known!("$4", "$5", "$2", "$3"), "SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {in known}"),
+    concat!(known!("$4", "$5", "$2", "$3"), ledger!("$8")),
+    repositories!("$6"),
+];
+/// All that a batch changes.
+pub(super) const CHANGES: &[&str] = &[save_tickets!(), save_entries!("$2"), save_log!()];
+pub(super) const LEDGER: &str = concat!("WITH known (id) AS (SELECT id FROM partners WHERE id {in texts $1}) ", ledger!("$2"));
+pub(super) const REPOSITORIES: &str = repositories!("$1");
+pub(super) const ENTRIES: &str = save_entries!("$1");
+
 fn entry_rows(entries: &[Entry]) -> Result<String> {
     #[derive(Serialize)]
     struct EntryRow<'a> {
@@ -256,13 +279,12 @@ impl Tx {
         }
         if since(&needs) < asked || (asked.is_none() && !needs.instants.is_empty()) {
             let partners = to_json(&loaded.book.partners.keys().collect::<Vec<_>>())?;
-            let ledger = sql!(concat!("WITH known (id) AS (SELECT id FROM partners WHERE id {in texts $1}) ", ledger!("$2")));
             let since = since(&needs).unwrap_or_default().as_millisecond();
             loaded.book.ledger.clear();
-            take_ledger(&self.rows(ledger, [partners.into(), since.into()]).await?, &mut loaded.book)?;
+            take_ledger(&self.rows(sql!(LEDGER), [partners.into(), since.into()]).await?, &mut loaded.book)?;
         }
         if repos != needs.repos {
-            let rows = self.rows(sql!(repositories!("$1")), [to_json(&repos)?.into()]).await?;
+            let rows = self.rows(sql!(REPOSITORIES), [to_json(&repos)?.into()]).await?;
             take_places(&rows, &mut loaded.book)?;
         }
         loaded.known_places.clone_from(&loaded.book.places);
@@ -271,22 +293,7 @@ impl Tx {
 
     /// Everything that can be asked for before anything is known; `tickets` says whether the issues themselves are.
     async fn everything(&mut self, needs: &Needs, since: Option<Timestamp>, tickets: bool) -> Result<Vec<Vec<Row>>> {
-        let bundle = bundle![
-            "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {in ints $1}",
-            "SELECT doc FROM tickets WHERE issue_id {in ints $1}
-             UNION ALL
-             SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {in ints $1}",
-            agents_of!("$2", "$6", "$7"),
-            concat!(
-                "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members WHERE ",
-                members!("$2", "$3"),
-                " ORDER BY id"
-            ),
-            concat!(known!("$4", "$5", "$2", "$3"), "SELECT id, name, time_zone, tiers FROM partners WHERE id {in known}"),
-            concat!(known!("$4", "$5", "$2", "$3"), "SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {in known}"),
-            concat!(known!("$4", "$5", "$2", "$3"), ledger!("$8")),
-            repositories!("$6"),
-        ];
+        let bundle = bundle!(EVERYTHING);
         let claims: Vec<_> = needs.claims.iter().map(|claim| claim.trim().to_lowercase()).collect();
         let ids: Vec<_> = needs.partners.iter().map(PartnerId::as_str).chain(claims.iter().map(String::as_str)).collect();
         let logins: Vec<_> = needs.people.values().map(|login| login.to_ascii_lowercase()).collect();
@@ -319,7 +326,7 @@ impl Tx {
         let tickets = book.changes.tickets.iter().filter_map(|id| book.tickets.get(id));
         let rows = tickets.map(|ticket| ticket_row(ticket, wakes(ticket), shows(ticket))).collect::<Result<Vec<_>>>()?;
         let (entries, log) = (entry_rows(&book.changes.entries)?, log_rows(&book.changes.log)?);
-        let bundle = bundle![save_tickets!(), save_entries!("$2"), save_log!()];
+        let bundle = bundle!(CHANGES);
         self.rows_of_each(bundle, [to_json(&rows)?.into(), entries.into(), log.into()]).await?;
         self.save_wanted(loaded).await?;
         for (issue, ticket) in &book.changes.aliases {
@@ -338,7 +345,7 @@ impl Tx {
     /// # Errors
     /// The database fails, or a line of that key stands there already (`Q4`).
     pub async fn save_entries(&mut self, entries: &[Entry]) -> Result<()> {
-        self.run(sql!(save_entries!("$1")), [entry_rows(entries)?.into()]).await?;
+        self.run(sql!(ENTRIES), [entry_rows(entries)?.into()]).await?;
         Ok(())
     }
 

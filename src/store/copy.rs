@@ -2,16 +2,15 @@
 //!
 //! What there is to copy is read from the schema, so that no table can be forgotten.
 
-use super::{Result, StoreError, migrations, sql, to_json};
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use super::{Result, StoreError, migrations, sql, sqlite, to_json};
+use futures_util::TryStreamExt as _;
+use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteLockingMode, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use std::path::Path;
 use std::str::FromStr as _;
-use std::time::Duration;
 
 /// Rows of one statement, and about how many bytes it may come to.
 const MOST_ROWS: usize = 500;
@@ -81,7 +80,7 @@ pub struct Copied {
 
 /// A database that nobody else uses.
 enum Side {
-    Sqlite(SqliteConnection),
+    Sqlite(rusqlite::Connection),
     Postgres(PgConnection),
 }
 
@@ -139,7 +138,7 @@ pub async fn copy(from: &str, to: &str) -> std::result::Result<Vec<Copied>, Copy
 
 /// The rows that a new database has in each table.
 async fn fresh_tables() -> Result<Vec<(String, i64)>> {
-    let mut fresh = Side::Sqlite(SqliteConnectOptions::from_str("sqlite::memory:")?.connect().await?);
+    let mut fresh = Side::Sqlite(rusqlite::Connection::open_in_memory()?);
     fresh.migrate().await?;
     let mut tables = Vec::new();
     // Those that point to others are emptied before them.
@@ -160,18 +159,20 @@ async fn fill(source: &mut Side, target: &mut Side, table: &Table) -> Result<(u6
     let insert = sql::expand(&insert, matches!(target, Side::Postgres(_)));
     let (mut all, mut digest) = (0, Sha256::new());
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    let mut rows = source.rows(table);
-    while let Some(values) = rows.try_next().await? {
-        bytes += add(&mut digest, &values)?;
-        all += 1;
-        let names = table.columns.iter().map(|column| column.name.clone());
-        batch.push(Value::Object(names.zip(values).collect::<Map<_, _>>()));
-        if batch.len() >= MOST_ROWS || bytes >= MOST_BYTES {
-            target.insert(&insert, &batch).await?;
-            batch.clear();
-            bytes = 0;
-        }
-    }
+    source
+        .each_row(table, async |values| {
+            bytes += add(&mut digest, &values)?;
+            all += 1;
+            let names = table.columns.iter().map(|column| column.name.clone());
+            batch.push(Value::Object(names.zip(values).collect::<Map<_, _>>()));
+            if batch.len() >= MOST_ROWS || bytes >= MOST_BYTES {
+                target.insert(&insert, &batch).await?;
+                batch.clear();
+                bytes = 0;
+            }
+            Ok(())
+        })
+        .await?;
     target.insert(&insert, &batch).await?;
     Ok((all, hex::encode(digest.finalize())))
 }
@@ -186,13 +187,13 @@ fn add(digest: &mut Sha256, values: &[Value]) -> Result<usize> {
 
 impl Side {
     async fn open(url: &str, side: &'static str, create: bool) -> std::result::Result<Self, CopyError> {
-        let database = |error: StoreError| if is_busy(&error) { CopyError::InUse(side) } else { CopyError::Database { side, error } };
+        let database = |error: StoreError| if error.is_busy() { CopyError::InUse(side) } else { CopyError::Database { side, error } };
         let mut opened = if url.starts_with("sqlite:") {
-            let file = SqliteConnectOptions::from_str(url).map_err(|error| database(error.into()))?.get_filename().to_owned();
+            let file = sqlite::file_of(url).map_err(database)?;
             if !create && !file.exists() {
                 return Err(CopyError::NoFile { side, file: file.display().to_string() });
             }
-            Self::sqlite(url, create).await.map_err(database)?
+            Self::sqlite(&file, create).map_err(database)?
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::postgres(url).await.map_err(database)?
         } else {
@@ -207,14 +208,10 @@ impl Side {
     }
 
     /// Alone, from the first look to the last: whoever has the file open holds a lock that this one is refused over.
-    async fn sqlite(url: &str, create: bool) -> Result<Self> {
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(create)
-            .locking_mode(SqliteLockingMode::Exclusive)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(2))
-            .disable_statement_logging();
-        Ok(Self::Sqlite(options.connect().await?))
+    fn sqlite(file: &Path, create: bool) -> Result<Self> {
+        let connection = sqlite::connect(file, create)?;
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        Ok(Self::Sqlite(connection))
     }
 
     async fn postgres(url: &str) -> Result<Self> {
@@ -225,8 +222,7 @@ impl Side {
     async fn is_in_use(&mut self) -> Result<bool> {
         Ok(match self {
             Self::Sqlite(connection) => {
-                sqlx::query("BEGIN EXCLUSIVE").execute(&mut *connection).await?;
-                sqlx::query("COMMIT").execute(connection).await?;
+                connection.execute_batch("BEGIN EXCLUSIVE; COMMIT;")?;
                 false
             }
             Self::Postgres(connection) => {
@@ -239,7 +235,7 @@ impl Side {
 
     async fn migrate(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite(connection) => migrations::run_sqlite(connection).await,
+            Self::Sqlite(connection) => migrations::run_sqlite(connection),
             Self::Postgres(connection) => migrations::run_postgres(connection).await,
         }
     }
@@ -251,7 +247,7 @@ impl Side {
 
     async fn close(self) -> Result<()> {
         match self {
-            Self::Sqlite(connection) => connection.close().await?,
+            Self::Sqlite(connection) => connection.close().map_err(|(_, error)| error)?,
             Self::Postgres(connection) => connection.close().await?,
         }
         Ok(())
@@ -259,7 +255,7 @@ impl Side {
 
     async fn execute(&mut self, sql: String) -> Result<()> {
         match self {
-            Self::Sqlite(connection) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())?,
+            Self::Sqlite(connection) => connection.execute_batch(&sql)?,
             Self::Postgres(connection) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())?,
         }
         Ok(())
@@ -269,19 +265,23 @@ impl Side {
         if batch.is_empty() {
             return Ok(());
         }
-        let (sql, batch) = (AssertSqlSafe(insert.to_owned()), to_json(&batch)?);
+        let batch = to_json(&batch)?;
         match self {
-            Self::Sqlite(connection) => sqlx::query(sql).bind(batch).execute(connection).await.map(|_| ())?,
-            Self::Postgres(connection) => sqlx::query(sql).bind(batch).execute(connection).await.map(|_| ())?,
+            Self::Sqlite(connection) => {
+                connection.prepare_cached(&sql::numbered(insert))?.execute([batch])?;
+            }
+            Self::Postgres(connection) => {
+                sqlx::query(AssertSqlSafe(insert.to_owned())).bind(batch).execute(connection).await?;
+            }
         }
         Ok(())
     }
 
     async fn count(&mut self, table: &str) -> Result<i64> {
-        let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let sql = format!("SELECT count(*) FROM {table}");
         Ok(match self {
-            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_one(connection).await?,
-            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_one(connection).await?,
+            Self::Sqlite(connection) => connection.query_row(&sql, [], |row| row.get(0))?,
+            Self::Postgres(connection) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await?,
         })
     }
 
@@ -293,7 +293,9 @@ impl Side {
                            FROM sqlite_master tables, pragma_table_info(tables.name) columns
                            WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' AND tables.name <> '_sqlx_migrations'
                            ORDER BY tables.name, columns.name";
-                sqlx::query_as(sql).fetch_all(connection).await?
+                let mut statement = connection.prepare(sql)?;
+                let rows = statement.query_map([], |row| row.try_into())?;
+                rows.collect::<rusqlite::Result<_>>()?
             }
             Self::Postgres(connection) => {
                 let sql = r#"SELECT columns.table_name::text, columns.column_name::text, columns.data_type::text,
@@ -323,29 +325,44 @@ impl Side {
         Ok(tables)
     }
 
-    /// A table's rows in the order of its key, byte by byte where that is text: the same on both databases, whatever the language that
-    /// PostgreSQL sorts by.
-    fn rows<'c>(&'c mut self, table: &'c Table) -> BoxStream<'c, Result<Vec<Value>>> {
+    /// Gives `take` a table's rows in the order of its key, byte by byte where that is text: the same on both databases, whatever the
+    /// language that PostgreSQL sorts by.
+    async fn each_row(&mut self, table: &Table, mut take: impl AsyncFnMut(Vec<Value>) -> Result<()>) -> Result<()> {
         let postgres = matches!(self, Self::Postgres(_));
         let mut key: Vec<_> = table.columns.iter().filter(|column| column.key > 0).collect();
         key.sort_by_key(|column| column.key);
         let collate = |column: &Column| if column.is_text && postgres { " COLLATE \"C\"" } else { "" };
         let order = key.iter().map(|column| format!("{}{}", column.name, collate(column))).collect::<Vec<_>>().join(", ");
         let names = table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-        let sql = AssertSqlSafe(format!("SELECT {names} FROM {} ORDER BY {order}", table.name));
+        let sql = format!("SELECT {names} FROM {} ORDER BY {order}", table.name);
         match self {
-            Self::Sqlite(connection) => sqlx::query(sql).fetch(connection).map(|row| of_sqlite(&row?, table)).boxed(),
-            Self::Postgres(connection) => sqlx::query(sql).fetch(connection).map(|row| of_postgres(&row?, table)).boxed(),
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare(&sql)?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let places = 0..table.columns.len();
+                    take(places.map(|place| of_sqlite(row.get_ref(place)?)).collect::<Result<_>>()?).await?;
+                }
+            }
+            Self::Postgres(connection) => {
+                let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
+                while let Some(row) = rows.try_next().await? {
+                    take(table.columns.iter().enumerate().map(|(place, column)| of_postgres(&row, place, column)).collect::<Result<_>>()?)
+                        .await?;
+                }
+            }
         }
+        Ok(())
     }
 
     async fn digest(&mut self, table: &Table) -> Result<(u64, String)> {
         let (mut all, mut digest) = (0, Sha256::new());
-        let mut rows = self.rows(table);
-        while let Some(values) = rows.try_next().await? {
+        self.each_row(table, async |values| {
             add(&mut digest, &values)?;
             all += 1;
-        }
+            Ok(())
+        })
+        .await?;
         Ok((all, hex::encode(digest.finalize())))
     }
 
@@ -365,31 +382,14 @@ impl Side {
     }
 }
 
-macro_rules! values {
-    ($row:expr, $table:expr) => {{
-        let mut values = Vec::with_capacity($table.columns.len());
-        for (place, column) in $table.columns.iter().enumerate() {
-            values.push(if column.is_text {
-                $row.try_get::<Option<String>, _>(place)?.map_or(Value::Null, Value::String)
-            } else {
-                $row.try_get::<Option<i64>, _>(place)?.map_or(Value::Null, |number| Value::Number(number.into()))
-            });
-        }
-        Ok(values)
-    }};
+fn of_sqlite(value: ValueRef<'_>) -> Result<Value> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        value => value.as_str().map_err(rusqlite::Error::from)?.into(),
+    })
 }
 
-fn of_sqlite(row: &SqliteRow, table: &Table) -> Result<Vec<Value>> {
-    values!(row, table)
-}
-
-fn of_postgres(row: &PgRow, table: &Table) -> Result<Vec<Value>> {
-    values!(row, table)
-}
-
-/// Whether SQLite said that somebody else holds it.
-fn is_busy(error: &StoreError) -> bool {
-    let StoreError::Database(sqlx::Error::Database(error)) = error else { return false };
-    // SQLITE_BUSY and SQLITE_LOCKED, in the low byte of the extended code.
-    error.code().and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+fn of_postgres(row: &PgRow, place: usize, column: &Column) -> Result<Value> {
+    Ok(if column.is_text { row.try_get::<Option<String>, _>(place)?.into() } else { row.try_get::<Option<i64>, _>(place)?.into() })
 }

@@ -52,12 +52,10 @@ impl StoreError {
     pub fn is_of_its_own(&self) -> bool {
         match self {
             Self::Unreadable { .. } => true,
+            // Error, too big, constraint, mismatch, range; and what does not read back.
+            Self::Sqlite(error) => super::kind_of(error).is_none_or(|kind| matches!(kind, 1 | 18 | 19 | 20 | 25)),
             Self::Database(sqlx::Error::Database(error)) => {
                 let code = error.code().unwrap_or_default();
-                if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
-                    // Error, too big, constraint, mismatch, range; SQLite's extended codes have the kind in their lowest byte.
-                    return code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 1 | 18 | 19 | 20 | 25));
-                }
                 // Data, constraints, syntax and names, limits of a statement, exceptions that triggers raise.
                 ["22", "23", "42", "54", "P0"].iter().any(|class| code.starts_with(class))
             }

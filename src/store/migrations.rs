@@ -2,8 +2,10 @@
 //! the compiler's side.
 
 use super::Result;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, PgConnection, SqlStr, SqliteConnection};
+use sqlx::{PgConnection, SqlStr};
+use std::collections::BTreeMap;
 
 macro_rules! carried {
     ($($file:literal),+ $(,)?) => {
@@ -31,11 +33,44 @@ carried![
 ];
 
 /// Brings a SQLite database up to date. All of it is one transaction that holds the writer's lock from before the first look: of two that
-/// start at once the second finds everything done.
-pub(super) async fn run_sqlite(connection: &mut SqliteConnection) -> Result<()> {
-    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    migrator(|(file, sqlite, _)| (*file, *sqlite)).run_direct(None, &mut *tx, false).await?;
-    Ok(tx.commit().await?)
+/// start at once the second finds everything done. The table is the one that sqlx keeps on PostgreSQL.
+pub(super) fn run_sqlite(connection: &Connection) -> Result<()> {
+    let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    tx.execute_batch(
+        "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL,
+             installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB NOT NULL,
+             execution_time BIGINT NOT NULL)",
+    )?;
+    let mut applied = BTreeMap::new();
+    {
+        let mut known = tx.prepare("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")?;
+        let mut rows = known.query([])?;
+        while let Some(row) = rows.next()? {
+            let (version, success): (i64, bool) = (row.get(0)?, row.get(1)?);
+            if !success {
+                return Err(MigrateError::Dirty(version).into());
+            }
+            applied.insert(version, row.get::<_, Vec<u8>>(2)?);
+        }
+    }
+    let migrator = migrator(|(file, sqlite, _)| (*file, *sqlite));
+    if let Some(unknown) = applied.keys().find(|version| !migrator.version_exists(**version)) {
+        return Err(MigrateError::VersionMissing(*unknown).into());
+    }
+    for migration in migrator.iter() {
+        match applied.get(&migration.version) {
+            Some(checksum) if *checksum == *migration.checksum => {}
+            Some(_) => return Err(MigrateError::VersionMismatch(migration.version).into()),
+            None => {
+                tx.execute_batch(migration.sql.as_str())?;
+                tx.execute(
+                    "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?1, ?2, 1, ?3, -1)",
+                    (migration.version, &*migration.description, &*migration.checksum),
+                )?;
+            }
+        }
+    }
+    Ok(tx.commit()?)
 }
 
 /// Brings a PostgreSQL database up to date, while others that start wait for an advisory lock.

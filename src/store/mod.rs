@@ -17,9 +17,12 @@ mod life;
 mod migrations;
 mod outbox;
 mod places;
+#[cfg(test)]
+mod plans;
 mod publish;
 mod rights;
 mod sql;
+mod sqlite;
 mod tidy;
 
 pub use admin::{AuditLine, MemberRow};
@@ -34,25 +37,25 @@ pub use outbox::{ChannelState, EndedCycle, Fate, Outgoing, PendingPing, WrongPin
 pub use places::RepoRow;
 pub use publish::{Applied, AppliedComment, Claim, same_name};
 pub use rights::{TeamRow, Wanted};
+pub use sqlite::{Sqlite, SqliteRow, SqliteTx};
 pub use tidy::Old;
 
-use futures_util::TryStreamExt as _;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sql::{Bundle, Statement};
-use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Either, Executor as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, PgPool, Postgres, Row as _, Transaction};
 use std::str::FromStr as _;
 use std::time::Duration;
 
 /// A failure of the database, with what was being done.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database said no, or did not answer.
+    /// PostgreSQL said no, or did not answer.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// SQLite said no.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
     /// The schema could not be brought up to date.
     #[error("database migration: {}", migrations::explained(.0))]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -78,15 +81,12 @@ impl StoreError {
     pub fn is_everyones(&self) -> bool {
         match self {
             Self::Away(_) => true,
+            // Busy, locked, read-only, I/O, corrupt, full, cannot open, not a database.
+            Self::Sqlite(error) => matches!(kind_of(error), Some(5 | 6 | 8 | 10 | 11 | 13 | 14 | 26)),
+            // Classes: connection, resources, intervention, internal; and what a standby says.
             Self::Database(sqlx::Error::Database(error)) => {
                 let code = error.code().unwrap_or_default();
-                // SQLite's, in the low byte of a number: busy, locked, read-only, I/O, corrupt, full, cannot open, not a database. PostgreSQL's classes: connection, resources,
-                // intervention, internal; and what a standby says.
-                let class = code.get(..2).unwrap_or_default();
-                match error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
-                    Some(_) => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26)),
-                    None => matches!(class, "08" | "53" | "57" | "58" | "XX") || code == "25006",
-                }
+                matches!(code.get(..2).unwrap_or_default(), "08" | "53" | "57" | "58" | "XX") || code == "25006"
             }
             Self::Database(error) => matches!(
                 error,
@@ -100,6 +100,16 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Whether somebody else holds a SQLite file.
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if matches!(kind_of(error), Some(5 | 6)))
+    }
+}
+
+/// What SQLite names a failure: the low byte of its extended code.
+fn kind_of(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code & 0xff)
 }
 
 /// What a store function gives.
@@ -109,12 +119,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Debug, Clone)]
 pub enum Store {
     /// One machine.
-    Sqlite {
-        /// One connection: one writer at a time.
-        writer: SqlitePool,
-        /// Cannot write.
-        reader: SqlitePool,
-    },
+    Sqlite(Sqlite),
     /// Any number of instances.
     Postgres(PgPool),
 }
@@ -123,7 +128,7 @@ pub enum Store {
 #[derive(Debug)]
 pub enum Tx {
     /// On SQLite.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(SqliteTx),
     /// On PostgreSQL.
     Postgres(Transaction<'static, Postgres>),
 }
@@ -174,30 +179,35 @@ pub(crate) enum Row {
     Postgres(PgRow),
 }
 
-macro_rules! column {
-    ($row:expr, $name:expr) => {
-        match $row {
-            Row::Sqlite(row) => row.try_get($name),
-            Row::Postgres(row) => row.try_get($name),
-        }
-    };
-}
-
 impl Row {
     pub(crate) fn int(&self, name: &str) -> Result<i64> {
-        Ok(column!(self, name)?)
+        self.maybe_int(name)?.ok_or_else(|| sqlite::unfit(name, "nothing in place of a number"))
     }
 
     pub(crate) fn maybe_int(&self, name: &str) -> Result<Option<i64>> {
-        Ok(column!(self, name)?)
+        match self {
+            Self::Sqlite(row) => row.maybe_int(name),
+            Self::Postgres(row) => Ok(row.try_get(name)?),
+        }
     }
 
     pub(crate) fn text(&self, name: &str) -> Result<String> {
-        Ok(column!(self, name)?)
+        Ok(self.str(name)?.to_owned())
     }
 
     pub(crate) fn maybe_text(&self, name: &str) -> Result<Option<String>> {
-        Ok(column!(self, name)?)
+        Ok(self.maybe_str(name)?.map(str::to_owned))
+    }
+
+    fn str(&self, name: &str) -> Result<&str> {
+        self.maybe_str(name)?.ok_or_else(|| sqlite::unfit(name, "nothing in place of text"))
+    }
+
+    fn maybe_str(&self, name: &str) -> Result<Option<&str>> {
+        match self {
+            Self::Sqlite(row) => row.maybe_text(name),
+            Self::Postgres(row) => Ok(row.try_get(name)?),
+        }
     }
 
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
@@ -213,7 +223,7 @@ impl Row {
     }
 
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, name: &'static str) -> Result<T> {
-        serde_json::from_str(&self.text(name)?).map_err(|error| StoreError::Unreadable { what: name, why: error.to_string() })
+        serde_json::from_str(self.str(name)?).map_err(|error| StoreError::Unreadable { what: name, why: error.to_string() })
     }
 }
 
@@ -230,29 +240,11 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
 /// behind another who waited as long.
 const NO_ANSWER: Duration = Duration::from_secs(3);
 
-/// After a failure like a full disk, SQLite has ended the transaction by itself, and the driver still counts it as open: it would begin none
-/// on that connection ever again. Such a connection is closed, and the next one is new.
-fn is_at_rest(connection: &mut SqliteConnection, _: PoolConnectionMetadata) -> BoxFuture<'_, std::result::Result<bool, sqlx::Error>> {
-    Box::pin(async move {
-        if connection.is_in_transaction() {
-            // A roll-back may be on its way; it is done when this is answered.
-            connection.ping().await?;
-        }
-        Ok(!connection.is_in_transaction())
-    })
-}
-
 /// The one lock of writers on PostgreSQL; any number, as long as it stays the same. Nobody stands in line for it for long: a process that
 /// is stopped there would be given the lock, once for each of its transactions, and keep it until the server ends that.
 const WRITER_LOCK: &str = "SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
 /// Whoever could not get it so often in a row says so.
 const MOST_TRIES: usize = 10;
-
-/// Whether somebody else holds a SQLite file.
-fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
-}
 
 /// Whether a lock was waited for in vain.
 fn is_still_locked(error: &sqlx::Error) -> bool {
@@ -266,7 +258,7 @@ impl Store {
     /// A URL of another kind; a database that cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self> {
         if url.starts_with("sqlite:") {
-            Self::open_sqlite(url).await
+            Ok(Self::Sqlite(Sqlite::open(url).await?))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::open_postgres(url).await
         } else {
@@ -274,35 +266,6 @@ impl Store {
             let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
             Err(StoreError::Url(format!("{scheme}://…")))
         }
-    }
-
-    async fn open_sqlite(url: &str) -> Result<Self> {
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A webhook is acknowledged after the commit and GitHub never sends it again by itself.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-16384")
-            // So many rows go from SQLite's thread to ours before it waits for us.
-            .row_buffer_size(1024)
-            .disable_statement_logging();
-        let mut tries = 0;
-        let writer = loop {
-            let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).after_release(is_at_rest);
-            match pool.connect_with(options.clone()).await {
-                // A new file becomes a WAL database without SQLite's patience for others that are just doing the same.
-                Err(error) if is_busy(&error) && tries < 100 => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-                opened => break opened?,
-            }
-        };
-        migrations::run_sqlite(&mut *writer.acquire().await?).await?;
-        let reader = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
-        let reader = reader.connect_lazy_with(options.read_only(true));
-        Ok(Self::Sqlite { writer, reader })
     }
 
     async fn open_postgres(url: &str) -> Result<Self> {
@@ -322,7 +285,7 @@ impl Store {
     /// The database cannot be reached, or other writers take too long.
     pub async fn write(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.write().await?)),
             Self::Postgres(pool) => {
                 let mut tries = 0;
                 loop {
@@ -344,7 +307,7 @@ impl Store {
     /// The database cannot be reached.
     pub async fn read(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(reader.begin().await?)),
+            Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.read().await?)),
             Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
         }
     }
@@ -356,7 +319,7 @@ impl Store {
     pub async fn ping(&self) -> Result<()> {
         match self {
             // The write lock without a write: a database that became read-only, or whose disk is gone, says so here.
-            Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?,
+            Self::Sqlite(sqlite) => drop(sqlite.write().await?),
             Self::Postgres(pool) => {
                 let read_only = sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(pool).await?;
                 if read_only == "on" {
@@ -381,10 +344,7 @@ impl Store {
     /// Closes every connection, after what is running.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, reader } => {
-                reader.close().await;
-                writer.close().await;
-            }
+            Self::Sqlite(sqlite) => sqlite.close().await,
             Self::Postgres(pool) => pool.close().await,
         }
     }
@@ -395,9 +355,7 @@ impl Store {
     /// The database cannot be reached.
     pub async fn version(&self) -> Result<String> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => {
-                format!("SQLite {}", sqlx::query_scalar::<_, String>("SELECT sqlite_version()").fetch_one(writer).await?)
-            }
+            Self::Sqlite(_) => format!("SQLite {}", rusqlite::version()),
             Self::Postgres(pool) => format!("PostgreSQL {}", sqlx::query_scalar::<_, String>("SHOW server_version").fetch_one(pool).await?),
         })
     }
@@ -425,7 +383,7 @@ impl Tx {
     /// The database refuses; then nothing was done.
     pub async fn commit(self) -> Result<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => tx.commit()?,
             Self::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
@@ -437,7 +395,7 @@ impl Tx {
     /// The connection is gone; then it is undone as well.
     pub async fn rollback(self) -> Result<()> {
         match self {
-            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Sqlite(tx) => drop(tx),
             Self::Postgres(tx) => tx.rollback().await?,
         }
         Ok(())
@@ -445,7 +403,7 @@ impl Tx {
 
     pub(crate) async fn rows<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<Vec<Row>> {
         Ok(match self {
-            Self::Sqlite(tx) => bound!(statement.sqlite(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Sqlite(tx) => tx.rows(statement.sqlite(), &args)?,
             Self::Postgres(tx) => bound!(statement.postgres(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
         })
     }
@@ -455,25 +413,17 @@ impl Tx {
         let mut each = Vec::with_capacity(bundle.len());
         match self {
             Self::Sqlite(tx) => {
-                let mut stream = (&mut **tx).fetch_many(bound!(bundle.sqlite(), args));
-                let mut rows = Vec::new();
-                while let Some(next) = stream.try_next().await? {
-                    match next {
-                        Either::Right(row) => rows.push(Row::Sqlite(row)),
-                        // A statement has come to its end.
-                        Either::Left(_) => each.push(std::mem::take(&mut rows)),
-                    }
+                for part in bundle.sqlite() {
+                    each.push(if part.has_nothing_to_do(&args) { Vec::new() } else { tx.rows(&part.text, part.args(&args))? });
                 }
             }
             Self::Postgres(tx) => {
                 for part in bundle.postgres() {
-                    let nothing = |place: usize| matches!(args.get(place), Some(Arg::Text(rows)) if rows == "[]");
-                    if part.inserts.is_some_and(nothing) {
+                    if part.has_nothing_to_do(&args) {
                         each.push(Vec::new());
                         continue;
                     }
-                    let args: Vec<Arg> = part.args.iter().filter_map(|place| args.get(*place).cloned()).collect();
-                    let rows = bound!(part.text.as_str(), args).fetch_all(&mut **tx).await?;
+                    let rows = bound!(part.text.as_str(), part.args(&args).cloned()).fetch_all(&mut **tx).await?;
                     each.push(rows.into_iter().map(Row::Postgres).collect());
                 }
             }
@@ -483,7 +433,7 @@ impl Tx {
 
     pub(crate) async fn run<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<u64> {
         Ok(match self {
-            Self::Sqlite(tx) => bound!(statement.sqlite(), args).execute(&mut **tx).await?.rows_affected(),
+            Self::Sqlite(tx) => tx.run(statement.sqlite(), &args)?,
             Self::Postgres(tx) => bound!(statement.postgres(), args).execute(&mut **tx).await?.rows_affected(),
         })
     }

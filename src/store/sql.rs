@@ -5,15 +5,59 @@
 //! - `{in known}`: membership in the rows of a `known (id)` of the statement's own `WITH`,
 //! - `{pg …}`: for PostgreSQL only.
 //!
-//! So a batch costs one statement per table however many rows it has: sqlx pays per statement, not per row.
+//! So a batch costs one statement per table however many rows it has.
 
-use std::sync::OnceLock;
+use super::Arg;
+use std::sync::{Arc, OnceLock};
+
+/// A text for SQLite, and the columns that it gives, known when it has run once.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) sql: String,
+    pub(super) names: OnceLock<Arc<[String]>>,
+    /// For an `INSERT` of `{rows …}`, which runs once for each of them: a call costs less than taking JSON apart.
+    pub(super) each: Option<Each>,
+}
+
+/// What a statement that runs once for each row takes of it.
+#[derive(Debug)]
+pub(super) struct Each {
+    /// The place of the argument that holds the rows.
+    pub(super) rows: usize,
+    /// Names of the values that follow the arguments, in their order.
+    pub(super) columns: Vec<String>,
+    /// How many arguments there are before them.
+    pub(super) after: usize,
+}
+
+impl Text {
+    fn new(template: &str) -> Self {
+        let (sql, each) = each(template).map_or_else(|| (expand(template, false), None), |(sql, each)| (sql, Some(each)));
+        Self { sql: numbered(&sql), names: OnceLock::new(), each }
+    }
+}
+
+/// An `INSERT` of `{rows …}` as one of a single row.
+fn each(template: &str) -> Option<(String, Each)> {
+    let (before, rest) = template.trim_start().starts_with("INSERT").then(|| template.split_once("{rows $")).flatten()?;
+    let (inside, behind) = rest.split_once('}')?;
+    let (number, columns) = inside.split_once(':')?;
+    let columns: Vec<_> = columns.split(',').filter_map(|column| column.split_whitespace().next()).map(str::to_owned).collect();
+    let numbers = template.split('$').skip(1).filter_map(|piece| {
+        let end = piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len());
+        piece.get(..end)?.parse::<usize>().ok()
+    });
+    let after = numbers.max()?;
+    let row = columns.iter().enumerate().map(|(place, name)| format!("${} AS {name}", after + 1 + place)).collect::<Vec<_>>().join(", ");
+    let sql = expand(&format!("{before}(SELECT {row}) AS r{behind}"), false);
+    Some((sql, Each { rows: number.parse::<usize>().ok()?.checked_sub(1)?, columns, after }))
+}
 
 /// A statement in both dialects, expanded once.
 #[derive(Debug)]
 pub(crate) struct Statement {
     template: &'static str,
-    sqlite: OnceLock<String>,
+    sqlite: OnceLock<Text>,
     postgres: OnceLock<String>,
 }
 
@@ -22,8 +66,8 @@ impl Statement {
         Self { template, sqlite: OnceLock::new(), postgres: OnceLock::new() }
     }
 
-    pub(super) fn sqlite(&'static self) -> &'static str {
-        self.sqlite.get_or_init(|| expand(self.template, false))
+    pub(super) fn sqlite(&'static self) -> &'static Text {
+        self.sqlite.get_or_init(|| Text::new(self.template))
     }
 
     pub(super) fn postgres(&'static self) -> &'static str {
@@ -31,23 +75,33 @@ impl Statement {
     }
 }
 
-/// Statements that belong together, over one list of arguments: on SQLite one text and so one way to its thread and back, which costs more
-/// than most statements do; on PostgreSQL one after the other.
+/// Statements that belong together, over one list of arguments.
 #[derive(Debug)]
 pub(crate) struct Bundle {
     templates: &'static [&'static str],
-    sqlite: OnceLock<String>,
-    postgres: OnceLock<Vec<Part>>,
+    sqlite: OnceLock<Vec<Part<Text>>>,
+    postgres: OnceLock<Vec<Part<String>>>,
 }
 
-/// A statement of a bundle for PostgreSQL, which takes no arguments that a statement does not name.
+/// A statement of a bundle, which takes no arguments that it does not name.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub(super) text: String,
+pub(super) struct Part<T> {
+    pub(super) text: T,
     /// Places in the bundle's arguments of `$1`, `$2` and so on.
-    pub(super) args: Vec<usize>,
+    args: Vec<usize>,
     /// The argument whose rows it inserts: where that is empty there is nothing to do.
-    pub(super) inserts: Option<usize>,
+    inserts: Option<usize>,
+}
+
+impl<T> Part<T> {
+    /// Its own arguments of those of the bundle.
+    pub(super) fn args<'a>(&self, all: &'a [Arg]) -> impl Iterator<Item = &'a Arg> {
+        self.args.iter().filter_map(|place| all.get(*place))
+    }
+
+    pub(super) fn has_nothing_to_do(&self, all: &[Arg]) -> bool {
+        self.inserts.is_some_and(|place| matches!(all.get(place), Some(Arg::Text(rows)) if rows == "[]"))
+    }
 }
 
 impl Bundle {
@@ -59,24 +113,27 @@ impl Bundle {
         self.templates.len()
     }
 
-    pub(super) fn sqlite(&'static self) -> &'static str {
-        self.sqlite.get_or_init(|| self.templates.iter().map(|template| expand(template, false)).collect::<Vec<_>>().join(";\n"))
+    pub(super) fn sqlite(&'static self) -> &'static [Part<Text>] {
+        self.sqlite.get_or_init(|| self.templates.iter().map(|template| part(template, Text::new)).collect())
     }
 
-    pub(super) fn postgres(&'static self) -> &'static [Part] {
-        self.postgres.get_or_init(|| self.templates.iter().map(|template| part(template)).collect())
+    pub(super) fn postgres(&'static self) -> &'static [Part<String>] {
+        self.postgres.get_or_init(|| self.templates.iter().map(|template| part(template, |own| expand(own, true))).collect())
     }
 }
 
-fn part(template: &str) -> Part {
-    let expanded = expand(template, true);
-    let (mut text, mut args) = (String::with_capacity(expanded.len()), Vec::new());
-    let mut pieces = expanded.split('$');
+fn part<T>(template: &str, of: impl Fn(&str) -> T) -> Part<T> {
+    let (mut text, mut args) = (String::with_capacity(template.len()), Vec::new());
+    let mut pieces = template.split('$');
     text.push_str(pieces.next().unwrap_or_default());
     for piece in pieces {
         let digits = piece.len() - piece.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, rest) = piece.split_at(digits);
-        let place = number.parse::<usize>().unwrap_or(1).saturating_sub(1);
+        let Ok(number) = number.parse::<usize>() else {
+            text.extend(["$", piece]);
+            continue;
+        };
+        let place = number.saturating_sub(1);
         let known = args.iter().position(|known| *known == place).unwrap_or_else(|| {
             args.push(place);
             args.len() - 1
@@ -85,13 +142,25 @@ fn part(template: &str) -> Part {
     }
     let rows = template.trim_start().starts_with("INSERT").then(|| template.split_once("{rows $")).flatten();
     let inserts = rows.and_then(|(_, rest)| rest.split_once(':')?.0.parse::<usize>().ok()).map(|number| number.saturating_sub(1));
-    Part { text, args, inserts }
+    Part { text: of(&text), args, inserts }
+}
+
+/// SQLite counts `$1` as a name, and `?1` as the first.
+pub(super) fn numbered(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut pieces = sql.split('$');
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        out.push(if piece.starts_with(|c: char| c.is_ascii_digit()) { '?' } else { '$' });
+        out.push_str(piece);
+    }
+    out
 }
 
 /// A [`Bundle`] that lives as long as the program.
 macro_rules! bundle {
-    ($($text:expr),+ $(,)?) => {{
-        static BUNDLE: $crate::store::sql::Bundle = $crate::store::sql::Bundle::new(&[$($text),+]);
+    ($texts:expr) => {{
+        static BUNDLE: $crate::store::sql::Bundle = $crate::store::sql::Bundle::new($texts);
         &BUNDLE
     }};
 }
@@ -154,11 +223,28 @@ fn placeholder(inside: &str, postgres: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{expand, part};
+    use super::{Text, expand, numbered, part};
+
+    #[test]
+    fn an_insert_of_rows_runs_once_for_each_of_them_on_sqlite() {
+        let text = Text::new("INSERT INTO t SELECT a, b, $2 FROM {rows $1: a TEXT, b BIGINT} WHERE true ON CONFLICT (a) DO NOTHING");
+        assert_eq!(text.sql, "INSERT INTO t SELECT a, b, ?2 FROM (SELECT ?3 AS a, ?4 AS b) AS r WHERE true ON CONFLICT (a) DO NOTHING");
+        let each = text.each.unwrap();
+        assert_eq!((each.rows, each.columns, each.after), (0, vec!["a".to_owned(), "b".to_owned()], 2));
+        assert!(Text::new("UPDATE t SET a = r.a FROM {rows $1: a TEXT}").each.is_none());
+    }
+
+    #[test]
+    fn arguments_are_counted_and_paths_in_json_are_not() {
+        assert_eq!(
+            numbered("SELECT doc ->> '$.at' FROM t WHERE a = $2 AND b = $10"),
+            "SELECT doc ->> '$.at' FROM t WHERE a = ?2 AND b = ?10"
+        );
+    }
 
     #[test]
     fn a_statement_of_a_bundle_takes_the_arguments_that_it_names() {
-        let part = part("INSERT INTO t SELECT a FROM {rows $3: a TEXT} WHERE b > $1 AND c < $3");
+        let part = part("INSERT INTO t SELECT a FROM {rows $3: a TEXT} WHERE b > $1 AND c < $3", |own| expand(own, true));
         assert_eq!(part.text, "INSERT INTO t SELECT a FROM jsonb_to_recordset($1::jsonb) AS r(a TEXT) WHERE b > $2 AND c < $1");
         assert_eq!((part.args, part.inserts), (vec![2, 0], Some(2)));
     }

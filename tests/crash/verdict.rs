@@ -8,7 +8,7 @@ use partner_desk::domain::response::{Cycle, State};
 use partner_desk::domain::ticket::{Standing, Ticket};
 use partner_desk::sandbox::{ChatMessage, DeliveryState, IssueView};
 use partner_desk::store::Store;
-use sqlx::{PgPool, Row as _, SqlitePool};
+use sqlx::{PgPool, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl fmt::Display for Figures {
 
 /// Reads the database beside the desk: each cell as text.
 pub enum Reader {
-    Sqlite(SqlitePool),
+    Sqlite(rusqlite::Connection),
     Postgres(PgPool),
 }
 
@@ -70,7 +70,7 @@ macro_rules! cells {
 impl Reader {
     pub async fn open(url: &str) -> Self {
         if url.starts_with("sqlite") {
-            Self::Sqlite(SqlitePool::connect(url).await.unwrap())
+            Self::Sqlite(rusqlite::Connection::open(url.trim_start_matches("sqlite://")).unwrap())
         } else {
             Self::Postgres(PgPool::connect(url).await.unwrap())
         }
@@ -78,9 +78,13 @@ impl Reader {
 
     pub async fn texts(&self, sql: &str) -> Vec<Vec<String>> {
         match self {
-            Self::Sqlite(pool) => {
-                let rows = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(pool).await.unwrap();
-                rows.iter().map(|row| cells!(row)).collect()
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare(sql).unwrap();
+                let columns = statement.column_count();
+                let cells = |row: &rusqlite::Row<'_>| {
+                    (0..columns).map(|place| Ok(row.get::<_, Option<String>>(place)?.unwrap_or_default())).collect()
+                };
+                statement.query_map([], cells).unwrap().map(Result::unwrap).collect()
             }
             Self::Postgres(pool) => {
                 let rows = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(pool).await.unwrap();

@@ -68,17 +68,22 @@ fn r1_a_database_that_became_read_only_is_red_until_it_takes_writes_again() {
         desk.partner("acme", "team", &["alice"]).await;
         assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
         desk.settle().await;
-        let Store::Sqlite { writer, .. } = &desk.app.desk.store else { panic!("only SQLite is a file") };
-        sqlx::query("PRAGMA query_only = ON").execute(writer).await.unwrap();
+        read_only(&desk.app.desk.store, true).await;
         assert_eq!(desk.tries("Refused").await, Some(503));
         desk.tries_many().await;
         let (status, said) = desk.readiness().await;
         assert_eq!((status, said["database"].as_str().unwrap().contains("readonly")), (503, true), "{said}");
         assert_eq!(desk.ledger("acme").await.len(), 1);
-        sqlx::query("PRAGMA query_only = OFF").execute(writer).await.unwrap();
+        read_only(&desk.app.desk.store, false).await;
         desk.recovers(23).await;
         desk.end().await;
     });
+}
+
+/// Lets the desk's own connection write, or not.
+async fn read_only(store: &Store, yes: bool) {
+    let Store::Sqlite(sqlite) = store else { panic!("only SQLite is a file") };
+    sqlite.with_writer(|writer| writer.pragma_update(None, "query_only", yes)).await.unwrap().unwrap();
 }
 
 /// A road to PostgreSQL that can be closed.

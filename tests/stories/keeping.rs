@@ -1,6 +1,7 @@
 //! What is kept, for how long, and how somebody is forgotten (`O2`).
 
 use crate::desk::{Desk, Engine, Opened, REPO, Setup, instant, run};
+use crate::sqlite::{beside, column};
 use partner_desk::cli::CliError;
 use partner_desk::cli::partner::{AddMembers, MemberCommand, PartnerCommand, run as partner};
 use partner_desk::domain::DeliveryId;
@@ -18,13 +19,11 @@ impl Desk {
             ["members", "agents", "tickets", "ledger", "ticket_log", "outbox", "admin_audit", "deliveries", "partners", "kept_deliveries"]
         {
             let rows: Vec<String> = match &self.app.desk.store {
-                Store::Sqlite { reader, .. } => {
-                    let columns = format!("SELECT name FROM pragma_table_info('{table}')");
-                    let columns = sqlx::query(AssertSqlSafe(columns)).fetch_all(reader).await.unwrap();
-                    let pairs: Vec<_> = columns.iter().map(|row| row.get::<String, _>(0)).map(|name| format!("'{name}', {name}")).collect();
-                    let rows = format!("SELECT json_object({}) FROM {table}", pairs.join(", "));
-                    let rows = sqlx::query(AssertSqlSafe(rows)).fetch_all(reader).await.unwrap();
-                    rows.iter().map(|row| row.get(0)).collect()
+                Store::Sqlite(sqlite) => {
+                    let beside = beside(sqlite);
+                    let columns: Vec<String> = column(&beside, &format!("SELECT name FROM pragma_table_info('{table}')"));
+                    let pairs: Vec<_> = columns.iter().map(|name| format!("'{name}', {name}")).collect();
+                    column(&beside, &format!("SELECT json_object({}) FROM {table}", pairs.join(", ")))
                 }
                 Store::Postgres(pool) => {
                     let rows = format!("SELECT row_to_json({table})::text FROM {table}");
@@ -51,7 +50,7 @@ impl Desk {
 
     pub async fn execute(&self, statement: &str) {
         match &self.app.desk.store {
-            Store::Sqlite { writer, .. } => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(writer).await.unwrap()),
+            Store::Sqlite(sqlite) => beside(sqlite).execute_batch(statement).unwrap(),
             Store::Postgres(pool) => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(pool).await.unwrap()),
         }
     }

@@ -1,6 +1,7 @@
 //! Of several instances one ticks (`E2`).
 
 use crate::desk::{Desk, Engine, Setup, run};
+use crate::sqlite::beside;
 use jiff::SignedDuration;
 use partner_desk::lead::Led;
 use partner_desk::store::Store;
@@ -9,7 +10,7 @@ impl Desk {
     async fn leases(&self) -> Vec<(String, i64)> {
         let all = "SELECT holder, until_ms FROM leases ORDER BY name";
         match &self.app.desk.store {
-            Store::Sqlite { reader, .. } => sqlx::query_as(all).fetch_all(reader).await.unwrap(),
+            Store::Sqlite(sqlite) => crate::sqlite::all(&beside(sqlite), all, |row| row.try_into()),
             Store::Postgres(pool) => sqlx::query_as(all).fetch_all(pool).await.unwrap(),
         }
     }

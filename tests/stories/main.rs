@@ -54,6 +54,8 @@ mod refunds;
 mod rights;
 mod seen;
 mod skew;
+#[path = "../common/sqlite.rs"]
+mod sqlite;
 mod undone;
 mod who;
 mod wishes;

@@ -2,9 +2,11 @@
 
 use crate::desk::{Desk, Engine, Setup, run};
 use crate::postgres::fresh_postgres;
+use crate::sqlite::{beside, column};
 use partner_desk::store::Store;
+use rusqlite::Connection;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlSafeStr as _, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlSafeStr as _};
 use std::collections::BTreeSet;
 
 fn files(engine: &str) -> BTreeSet<String> {
@@ -15,10 +17,7 @@ fn files(engine: &str) -> BTreeSet<String> {
 /// The first column of a query's rows.
 async fn texts(store: &Store, sqlite: &str, postgres: &str) -> BTreeSet<String> {
     match store {
-        Store::Sqlite { reader, .. } => {
-            let rows = sqlx::query(AssertSqlSafe(sqlite)).fetch_all(reader).await.unwrap();
-            rows.iter().map(|row| row.get(0)).collect()
-        }
+        Store::Sqlite(file) => column(&beside(file), sqlite).into_iter().collect(),
         Store::Postgres(pool) => {
             let rows = sqlx::query(AssertSqlSafe(postgres)).fetch_all(pool).await.unwrap();
             rows.iter().map(|row| row.get(0)).collect()
@@ -104,10 +103,28 @@ fn a_database_of_the_first_release_is_upgraded_in_place_on_sqlite() {
     run(async {
         let file = std::env::temp_dir().join(format!("pd_first_release_{}.db", std::process::id()));
         let url = format!("sqlite://{}", file.display());
-        let pool = SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-        first_release("sqlite").run(&pool).await.unwrap();
-        sqlx::query(A_DELIVERY).execute(&pool).await.unwrap();
-        pool.close().await;
+        let first = Connection::open(&file).unwrap();
+        let migrations = first_release("sqlite");
+        for migration in migrations.iter() {
+            first.execute_batch(migration.sql.as_str()).unwrap();
+            // As sqlx has it.
+            first
+                .execute_batch(
+                    "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL,
+                         installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB NOT NULL,
+                         execution_time BIGINT NOT NULL)",
+                )
+                .unwrap();
+            let row = (migration.version, &*migration.description, &*migration.checksum);
+            first
+                .execute(
+                    "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?1, ?2, 1, ?3, 17)",
+                    row,
+                )
+                .unwrap();
+        }
+        first.execute_batch(A_DELIVERY).unwrap();
+        drop(first);
         is_upgraded(&url, "sqlite").await;
         for ending in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{ending}", file.display()));

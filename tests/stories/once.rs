@@ -4,7 +4,6 @@ use crate::desk::{Desk, Opened, REPO, Setup};
 use partner_desk::domain::projection::Post;
 use partner_desk::messages::marker;
 use partner_desk::sandbox::{Deliver, Fault};
-use partner_desk::store::Store;
 use std::time::Duration;
 
 const ONE_A_WEEK: Setup =
@@ -42,11 +41,7 @@ async fn empty_the_database(desk: &Desk) {
         "agents",
     ];
     for table in tables {
-        let statement = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
-        match &desk.app.desk.store {
-            Store::Sqlite { writer, .. } => drop(sqlx::query(statement).execute(writer).await.unwrap()),
-            Store::Postgres(pool) => drop(sqlx::query(statement).execute(pool).await.unwrap()),
-        }
+        desk.execute(&format!("DELETE FROM {table}")).await;
     }
 }
 

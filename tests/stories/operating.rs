@@ -2,8 +2,9 @@
 
 use crate::desk::{Desk, Engine, REPO, Setup, run};
 use crate::postgres::fresh_postgres;
+use crate::sqlite::{all, beside, column};
 use partner_desk::store::Store;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -70,11 +71,11 @@ fn a_backup_under_load_is_whole_and_a_restored_one_is_where_the_desk_goes_on() {
         let mut seen = Vec::new();
         for number in 0..4 {
             let store = Store::open(&format!("sqlite://{}/load-{number}.db", folder.display())).await.unwrap();
-            let Store::Sqlite { reader, .. } = &store else { panic!("only SQLite is a file") };
+            let Store::Sqlite(sqlite) = &store else { panic!("only SQLite is a file") };
             let counts = "SELECT (SELECT count(*) FROM tickets), (SELECT count(*) FROM ledger WHERE kind = 'charge'),
                           (SELECT count(*) FROM deliveries), (SELECT count(*) FROM tickets WHERE json_valid(doc))";
-            let row = sqlx::query(counts).fetch_one(reader).await.unwrap();
-            let counts: Vec<i64> = (0..4).map(|place| row.get(place)).collect();
+            let counts =
+                all(&beside(sqlite), counts, |row| (0..4).map(|place| row.get::<_, i64>(place)).collect::<Result<Vec<_>, _>>()).remove(0);
             assert_eq!((counts[1], counts[3]), (counts[0], counts[0]), "a ticket and its charge are one transaction: {counts:?}");
             seen.push(counts[0]);
             store.close().await;
@@ -136,23 +137,23 @@ fn a_backup_of_nothing_and_of_postgres_says_what_to_do() {
 }
 
 async fn number(store: &Store, sql: &str) -> i64 {
-    let sql = AssertSqlSafe(sql.to_owned());
     match store {
-        Store::Sqlite { reader, .. } => sqlx::query_scalar(sql).fetch_one(reader).await.unwrap(),
-        Store::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        Store::Sqlite(sqlite) => column(&beside(sqlite), sql).remove(0),
+        Store::Postgres(pool) => sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(pool).await.unwrap(),
     }
 }
 
 /// Puts a row into every table that has none, so that none can be left out unseen.
-async fn fill_every_table(store: &Store) {
-    let Store::Sqlite { writer, .. } = store else { panic!("a SQLite to start from") };
+fn fill_every_table(store: &Store) {
+    let Store::Sqlite(sqlite) = store else { panic!("a SQLite to start from") };
+    let beside = beside(sqlite);
     let columns = "SELECT tables.name, columns.name, columns.type FROM sqlite_master tables, pragma_table_info(tables.name) columns
                    WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' AND tables.name <> '_sqlx_migrations'";
     let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for row in sqlx::query(columns).fetch_all(writer).await.unwrap() {
-        tables.entry(row.get(0)).or_default().push((row.get(1), row.get(2)));
+    for (table, name, kind) in all(&beside, columns, |row| <(String, String, String)>::try_from(row)) {
+        tables.entry(table).or_default().push((name, kind));
     }
-    sqlx::query("PRAGMA foreign_keys = OFF").execute(writer).await.unwrap();
+    beside.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     for (table, columns) in tables {
         let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
         // A number that no float can hold, and an instant that is long to come.
@@ -164,16 +165,15 @@ async fn fill_every_table(store: &Store) {
         let values: Vec<_> = columns.iter().map(value).collect();
         let insert =
             format!("INSERT INTO {table} ({}) SELECT {} WHERE NOT EXISTS (SELECT 1 FROM {table})", names.join(", "), values.join(", "));
-        sqlx::query(AssertSqlSafe(insert)).execute(writer).await.unwrap();
+        beside.execute_batch(&insert).unwrap();
     }
-    sqlx::query("PRAGMA foreign_keys = ON").execute(writer).await.unwrap();
 }
 
-async fn tables_of(store: &Store) -> Vec<String> {
-    let Store::Sqlite { reader, .. } = store else { panic!("a SQLite") };
+fn tables_of(store: &Store) -> Vec<String> {
+    let Store::Sqlite(sqlite) = store else { panic!("a SQLite") };
     let tables =
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' ORDER BY name";
-    sqlx::query_scalar(tables).fetch_all(reader).await.unwrap()
+    column(&beside(sqlite), tables)
 }
 
 /// Table, rows and digest of what `migrate-store` printed.
@@ -199,8 +199,8 @@ fn a_desk_moves_to_postgres_with_every_table_and_back() {
         for title in ["One", "Two", "Waits"] {
             desk.opens("bob", title).await;
         }
-        fill_every_table(&desk.app.desk.store).await;
-        let tables = tables_of(&desk.app.desk.store).await;
+        fill_every_table(&desk.app.desk.store);
+        let tables = tables_of(&desk.app.desk.store);
         let before = desk.everything().await.len();
         let target = fresh_postgres(&format!("pd_moved_{}", std::process::id())).await;
         let source = desk.database().to_owned();

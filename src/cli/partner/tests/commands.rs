@@ -97,18 +97,11 @@ async fn one_membership_of_a_person_is_primary() {
 }
 
 /// A ticket's charge, as the desk would have entered it.
-async fn charge(fixture: &Fixture, number: i64, at: &str) {
-    let crate::store::Store::Sqlite { writer, .. } = &fixture.desk.store else { return };
+fn charge(fixture: &Fixture, number: i64, at: &str) {
     let at = at.parse::<Timestamp>().unwrap().as_millisecond();
-    sqlx::query(
-        "INSERT INTO ledger (key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason)
-         VALUES ('charge:' || $1, 'acme', $1, 'charge', $2, $2, 'desk', 'Q1: opened' || char(27) || '[2J')",
-    )
-    .bind(number)
-    .bind(at)
-    .execute(writer)
-    .await
-    .unwrap();
+    let insert = "INSERT INTO ledger (key, partner_id, issue_id, kind, at_ms, recorded_ms, actor, reason)
+                  VALUES ('charge:' || ?1, 'acme', ?1, 'charge', ?2, ?2, 'desk', 'Q1: opened' || char(27) || '[2J')";
+    fixture.database().execute(insert, [number, at]).unwrap();
 }
 
 #[tokio::test]
@@ -116,7 +109,7 @@ async fn p2_lists_and_sheets_show_what_is_used_of_the_present_window() {
     let fixture = acme().await;
     assert_eq!(Fixture::new().await.ok(&["list"]).await, "no partners yet; `partner add` adds one, `partner import` a list\n");
     for (number, at) in [(1, "2026-11-15T23:59:59Z"), (2, "2026-11-16T00:00:00Z"), (3, "2026-11-22T09:00:00Z")] {
-        charge(&fixture, number, at).await;
+        charge(&fixture, number, at);
     }
     assert_eq!(
         fixture.ok(&["list"]).await,
@@ -152,19 +145,16 @@ async fn p2_lists_and_sheets_show_what_is_used_of_the_present_window() {
 #[tokio::test]
 async fn what_a_change_may_admit_is_looked_at_again() {
     let fixture = acme().await;
-    let crate::store::Store::Sqlite { writer, .. } = &fixture.desk.store else { return };
-    sqlx::query(
+    let database = fixture.database();
+    let insert =
         "INSERT INTO tickets (issue_id, installation_id, repo_id, number, standing, created_ms, version, published, publish_at_ms, attempts, doc)
-         VALUES (9, 1, 1, 1, 'nobody', 0, 1, 1, 0, 0, '{}')",
-    )
-    .execute(writer)
-    .await
-    .unwrap();
-    let next = async || sqlx::query_scalar::<_, Option<i64>>("SELECT next_at_ms FROM tickets").fetch_one(writer).await.unwrap();
+         VALUES (9, 1, 1, 1, 'nobody', 0, 1, 1, 0, 0, '{}')";
+    database.execute_batch(insert).unwrap();
+    let next = || database.query_row("SELECT next_at_ms FROM tickets", [], |row| row.get::<_, Option<i64>>(0)).unwrap();
     fixture.ok(&["member", "add", "acme", "ann", "--id", "1"]).await;
-    assert_eq!(next().await, None);
+    assert_eq!(next(), None);
     fixture.ok(&["member", "add", "acme", "bob"]).await;
-    assert_eq!(next().await, Some(NOW.parse::<Timestamp>().unwrap().as_millisecond()));
+    assert_eq!(next(), Some(NOW.parse::<Timestamp>().unwrap().as_millisecond()));
 }
 
 #[tokio::test]

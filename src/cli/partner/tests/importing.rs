@@ -143,9 +143,10 @@ async fn what_was_done_is_on_record_and_nothing_else() {
     let fixture = Fixture::new().await;
     fixture.import(LIST).await;
     fixture.import(LIST).await;
-    let crate::store::Store::Sqlite { writer, .. } = &fixture.desk.store else { return };
-    let lines: Vec<(i64, String, String)> =
-        sqlx::query_as("SELECT at_ms, act, detail FROM admin_audit ORDER BY id").fetch_all(writer).await.unwrap();
+    let database = fixture.database();
+    let mut audit = database.prepare("SELECT at_ms, act, detail FROM admin_audit ORDER BY id").unwrap();
+    let lines = audit.query_map([], |row| row.try_into()).unwrap();
+    let lines: Vec<(i64, String, String)> = lines.map(Result::unwrap).collect();
     let at = NOW.parse::<jiff::Timestamp>().unwrap().as_millisecond();
     assert_eq!(lines.len(), 3);
     let detail = "acme: added as \"Acme Corp\": gold since always; new member ann (1001); new member bob (1002)".to_owned();

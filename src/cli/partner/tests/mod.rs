@@ -69,6 +69,11 @@ impl Fixture {
         Self { desk, dir }
     }
 
+    /// The database, looked at beside the desk.
+    pub(super) fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.dir.join("desk.db")).unwrap()
+    }
+
     pub(super) fn at(&self, instant: &str) {
         self.desk.clock.advance_to(instant.parse().unwrap());
     }

@@ -1,0 +1,364 @@
+//! SQLite by plain calls, on the thread that asks: a statement costs what SQLite costs. An asynchronous driver has a thread of its own for
+//! each connection, and the way there and back costs several times what most of the desk's statements do.
+//!
+//! What may take long, the lock and the disk, is waited for where no other task waits behind it.
+
+use super::sql::Text;
+use super::{Arg, Result, Row, StoreError, migrations};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, ToSql};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+/// Others that write to the same file, commands among them, are waited for so long.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// And the writers of this process so long.
+const TURN: Duration = Duration::from_secs(30);
+/// Read at once by so many.
+const READERS: usize = 4;
+/// Statements that a connection keeps prepared.
+const PREPARED: usize = 256;
+
+/// A file with one writer and a few readers.
+#[derive(Debug, Clone)]
+pub struct Sqlite(Arc<Inner>);
+
+struct Inner {
+    file: PathBuf,
+    /// `None`: closed, or to be opened anew.
+    writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
+    readers: Mutex<Vec<Connection>>,
+    room: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// A transaction on SQLite. Dropped without its commit, it never was.
+#[derive(Debug)]
+pub struct SqliteTx(Held);
+
+#[derive(Debug)]
+enum Held {
+    Writing(OwnedMutexGuard<Option<Connection>>),
+    Reading { sqlite: Sqlite, connection: Option<Connection>, _room: OwnedSemaphorePermit },
+}
+
+/// The file that a URL names: `sqlite://FILE`, relative to the working directory unless it begins with a slash.
+pub(super) fn file_of(url: &str) -> Result<PathBuf> {
+    let rest = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or_default();
+    let (file, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let unfit = |why: &str| StoreError::Url(format!("{url}: {why}"));
+    // What the desk does anyway.
+    if !matches!(parameters, "" | "mode=rwc") {
+        return Err(unfit("parameters behind `?` are not known here"));
+    }
+    let file = percent_encoding::percent_decode_str(file).decode_utf8().map_err(|_| unfit("the file's name is not UTF-8"))?;
+    match &*file {
+        "" => Err(unfit("it names no file")),
+        ":memory:" => Err(unfit("what is only in memory would be lost")),
+        file => Ok(PathBuf::from(file)),
+    }
+}
+
+/// Does what may take long without holding up the tasks that share this thread.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+/// Opens a connection for reading and writing.
+pub(super) fn connect(file: &Path, create: bool) -> Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+/// Opens a connection that cannot write.
+pub(super) fn connect_to_read(file: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+/// As a writer or a reader of the desk has it.
+fn settle(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    Ok(connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;")?)
+}
+
+impl Sqlite {
+    /// Opens a file, creating and migrating it.
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        let file = file_of(url)?;
+        let mut tries = 0;
+        let writer = loop {
+            match aside(|| Self::writer(&file)) {
+                // A new file becomes a WAL database without SQLite's patience for others that are just doing the same.
+                Err(error) if error.is_busy() && tries < 100 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                opened => break opened?,
+            }
+        };
+        aside(|| migrations::run_sqlite(&writer))?;
+        let writer = Arc::new(tokio::sync::Mutex::new(Some(writer)));
+        Ok(Self(Arc::new(Inner { file, writer, readers: Mutex::default(), room: Arc::new(Semaphore::new(READERS)) })))
+    }
+
+    fn writer(file: &Path) -> Result<Connection> {
+        let connection = connect(file, true)?;
+        settle(&connection)?;
+        // A webhook is acknowledged after the commit and GitHub never sends it again by itself: every commit is on the disk.
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;")?;
+        Ok(connection)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.0.file
+    }
+
+    pub(super) async fn write(&self) -> Result<SqliteTx> {
+        let busy = |_| StoreError::Away(format!("other writers have not come to an end for {} s", TURN.as_secs()));
+        let mut writer = tokio::time::timeout(TURN, self.0.writer.clone().lock_owned()).await.map_err(busy)?;
+        if self.0.room.is_closed() {
+            return Err(closed());
+        }
+        aside(|| {
+            if writer.is_none() {
+                *writer = Some(Self::writer(&self.0.file)?);
+            }
+            let connection = writer.as_ref().ok_or_else(closed)?;
+            execute(connection, "BEGIN IMMEDIATE")
+        })?;
+        Ok(SqliteTx(Held::Writing(writer)))
+    }
+
+    /// Gives the writer's connection to what is no transaction, like a pragma.
+    ///
+    /// # Errors
+    /// The database is closed.
+    pub async fn with_writer<T>(&self, work: impl FnOnce(&Connection) -> T) -> Result<T> {
+        Ok(work(self.0.writer.lock().await.as_ref().ok_or_else(closed)?))
+    }
+
+    pub(super) async fn read(&self) -> Result<SqliteTx> {
+        let room = self.0.room.clone().acquire_owned().await.map_err(|_| closed())?;
+        let idle = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = if let Some(connection) = idle {
+            connection
+        } else {
+            let connection = connect_to_read(&self.0.file)?;
+            settle(&connection)?;
+            connection
+        };
+        execute(&connection, "BEGIN")?;
+        Ok(SqliteTx(Held::Reading { sqlite: self.clone(), connection: Some(connection), _room: room }))
+    }
+
+    /// Closes every connection, after what is running.
+    pub(super) async fn close(&self) {
+        self.0.room.close();
+        *self.0.writer.lock().await = None;
+        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Away("it was closed".to_owned())
+}
+
+impl SqliteTx {
+    fn connection(&self) -> Result<&Connection> {
+        match &self.0 {
+            Held::Writing(writer) => writer.as_ref(),
+            Held::Reading { connection, .. } => connection.as_ref(),
+        }
+        .ok_or_else(closed)
+    }
+
+    pub(super) fn commit(self) -> Result<()> {
+        let connection = self.connection()?;
+        // Who is dropped without a commit is rolled back; so is who failed at it.
+        aside(|| execute(connection, "COMMIT"))
+    }
+
+    pub(super) fn rows<'a>(&self, text: &Text, args: impl IntoIterator<Item = &'a Arg>) -> Result<Vec<Row>> {
+        Ok(perform(self.connection()?, text, args)?.0.into_iter().map(Row::Sqlite).collect())
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub(super) fn run(&self, text: &Text, args: &[Arg]) -> Result<u64> {
+        Ok(perform(self.connection()?, text, args)?.1)
+    }
+}
+
+impl Drop for SqliteTx {
+    fn drop(&mut self) {
+        // After a failure like a full disk SQLite has ended the transaction by itself.
+        let ends = |connection: &Connection| connection.is_autocommit() || execute(connection, "ROLLBACK").is_ok();
+        match &mut self.0 {
+            Held::Writing(writer) => {
+                if !writer.as_ref().is_some_and(ends) {
+                    **writer = None;
+                }
+            }
+            Held::Reading { sqlite, connection, .. } => {
+                if let Some(connection) = connection.take().filter(|connection| ends(connection))
+                    && !sqlite.0.room.is_closed()
+                {
+                    sqlite.0.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                }
+            }
+        }
+    }
+}
+
+impl ToSql for Arg {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Int(value) => value.to_sql(),
+            Self::MaybeInt(value) => value.to_sql(),
+            Self::Text(value) => value.to_sql(),
+            Self::MaybeText(value) => value.to_sql(),
+        }
+    }
+}
+
+fn bind<'a>(statement: &mut Statement<'_>, args: impl IntoIterator<Item = &'a Arg>) -> rusqlite::Result<()> {
+    args.into_iter().enumerate().try_for_each(|(place, arg)| statement.raw_bind_parameter(place + 1, arg))
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
+    connection.prepare_cached(sql)?.raw_execute()?;
+    Ok(())
+}
+
+/// Runs a statement, once or for each row that it is given; what it gave, and how many rows it changed.
+fn perform<'a>(connection: &Connection, text: &Text, args: impl IntoIterator<Item = &'a Arg>) -> Result<(Vec<SqliteRow>, u64)> {
+    let mut statement = connection.prepare_cached(&text.sql)?;
+    let names = text.names.get_or_init(|| statement.column_names().into_iter().map(str::to_owned).collect());
+    let (mut all, mut changed) = (Vec::new(), 0);
+    let mut go = |statement: &mut Statement<'_>| -> Result<()> {
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            let values = (0..names.len()).map(|place| Ok(row.get_ref(place)?.into())).collect::<rusqlite::Result<_>>()?;
+            all.push(SqliteRow { names: names.clone(), values });
+        }
+        changed += connection.changes();
+        Ok(())
+    };
+    let Some(each) = &text.each else {
+        bind(&mut statement, args)?;
+        go(&mut statement)?;
+        return Ok((all, changed));
+    };
+    let args: Vec<_> = args.into_iter().collect();
+    let Some(Arg::Text(given)) = args.get(each.rows) else { return Err(unfit("rows", "no list of rows")) };
+    let given: Vec<BTreeMap<Cow<'_, str>, Cell>> = serde_json::from_str(given).map_err(|error| unfit("rows", &error.to_string()))?;
+    let others = args.iter().enumerate().filter(|(place, _)| *place != each.rows);
+    others.clone().try_for_each(|(place, arg)| statement.raw_bind_parameter(place + 1, arg))?;
+    for row in &given {
+        for (place, column) in each.columns.iter().enumerate() {
+            statement.raw_bind_parameter(each.after + 1 + place, row.get(column.as_str()).unwrap_or(&Cell::None))?;
+        }
+        go(&mut statement)?;
+    }
+    Ok((all, changed))
+}
+
+/// A value of a row that is given.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Cell {
+    None,
+    Flag(bool),
+    Int(i64),
+    Text(String),
+}
+
+impl ToSql for Cell {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::None => Ok(ToSqlOutput::Borrowed(ValueRef::Null)),
+            Self::Flag(value) => value.to_sql(),
+            Self::Int(value) => value.to_sql(),
+            Self::Text(value) => value.to_sql(),
+        }
+    }
+}
+
+/// A value of the two kinds that the desk has in its tables.
+#[derive(Debug, Clone)]
+enum Value {
+    None,
+    Int(i64),
+    Text(String),
+    Other(&'static str),
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::None,
+            ValueRef::Integer(value) => Self::Int(value),
+            ValueRef::Text(text) => String::from_utf8(text.to_vec()).map_or(Self::Other("text that is not UTF-8"), Self::Text),
+            ValueRef::Real(_) => Self::Other("a float"),
+            ValueRef::Blob(_) => Self::Other("a blob"),
+        }
+    }
+}
+
+/// A row that was read.
+#[derive(Debug)]
+pub struct SqliteRow {
+    names: Arc<[String]>,
+    values: Vec<Value>,
+}
+
+impl SqliteRow {
+    fn value(&self, name: &str) -> Result<&Value> {
+        let place = self.names.iter().position(|known| known == name);
+        place.and_then(|place| self.values.get(place)).ok_or_else(|| unfit(name, "there is no such column"))
+    }
+
+    pub(super) fn maybe_int(&self, name: &str) -> Result<Option<i64>> {
+        match self.value(name)? {
+            Value::None => Ok(None),
+            Value::Int(value) => Ok(Some(*value)),
+            Value::Text(_) => Err(unfit(name, "text in place of a number")),
+            Value::Other(what) => Err(unfit(name, what)),
+        }
+    }
+
+    pub(super) fn maybe_text(&self, name: &str) -> Result<Option<&str>> {
+        match self.value(name)? {
+            Value::None => Ok(None),
+            Value::Text(value) => Ok(Some(value)),
+            Value::Int(_) => Err(unfit(name, "a number in place of text")),
+            Value::Other(what) => Err(unfit(name, what)),
+        }
+    }
+}
+
+/// What a column holds that it should not.
+pub(super) fn unfit(column: &str, why: &str) -> StoreError {
+    StoreError::Unreadable { what: "value", why: format!("column `{column}`: {why}") }
+}
