@@ -26,6 +26,9 @@ const MOST_IN_A_BATCH: usize = 256;
 /// Clocks wait this long for what happened while the desk was down.
 const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(8);
 
+/// What is in flight may take this long to end when the desk is told to stop.
+pub(crate) const LONGEST_END: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// Why the desk could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -251,9 +254,8 @@ impl Workers {
     /// Ends the background after what is in flight (`R6`). What comes from now on is refused, and GitHub keeps it as failed.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        let patience = std::time::Duration::from_secs(15);
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, all).await.is_err() {
+        if tokio::time::timeout(LONGEST_END, all).await.is_err() {
             tracing::warn!("some work did not end in time and is taken up at the next start");
         }
     }

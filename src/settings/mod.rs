@@ -137,6 +137,18 @@ impl Settings {
         Self::load_from(Sources { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path), offline: true })
     }
 
+    /// Where `serve` listens with the environment of this process: its host and port.
+    ///
+    /// # Errors
+    /// `HOST` or `PORT` is none.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn door_of_process() -> Result<(String, u16), Problems> {
+        let sources = Sources { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path), offline: true };
+        let mut problems = Vec::new();
+        let door = (sources.host(&mut problems), sources.port(&mut problems));
+        if problems.is_empty() { Ok(door) } else { Err(Problems(problems)) }
+    }
+
     /// One variable of this process, for what is asked before there are settings, or without any. An empty one is none.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
