@@ -176,3 +176,23 @@ fn the_unit_runs_a_command_that_there_is_with_variables_that_there_are() {
         assert!(!variables.contains_key(secret), "{secret}");
     }
 }
+
+/// What the guide to security names as its evidence is there: files, and tests by their names.
+#[test]
+fn the_evidence_that_the_guide_to_security_names_is_there() {
+    let text = read("docs/security.md");
+    let sources: String = ["src", "tests"].iter().flat_map(|folder| files(folder, "rs")).map(read).collect();
+    let mut seen = 0;
+    for word in text.split('`').skip(1).step_by(2).flat_map(str::split_whitespace) {
+        let is_a_file = [".rs", ".toml", ".yml", ".service"].iter().any(|ending| word.ends_with(ending)) && word.contains('/');
+        let is_a_test =
+            word.matches('_').count() >= 3 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if is_a_file {
+            assert!(super::root().join(word).exists(), "docs/security.md: {word}");
+        } else if is_a_test {
+            assert!(sources.contains(&format!("{word}(")) || sources.contains(&format!("{word},")), "docs/security.md: no test {word}");
+        }
+        seen += usize::from(is_a_file || is_a_test);
+    }
+    assert!(seen > 20, "only {seen} pieces of evidence: look whether this test still sees them");
+}
