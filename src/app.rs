@@ -1,6 +1,7 @@
 //! Composition root: builds everything from the settings, runs it, and shuts it down. `serve`, the demo and the tests all go
 //! through here.
 
+use crate::chat::heartbeat::Heartbeat;
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
 use crate::desk::intake::{Incoming, Outcome};
@@ -23,6 +24,8 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// Deliveries taken in by one transaction.
 const MOST_IN_A_BATCH: usize = 256;
 
+/// The scheduler ticks every second; silent for longer than this, it is taken for dead.
+pub const SILENT_MS: i64 = 15_000;
 /// Clocks wait this long for what happened while the desk was down.
 const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(8);
 
@@ -55,6 +58,7 @@ pub struct App {
     pub webhook_secret: Option<Arc<SecretString>>,
     queue: mpsc::Sender<Waiting>,
     heartbeat: Arc<AtomicI64>,
+    switch: Option<Arc<Heartbeat>>,
     /// Whether the database failed to keep something, and has not been seen to keep anything since.
     pub fails_to_keep: Arc<AtomicBool>,
     /// Whether this instance is the one that ticks.
@@ -146,11 +150,12 @@ impl App {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let webhook_secret = settings.app.as_ref().map(|app| Arc::new(app.webhook_secret.clone()));
         let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
+        let switch = settings.heartbeat_url.as_ref().map(Heartbeat::new).transpose()?.map(Arc::new);
         let lead = Arc::new(Lead::new(&desk));
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
         tasks.spawn(take_in(desk.clone(), waiting, stopped));
-        Ok((Self { desk, webhook_secret, queue, heartbeat, fails_to_keep: Arc::default(), lead }, Workers { tasks, stop }))
+        Ok((Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead }, Workers { tasks, stop }))
     }
 
     /// Takes in one delivery, together with others that wait. Comes back when it is on disk.
@@ -221,6 +226,15 @@ impl App {
     /// Notes that the scheduler is alive.
     pub fn beat(&self) {
         self.heartbeat.store(self.desk.clock.now().as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// Tells the dead man's switch that the clocks are watched, if they are: an instance whose ticks fail or hang keeps quiet, and the
+    /// one that leads speaks for all.
+    pub async fn say_that_it_lives(&self) {
+        let Some(switch) = self.switch.as_ref().filter(|_| self.lead.is_ours() && self.since_beat() <= SILENT_MS) else { return };
+        if let Err(why) = switch.beat().await {
+            tracing::warn!(%why, "the address of `heartbeat_url` did not take the sign of life; the next one is sent in a minute");
+        }
     }
 
     /// Milliseconds since the scheduler was last alive.

@@ -56,6 +56,8 @@ pub struct Settings {
     pub repositories: Vec<String>,
     /// The channels that pings go to, in the order of the file.
     pub chat: Vec<ChatChannel>,
+    /// A dead man's switch that is asked as long as the desk watches its clocks.
+    pub heartbeat_url: Option<SecretString>,
     /// What is logged, in the form of `RUST_LOG`.
     pub log_filter: String,
     /// How it is logged.
@@ -184,7 +186,7 @@ impl Settings {
             None => (None, Some(FileSettings::without_a_file())),
         };
         match file {
-            Some(FileSettings { policy, programme, agents, repositories, chat }) if problems.is_empty() => Ok(Self {
+            Some(FileSettings { policy, programme, agents, repositories, chat, heartbeat_url }) if problems.is_empty() => Ok(Self {
                 database_url,
                 host,
                 port,
@@ -199,6 +201,7 @@ impl Settings {
                 agents,
                 repositories,
                 chat,
+                heartbeat_url,
                 log_filter,
                 log_format,
             }),
