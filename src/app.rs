@@ -1,6 +1,7 @@
 //! Composition root: builds everything from the settings, runs it, and shuts it down. `serve`, the demo and the tests all go
 //! through here.
 
+use crate::chat::heartbeat::Heartbeat;
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
 use crate::desk::intake::{Incoming, Outcome};
@@ -24,8 +25,13 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// Deliveries taken in by one transaction.
 const MOST_IN_A_BATCH: usize = 256;
 
+/// The scheduler ticks every second; silent for longer than this, it is taken for dead.
+pub const SILENT_MS: i64 = 15_000;
 /// Clocks wait this long for what happened while the desk was down.
 const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(8);
+
+/// What is in flight may take this long to end when the desk is told to stop.
+pub(crate) const LONGEST_END: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Why the desk could not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +59,7 @@ pub struct App {
     pub webhook_secret: Option<Arc<SecretString>>,
     queue: mpsc::Sender<Waiting>,
     heartbeat: Arc<AtomicI64>,
+    switch: Option<Arc<Heartbeat>>,
     /// Whether the database failed to keep something, and has not been seen to keep anything since.
     pub fails_to_keep: Arc<AtomicBool>,
     /// Whether this instance is the one that ticks.
@@ -144,6 +151,7 @@ impl App {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let webhook_secret = settings.app.as_ref().map(|app| Arc::new(app.webhook_secret.clone()));
         let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
+        let switch = settings.heartbeat_url.as_ref().map(Heartbeat::new).transpose()?.map(Arc::new);
         let lead = Arc::new(Lead::new(&desk));
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
@@ -155,7 +163,7 @@ impl App {
         } else {
             tasks.spawn(taking);
         }
-        Ok((Self { desk, webhook_secret, queue, heartbeat, fails_to_keep: Arc::default(), lead }, Workers { tasks, stop }))
+        Ok((Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead }, Workers { tasks, stop }))
     }
 
     /// Takes in one delivery, together with others that wait. Comes back when it is on disk.
@@ -228,6 +236,15 @@ impl App {
         self.heartbeat.store(self.desk.clock.now().as_millisecond(), Ordering::Relaxed);
     }
 
+    /// Tells the dead man's switch that the clocks are watched, if they are: an instance whose ticks fail or hang keeps quiet, and the
+    /// one that leads speaks for all.
+    pub async fn say_that_it_lives(&self) {
+        let Some(switch) = self.switch.as_ref().filter(|_| self.lead.is_ours() && self.since_beat() <= SILENT_MS) else { return };
+        if let Err(why) = switch.beat().await {
+            tracing::warn!(%why, "the address of `heartbeat_url` did not take the sign of life; the next one is sent in a minute");
+        }
+    }
+
     /// Milliseconds since the scheduler was last alive.
     #[must_use]
     pub fn since_beat(&self) -> i64 {
@@ -259,9 +276,8 @@ impl Workers {
     /// Ends the background after what is in flight (`R6`). What comes from now on is refused, and GitHub keeps it as failed.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        let patience = std::time::Duration::from_secs(15);
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, all).await.is_err() {
+        if tokio::time::timeout(LONGEST_END, all).await.is_err() {
             tracing::warn!("some work did not end in time and is taken up at the next start");
         }
     }

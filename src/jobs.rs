@@ -14,6 +14,7 @@ pub const JOBS: &[(&str, &str)] = &[
     ("retry", "*/10 * * * * *"),
     ("clock", "7,37 * * * * *"),
     ("catch up", "0 */5 * * * *"),
+    ("heartbeat", "25 * * * * *"),
     ("tidy", "30 17 * * * *"),
 ];
 
@@ -76,6 +77,7 @@ async fn work(app: &App, name: &str) -> Result<(), StoreError> {
             app.desk.wakes.all();
         }
         "retry" => drop(app.desk.retry_kept().await?),
+        "heartbeat" => app.say_that_it_lives().await,
         "tidy" => drop(app.desk.tidy().await?),
         _ => app.desk.catch_up().await?,
     }

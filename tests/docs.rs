@@ -2,6 +2,9 @@
 //! sources are read as they lie there when the test runs.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
+#[path = "docs/shipping.rs"]
+mod shipping;
+
 use clap::CommandFactory as _;
 use partner_desk::chat::{ChatMessage, Ping, PingKind, webhook};
 use partner_desk::cli::Cli;
@@ -324,8 +327,8 @@ fn code_words(line: &str) -> BTreeSet<&str> {
     line.split('`').skip(1).step_by(2).flat_map(str::split_whitespace).collect()
 }
 
-#[test]
-fn every_command_is_named_in_the_documentation() {
+/// Each command that does something, as the words of its path.
+fn every_command() -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     let mut open = vec![(Vec::new(), Cli::command())];
     while let Some((path, command)) = open.pop() {
@@ -338,6 +341,12 @@ fn every_command_is_named_in_the_documentation() {
         }
     }
     assert!(!commands.is_empty());
+    commands
+}
+
+#[test]
+fn every_command_is_named_in_the_documentation() {
+    let commands = every_command();
     let mut documents = vec![read("README.md")];
     documents.extend(files("docs", "md").iter().map(read));
     let lines: Vec<_> = documents.iter().flat_map(|text| text.lines()).map(code_words).collect();

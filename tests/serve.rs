@@ -280,6 +280,52 @@ async fn follows(pool: &sqlx::PgPool, former: u32) -> (u32, Duration) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_health_check_needs_no_settings_but_the_door_and_says_who_does_not_answer() {
+    let stage = Stage::set("health", "4h").await;
+    let served = stage.serve();
+    let port = served.address.rsplit_once(':').unwrap().1.to_owned();
+    let check = |host: &str, port: &str, more: &[&str]| {
+        let mut command = stage.command();
+        // Whatever else is wrong, the desk that runs was started before that.
+        command.env("HOST", host).env("PORT", port).env("PARTNER_DESK_CONFIG", "none.toml").env("PRIVATE_KEY", "none");
+        let output = command.arg("healthcheck").args(more).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    for host in ["127.0.0.1", "0.0.0.0", "localhost"] {
+        assert_eq!(check(host, &port, &[]), (Some(0), "ok\n".to_owned(), String::new()), "{host}");
+    }
+    let (code, answer, _) = check("127.0.0.1", &port, &["--ready"]);
+    assert!(code == Some(0) && answer.contains("\"database\":\"ok\""), "{answer}");
+    let (code, _, error) = check("127.0.0.1", "0", &[]);
+    assert!(code == Some(2) && error.contains("PORT is 0"), "{error}");
+    let (code, _, error) = check("127.0.0.1", "http", &[]);
+    assert!(code == Some(1) && error.contains("expected a port number"), "{error}");
+
+    served.signal("TERM");
+    assert!(served.ends().success());
+    let (code, answer, error) = check("127.0.0.1", &port, &[]);
+    assert_eq!((code, answer.as_str()), (Some(1), ""));
+    assert!(
+        error.contains(&format!("no answer from 127.0.0.1, port {port}: ")) && error.contains("is `partner-desk serve` running"),
+        "{error}"
+    );
+
+    // Somebody else has the port, or a desk that is not ready.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        let (mut stream, _) = other.accept().unwrap();
+        let asked = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok).find(String::is_empty);
+        assert_eq!(asked.as_deref(), Some(""));
+        stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false}").unwrap();
+    });
+    let (code, _, error) = check("127.0.0.1", &port, &["--ready"]);
+    assert_eq!((code, error.as_str()), (Some(1), "error: /readyz answers 503: {\"ready\":false}\n"));
+}
+
 async fn is_ready(served: &Served) -> bool {
     reqwest::get(format!("http://{}/readyz", served.address)).await.unwrap().status() == 200
 }

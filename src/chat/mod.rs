@@ -1,8 +1,9 @@
 //! Chat: how a message gets out of the house.
 //!
-//! [`message`] is what is said, [`slack`] and [`webhook`] are how each host wants it, [`Chat`] sends. Nothing here decides, stores or
+//! [`heartbeat`] only says that the desk lives. [`message`] is what is said, [`slack`] and [`webhook`] are how each host wants it, [`Chat`] sends. Nothing here decides, stores or
 //! tries again: the desk's outbox does, told by [`SendError`] whether and when.
 
+pub mod heartbeat;
 pub mod message;
 pub mod neutral;
 pub mod slack;

@@ -13,6 +13,8 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A channel has this long to take a message and to say so.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
+/// What errors call whoever takes messages.
+const HOST: &str = "the chat host";
 /// A host that asks for more patience than this is asked again anyway.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
@@ -61,6 +63,9 @@ pub enum ChatError {
     /// The address can't be one.
     #[error("chat `{0}`: `url` is no address (not shown, it is a secret); expected `https://…`")]
     Url(String),
+    /// The dead man's switch has none.
+    #[error("`heartbeat_url` is no address (not shown, it is a secret); expected `https://…`")]
+    HeartbeatUrl,
     /// A secret that signs nothing.
     #[error("chat `{0}`: `secret` is empty; expected a text, or no `secret` at all")]
     Secret(String),
@@ -128,7 +133,7 @@ impl Chat {
             .into_iter()
             .map(|Channel { name, kind, url, fallback }| Ok((address(&name, &url)?, format(&name, kind)?, name, fallback)))
             .collect::<Result<_, ChatError>>()?;
-        let client = |builder: ClientBuilder| builder.build().map_err(|e| ChatError::Client(without_address(e)));
+        let client = |builder: ClientBuilder| builder.build().map_err(|e| ChatError::Client(without_address(e, HOST)));
         let http = client(builder())?;
         // This machine is never reached by way of another, whatever proxy the environment names for the rest of the world.
         let direct = if checked.iter().any(|(url, ..)| is_here(url)) { client(builder().no_proxy())? } else { http.clone() };
@@ -163,7 +168,7 @@ impl Chat {
         };
         let (headers, body) = target.request(message, now)?;
         let sent = target.http.post(target.url.clone()).headers(headers).body(body).send().await;
-        let response = sent.map_err(|e| SendError::Retry { after: None, why: without_address(e) })?;
+        let response = sent.map_err(|e| SendError::Retry { after: None, why: without_address(e, HOST) })?;
         let status = response.status();
         tracing::debug!(channel, key = message.key, status = status.as_u16(), "chat answered");
         if status.is_success() {
@@ -208,7 +213,7 @@ impl Target {
     }
 }
 
-fn builder() -> ClientBuilder {
+pub(super) fn builder() -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("partner-desk/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
@@ -220,7 +225,7 @@ fn builder() -> ClientBuilder {
 }
 
 /// Whether the address is of the loopback interface.
-fn is_here(url: &Url) -> bool {
+pub(super) fn is_here(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
@@ -243,15 +248,15 @@ fn format(name: &str, kind: Kind) -> Result<Format, ChatError> {
 }
 
 /// The whole chain of causes, since the first one only says that sending failed; without the address.
-fn without_address(error: reqwest::Error) -> String {
+pub(super) fn without_address(error: reqwest::Error, host: &str) -> String {
     let kind = match () {
-        () if error.is_timeout() && error.is_connect() => "no connection to the chat host in time",
-        () if error.is_timeout() => "the chat host did not answer in time",
-        () if error.is_connect() => "no connection to the chat host",
-        () => "the chat host could not be reached",
+        () if error.is_timeout() && error.is_connect() => format!("no connection to {host} in time"),
+        () if error.is_timeout() => format!("{host} did not answer in time"),
+        () if error.is_connect() => format!("no connection to {host}"),
+        () => format!("{host} could not be reached"),
     };
     let error = error.without_url();
-    let mut why = kind.to_owned();
+    let mut why = kind.clone();
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         cause = inner.source();

@@ -2,9 +2,12 @@
 
 pub mod backup;
 pub mod check;
+pub mod completions;
 pub mod deliveries;
 pub mod demo;
 pub mod explain;
+pub mod healthcheck;
+pub mod man;
 pub mod migrate_store;
 pub mod partner;
 pub mod receive;
@@ -56,6 +59,12 @@ enum Command {
     Backup(backup::Backup),
     /// Copy everything from one database to another that is empty, from SQLite to PostgreSQL or back.
     MigrateStore(migrate_store::MigrateStore),
+    /// Ask the desk that serves at HOST and PORT whether it lives, for images and service managers.
+    Healthcheck(healthcheck::Healthcheck),
+    /// Print what a shell needs to complete these commands.
+    Completions(completions::Completions),
+    /// Print the manual page.
+    Man,
 }
 
 /// Why a command did not do what it was for. Exit code 1 for what failed, 2 for what was asked wrongly.
@@ -121,6 +130,13 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned()), LogFormat::Text);
             migrate_store::run(&migrate, out).await
         }
+        // Asked every few seconds, also while what else is configured is wrong.
+        Command::Healthcheck(check) => {
+            let (host, port) = Settings::door_of_process()?;
+            healthcheck::run(&check, &host, port, out)
+        }
+        Command::Completions(completions) => completions::run(&completions, out),
+        Command::Man => man::run(out),
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
         Command::Partner(command) => partner::run(command, &desk().await?, out).await,
         Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,

@@ -1,14 +1,19 @@
 //! `serve`: the desk, running.
 
 use super::CliError;
-use crate::app::{App, StartError, Workers};
+use crate::app::{App, LONGEST_END, StartError, Workers};
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::web;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Connections that are still open this long after the desk was told to stop are cut.
-const LONGEST_GOODBYE: std::time::Duration = std::time::Duration::from_secs(10);
+const LONGEST_GOODBYE: Duration = Duration::from_secs(10);
+/// A database that does not answer is left after this long; everything that was committed is on its disk.
+const LONGEST_CLOSE: Duration = Duration::from_secs(3);
+/// From the signal to the end it takes no longer than this. Whoever kills what does not stop has to wait longer.
+pub const LONGEST_SHUTDOWN: Duration = Duration::from_secs(LONGEST_GOODBYE.as_secs() + LONGEST_END.as_secs() + LONGEST_CLOSE.as_secs());
 
 /// Runs until it is told to stop; then ends what is in flight (`R6`).
 ///
@@ -44,7 +49,9 @@ pub async fn run(settings: &Settings) -> Result<(), CliError> {
     if let Ok(Ok(workers)) = starting.await {
         workers.stop().await;
     }
-    store.close().await;
+    if tokio::time::timeout(LONGEST_CLOSE, store.close()).await.is_err() {
+        tracing::warn!("the database does not answer; it is left as it is, and whatever was committed is there at the next start");
+    }
     tracing::info!("stopped");
     Ok(served?)
 }

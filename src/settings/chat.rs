@@ -96,6 +96,16 @@ impl Sources<'_> {
         Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, fallback: None, literal_url, unset })
     }
 
+    /// An address that is a secret; an `env:` that is not set where nobody is spoken to is none.
+    pub(super) fn secret_address(&self, field: &Field<'_>, folder: &Path) -> Option<SecretString> {
+        let (url, _) = self.secret(field, folder)?;
+        if !is_address(&url) {
+            field.refuse_hidden(Unfit::new("an address that begins with http:// or https://"));
+            return None;
+        }
+        (url != UNSET).then(|| url.into())
+    }
+
     /// The secret that a field means, and whether it stands there itself.
     fn secret(&self, field: &Field<'_>, folder: &Path) -> Option<(String, bool)> {
         let text = field.secret_text()?.trim();

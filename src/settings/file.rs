@@ -7,6 +7,7 @@ use crate::programme::problem::{Problem, Unfit};
 use crate::programme::{Policy, Programme, Zone, parse_duration};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use secrecy::SecretString;
 use std::fmt;
 use std::path::Path;
 
@@ -41,11 +42,19 @@ pub(super) struct FileSettings {
     pub(super) agents: Vec<AgentEntry>,
     pub(super) repositories: Vec<String>,
     pub(super) chat: Vec<ChatChannel>,
+    pub(super) heartbeat_url: Option<SecretString>,
 }
 
 impl FileSettings {
     pub(super) fn without_a_file() -> Self {
-        Self { policy: Policy::default(), programme: Programme::builtin(), agents: Vec::new(), repositories: Vec::new(), chat: Vec::new() }
+        Self {
+            policy: Policy::default(),
+            programme: Programme::builtin(),
+            agents: Vec::new(),
+            repositories: Vec::new(),
+            chat: Vec::new(),
+            heartbeat_url: None,
+        }
     }
 }
 
@@ -60,6 +69,7 @@ impl Sources<'_> {
             root.only(&under(""));
             let programme = self.programme(&root, folder, &mut of_the_programme);
             let chat = self.channels(&root, folder);
+            let heartbeat_url = root.get("heartbeat_url").and_then(|field| self.secret_address(&field, folder));
             let mut policy = policy(&root);
             policy.channels = chat.iter().map(|channel| channel.name.clone()).collect();
             // Against another programme than the operator's, the checks would only mislead.
@@ -69,7 +79,7 @@ impl Sources<'_> {
             }
             let agents = entries(&root, "agents", agent);
             let repositories = entries(&root, "repositories", repository);
-            Some(FileSettings { policy, programme: programme?, agents, repositories, chat })
+            Some(FileSettings { policy, programme: programme?, agents, repositories, chat, heartbeat_url })
         });
         problems.extend(document.into_problems());
         problems.extend(of_the_programme);

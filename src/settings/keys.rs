@@ -13,6 +13,7 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("response", "first", "What starts a response clock: `first` for the issue only, `every` for each unanswered comment."),
     ("privacy", "false", "No tier and no number in public repositories."),
     ("retention", "400d", "How long deliveries, ticket logs and sent messages are kept: whole days."),
+    ("heartbeat_url", "none", "Asked once a minute while the clocks are watched: `env:NAME`, `file:PATH` or a literal."),
     ("labels.tier", "tier: {name}", "The label of the partner's tier."),
     ("labels.target", "sla: {target}", "The label of the response target."),
     ("labels.due", "due: {due}", "The label of the deadline."),

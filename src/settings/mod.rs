@@ -56,6 +56,8 @@ pub struct Settings {
     pub repositories: Vec<String>,
     /// The channels that pings go to, in the order of the file.
     pub chat: Vec<ChatChannel>,
+    /// A dead man's switch that is asked as long as the desk watches its clocks.
+    pub heartbeat_url: Option<SecretString>,
     /// What is logged, in the form of `RUST_LOG`.
     pub log_filter: String,
     /// How it is logged.
@@ -137,6 +139,18 @@ impl Settings {
         Self::load_from(Sources { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path), offline: true })
     }
 
+    /// Where `serve` listens with the environment of this process: its host and port.
+    ///
+    /// # Errors
+    /// `HOST` or `PORT` is none.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn door_of_process() -> Result<(String, u16), Problems> {
+        let sources = Sources { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path), offline: true };
+        let mut problems = Vec::new();
+        let door = (sources.host(&mut problems), sources.port(&mut problems));
+        if problems.is_empty() { Ok(door) } else { Err(Problems(problems)) }
+    }
+
     /// One variable of this process, for what is asked before there are settings, or without any. An empty one is none.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
@@ -172,7 +186,7 @@ impl Settings {
             None => (None, Some(FileSettings::without_a_file())),
         };
         match file {
-            Some(FileSettings { policy, programme, agents, repositories, chat }) if problems.is_empty() => Ok(Self {
+            Some(FileSettings { policy, programme, agents, repositories, chat, heartbeat_url }) if problems.is_empty() => Ok(Self {
                 database_url,
                 host,
                 port,
@@ -187,6 +201,7 @@ impl Settings {
                 agents,
                 repositories,
                 chat,
+                heartbeat_url,
                 log_filter,
                 log_format,
             }),

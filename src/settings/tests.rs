@@ -205,7 +205,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
     assert_eq!(
         refused(text),
         [
-            "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"labels\", \"chat\" or \"ladder\"; the nearest known key is \"privacy\"",
+            "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"heartbeat_url\", \"labels\", \"chat\" or \"ladder\"; the nearest known key is \"privacy\"",
             "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"secret\" or \"fallback\"; the nearest known key is \"secret\"",
             "partner-desk.toml:8: unknown key \"mett\" in labels: expected \"tier\", \"target\", \"due\", \"due_soon\", \"breached\", \"met\", \"paused\", \"waiting\", \"unknown\", \"waiting_partner\" or \"due_rounding\"; the nearest known key is \"met\"",
             "partner-desk.toml:10: unknown key \"colour\" in labels: met: expected \"name\" or \"color\"; the nearest known key is \"color\"",
@@ -386,4 +386,19 @@ fn e7_a_fallback_is_another_channel_and_leads_to_an_end() {
         refused(&circle),
         ["partner-desk.toml:15: chat \"c\": fallback = \"a\": expected the name of another [[chat]]; it leads back to itself: c, a, b, c"]
     );
+}
+
+#[test]
+fn a_heartbeat_goes_to_a_secret_address() {
+    let config = |value: &str| format!("heartbeat_url = \"{value}\"\n");
+    let at = |text: &str| load(&[("PARTNER_DESK_CONFIG", "desk.toml"), ("BEAT", "https://beat.example/hush")], &[("desk.toml", text)]);
+    for value in ["env:BEAT", "https://beat.example/hush"] {
+        let settings = at(&config(value)).unwrap();
+        assert_eq!(settings.heartbeat_url.as_ref().unwrap().expose_secret(), "https://beat.example/hush");
+        assert!(!format!("{settings:?}").contains("hush"));
+    }
+    assert!(at("").unwrap().heartbeat_url.is_none());
+    let wrong = at(&config("hush")).unwrap_err();
+    assert_eq!(wrong, ["desk.toml:1: heartbeat_url: expected an address that begins with http:// or https://"]);
+    assert!(at(&config("env:NOWHERE")).unwrap_err()[0].ends_with("expected the environment variable NOWHERE to be set"));
 }

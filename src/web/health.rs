@@ -1,7 +1,7 @@
 //! `/healthz`: the process is alive. `/readyz`: it can do its work: the database answers and the scheduler ticks. GitHub is
 //! reported, but its outages are not ours to be restarted for.
 
-use crate::app::App;
+use crate::app::{App, SILENT_MS};
 use crate::store::StoreError;
 use axum::Json;
 use axum::extract::State;
@@ -9,9 +9,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::sync::atomic::Ordering;
-
-/// The scheduler ticks every second; silent for longer than this, it is taken for dead.
-const SILENT_MS: i64 = 15_000;
 
 /// Alive.
 pub async fn alive() -> &'static str {

@@ -151,6 +151,15 @@ impl Desk {
         self.go_on().await;
     }
 
+    /// The same with another webhook secret, while GitHub goes on signing with its own.
+    pub async fn restart_with_secret(&mut self, secret: &str) {
+        self.stop().await;
+        if let Some(app) = &mut self.settings.app {
+            app.webhook_secret = secret.into();
+        }
+        self.go_on().await;
+    }
+
     /// The desk, which was stopped, comes back on another database.
     pub async fn go_on_at(&mut self, database: &str, setup: Setup) {
         self.database = database.to_owned();

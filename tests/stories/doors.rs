@@ -166,6 +166,26 @@ story!(r1_a_delivery_that_comes_again_does_nothing, |desk| {
     assert_eq!(door::deliver(&desk.url, first).await.text().await.unwrap(), "taken in before\n");
 });
 
+// The signature covers the body, not the header with the id.
+story!(q4_r3_a_delivery_that_was_copied_under_another_id_charges_answers_and_grants_once, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let issue = desk.opens("anna", "Login is broken").await;
+    desk.says("anna", &issue, "/status").await;
+    desk.says("ann", &issue, "On it.\n/grant 2 for their patience").await;
+    desk.closes("ann", &issue).await;
+    desk.reopens("anna", &issue).await;
+    let all = async || {
+        (desk.ledger_lines("acme").await, desk.labels(&issue), desk.comments(&issue), desk.log(&issue).await, desk.sandbox.writes().len())
+    };
+    let before = all().await;
+    for (number, delivery) in desk.sandbox.deliveries().iter().enumerate() {
+        let copy = door::signed(&desk.url, &delivery.event, &format!("copy-{number}"), &delivery.body).send().await.unwrap();
+        assert!(copy.status().is_success(), "{}: {}", delivery.event, copy.status());
+    }
+    desk.settle().await;
+    assert_eq!(all().await, before);
+});
+
 story!(r1_what_cannot_be_saved_is_answered_503_and_recovered, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     desk.app.desk.store.close().await;

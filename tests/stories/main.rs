@@ -27,6 +27,7 @@ mod escalation;
 mod every;
 mod examples;
 mod gate;
+mod heartbeat;
 mod instance;
 mod keeping;
 mod kept;

@@ -78,6 +78,33 @@ story!(r2_what_was_missed_while_the_desk_was_away_is_found_after_a_restart, |mut
     assert_eq!(desk.labels(&issue), RUNS);
 });
 
+story!(r2_a_webhook_secret_that_changes_at_one_end_first_loses_nothing, |mut desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let issue = desk.opens("anna", "Login is broken").await;
+    let answer = desk.says("ann", &issue, "Fixed.").await.comment.unwrap();
+    let second = desk.says("ann", &issue, "Look again.").await.comment.unwrap();
+    // No list tells of what was deleted, so it is the deliveries themselves that come back.
+    desk.restart_with_secret("the next one").await;
+    desk.clock.advance_to(instant("2026-11-18T09:05:00Z"));
+    let deleted = desk.sandbox.delete_comment(REPO, answer, "ann").await.unwrap();
+    assert_eq!(deleted.deliveries[0].status(), Some(401), "{deleted:?}");
+    desk.sandbox.delete_comment(REPO, second, "ann").await.unwrap();
+    assert_eq!(desk.labels(&issue), MET);
+    // GitHub's still differs: what it sends again is refused as well, and then read.
+    assert_eq!(desk.looks_at("09:06:00").await, ["list", "redeliver", "redeliver"]);
+    assert_eq!(desk.labels(&issue), MET);
+    // The webhooks about the desk's own writes were refused, too.
+    assert_eq!(desk.looks_at("09:11:00").await[..3], ["list", "read", "read"]);
+    assert_eq!(desk.labels(&issue), RUNS);
+
+    // Changed at both ends: what was refused in between is sent again.
+    let third = desk.sandbox.comment(REPO, issue.number, "ann", "Now it is.").await.unwrap();
+    assert_eq!(third.deliveries[0].status(), Some(401));
+    desk.restart_with_secret("sandbox-webhook-secret").await;
+    assert_eq!(desk.labels(&issue), MET);
+    assert!(desk.sandbox.deliveries().iter().any(|attempt| attempt.redelivery && attempt.status() == Some(202)));
+});
+
 story!(r2_more_failures_than_fit_on_a_page, |desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     let issue = desk.opens("anna", "Login is broken").await;
