@@ -20,6 +20,7 @@ mod books;
 mod calendars;
 mod clock;
 mod commands;
+mod connections;
 mod database;
 mod door;
 mod doors;
