@@ -22,6 +22,7 @@ mod clock;
 mod commands;
 mod connections;
 mod database;
+mod doctor;
 mod door;
 mod doors;
 mod escalation;
