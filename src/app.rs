@@ -93,15 +93,11 @@ pub struct Workers {
     stop: watch::Sender<bool>,
 }
 
-/// Builds the desk without doors and workers: what every command needs.
+/// The channels of the settings.
 ///
 /// # Errors
-/// The database, the App's key or a channel's address does not work.
-pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartError> {
-    // The one TLS backend; a second call finds it installed already.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let store = Store::open(&settings.database_url).await?;
-    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url, clock.clone())).transpose()?.map(Arc::new);
+/// One that cannot work.
+pub fn chat(settings: &Settings) -> Result<Chat, crate::chat::ChatError> {
     let channels = settings.chat.iter().map(|channel| Channel {
         name: channel.name.clone(),
         kind: match channel.kind {
@@ -111,6 +107,18 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         url: channel.url.clone(),
         fallback: channel.fallback.clone(),
     });
+    Chat::new(channels)
+}
+
+/// Builds the desk without doors and workers: what every command needs.
+///
+/// # Errors
+/// The database, the App's key or a channel's address does not work.
+pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartError> {
+    // The one TLS backend; a second call finds it installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let store = Store::open(&settings.database_url).await?;
+    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url, clock.clone())).transpose()?.map(Arc::new);
     let mut agents = Agents::default();
     for agent in &settings.agents {
         match agent {
@@ -121,7 +129,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
     Ok(Desk {
         store,
         github,
-        chat: Arc::new(Chat::new(channels)?),
+        chat: Arc::new(chat(settings)?),
         programme: settings.programme.clone(),
         policy: Arc::new(settings.policy.clone()),
         repositories: Arc::new(settings.repositories.iter().map(|name| name.to_ascii_lowercase()).collect()),

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("github", &["clock", "domain", "settings"]),
     ("chat", &[]),
     ("desk", &["chat", "clock", "domain", "github", "messages", "programme", "store"]),
+    ("doctor", &["app", "chat", "clock", "desk", "domain", "github", "programme", "settings", "store"]),
     ("lead", &["clock", "desk", "store"]),
     ("jobs", &["app", "lead", "store"]),
     ("web", &["app", "desk", "domain", "github", "store"]),

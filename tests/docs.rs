@@ -236,12 +236,14 @@ const MANIFEST_KEYS: [&str; 12] = [
 /// what needs no permission: calls as the App itself, and public accounts.
 const CALLS: &[(&str, &[&str])] = &[
     ("/app", &[]),
+    ("/app/hook/config", &[]),
     ("/app/hook/deliveries", &[]),
     ("/app/hook/deliveries/{}", &[]),
     ("/app/hook/deliveries/{}/attempts", &[]),
     ("/app/installations", &[]),
     ("/installation/repositories", &["metadata: read"]),
     ("/orgs/{}/teams/{}/members", &["members: read"]),
+    ("/rate_limit", &[]),
     ("/repos/{}/installation", &[]),
     ("/repositories/{}", &["metadata: read"]),
     ("/repositories/{}/collaborators/{}/permission", &["metadata: read"]),
@@ -303,13 +305,13 @@ fn the_manifest_asks_for_what_the_desk_uses_and_no_more() {
     assert_eq!(manifest.get("hook_attributes"), Some(&Yaml::Pairs(hook)));
     assert_eq!(manifest.get("public"), Some(&Yaml::Value("false".to_owned())));
 
-    let subscribed = github::wire::EVENTS.iter().filter(|event| !github::wire::ALWAYS_SENT.contains(event));
-    let events = subscribed.map(ToString::to_string).collect();
+    let events = github::needs::events().map(ToOwned::to_owned).collect();
     assert_eq!(manifest.get("default_events"), Some(&Yaml::List(events)), "exactly the events that the desk reads");
 
     let Some(Yaml::Pairs(permissions)) = manifest.get("default_permissions") else { panic!("default_permissions") };
     let permissions: BTreeSet<_> = permissions.iter().map(|(name, level)| format!("{name}: {level}")).collect();
-    assert_eq!(permissions, BTreeSet::from(["issues: write".to_owned(), "members: read".to_owned(), "metadata: read".to_owned()]));
+    let needed = github::needs::PERMISSIONS.iter().map(|need| format!("{}: {}", need.name, need.level));
+    assert_eq!(permissions, needed.collect(), "what `doctor` looks for");
 
     let known: BTreeSet<_> = CALLS.iter().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(paths_called(), known, "what the client calls, and what this test knows the permission of");

@@ -14,6 +14,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const REPO: &str = "7x/support";
 
@@ -405,4 +407,66 @@ async fn two_processes_may_make_and_migrate_one_sqlite_database_at_once() {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
     }
+}
+
+/// Sends a request on a connection, which stays open, and reads the answer's first words.
+async fn asks(stream: &mut TcpStream) -> std::io::Result<String> {
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: desk\r\n\r\n").await?;
+    let mut answer = vec![0; 12];
+    stream.read_exact(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_600_connections_at_once_are_all_served() {
+    let stage = Stage::set("many", "4h").await;
+    let served = stage.serve();
+    let all: Vec<_> = (0..600).map(|_| TcpStream::connect(served.address.clone())).collect();
+    let mut open: Vec<_> = futures_util::future::join_all(all).await.into_iter().map(Result::unwrap).collect();
+    let answers = futures_util::future::join_all(open.iter_mut().map(asks)).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer == "HTTP/1.1 200")), "{answers:?}");
+    served.signal("TERM");
+    assert!(served.ends().success(), "and 600 that are idle hold nobody up");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_a_machine_that_is_out_of_files_neither_ends_the_desk_nor_makes_it_spin() {
+    let stage = Stage::set("files", "4h").await;
+    let plain = stage.command();
+    let mut few = Command::new("sh");
+    few.current_dir(&stage.folder).env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    few.args(["-c", "ulimit -n 64; exec \"$0\" serve"]).arg(plain.get_program()).stderr(Stdio::piped());
+    let served = stage.listens(few.spawn().unwrap());
+    // Hundredths of a second that it has computed.
+    let busy = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", served.child.id())).unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+        after_name.map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        open.push(TcpStream::connect(served.address.clone()).await.unwrap());
+    }
+    let files = format!("/proc/{}/fd", served.child.id());
+    until("every file in use", || (std::fs::read_dir(&files).unwrap().count() >= 64).then_some(())).await;
+    let before = busy();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let spent = busy() - before;
+    assert!(spent < 20, "{spent} hundredths of a second of work in 0.3 s");
+
+    // One that is in is served all the while; with those gone, everybody is.
+    assert_eq!(asks(&mut open[0]).await.unwrap(), "HTTP/1.1 200");
+    drop(open);
+    until("an answer", || {
+        let mut stream = std::net::TcpStream::connect(&served.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\nhost: desk\r\n\r\n").ok()?;
+        let mut answer = [0; 12];
+        std::io::Read::read_exact(&mut stream, &mut answer).ok()?;
+        (&answer == b"HTTP/1.1 200").then_some(())
+    })
+    .await;
+    served.signal("TERM");
+    assert!(served.ends().success());
 }

@@ -31,7 +31,7 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
     let channels = if policy.channels.is_empty() { "none: nobody is pinged".to_owned() } else { policy.channels.join(", ") };
     writeln!(out, "chat           {channels}")?;
     for channel in settings.chat.iter().filter(|channel| channel.unset) {
-        writeln!(out, "warning        the variable with the address of `{}` is not set here; `serve` needs it", channel.name)?;
+        writeln!(out, "warning        {}, for `{}`, is not set here; `serve` needs it", channel.origin, channel.name)?;
     }
     let agents = settings.agents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     writeln!(out, "agents         {}", if agents.is_empty() { "none listed: whoever may triage in the repository" } else { &agents })?;

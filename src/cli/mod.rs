@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod deliveries;
 pub mod demo;
+pub mod doctor;
 pub mod explain;
 pub mod healthcheck;
 pub mod man;
@@ -41,8 +42,10 @@ enum Command {
     Serve,
     /// Play a story against a GitHub and a chat of its own: no account, no configuration, nothing leaves this machine.
     Demo(demo::Demo),
-    /// Check the configuration and the programme, and say what they come to.
+    /// Check the files alone, configuration and programme, and say what they come to: needs neither network nor database.
     Check,
+    /// Look at everything around the desk, from the configuration to GitHub and chat, and say what is wrong and what to do.
+    Doctor(doctor::Doctor),
     /// Keep the list of partners.
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
@@ -138,6 +141,12 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         Command::Completions(completions) => completions::run(&completions, out),
         Command::Man => man::run(out),
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
+        Command::Doctor(doctor) => {
+            let settings = Settings::from_process_offline();
+            // Its lines are the answer; what the parts log on their way would only be in between.
+            log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "error".to_owned()), LogFormat::Text);
+            doctor::run(&doctor, settings, out).await
+        }
         Command::Partner(command) => partner::run(command, &desk().await?, out).await,
         Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,
         Command::Deliveries(command) => deliveries::run(&command, &desk().await?, out).await,

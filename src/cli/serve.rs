@@ -5,6 +5,7 @@ use crate::app::{App, LONGEST_END, StartError, Workers};
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::web;
+use crate::web::serving::{self, Limits};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -31,19 +32,19 @@ pub async fn run(settings: &Settings) -> Result<(), CliError> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     let starting = tokio::spawn(catch_up_then_start(app.clone(), workers));
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-    let serving = axum::serve(listener, web::router(app.clone())).with_graceful_shutdown(async move {
+    let serving = serving::serve(listener, web::router(app.clone()), Limits::default(), async move {
         told_to_stop().await;
         tracing::info!("stopping after what is in flight");
         let _ = stopping.send(true);
     });
-    let served = tokio::select! {
-        served = serving => served,
+    tokio::select! {
+        () = serving => {}
         // A connection that never ends must not keep the desk from ending.
         () = async {
             let _ = stopped.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(LONGEST_GOODBYE).await;
-        } => Ok(()),
-    };
+        } => {}
+    }
     let store = app.desk.store.clone();
     drop(app);
     if let Ok(Ok(workers)) = starting.await {
@@ -53,7 +54,7 @@ pub async fn run(settings: &Settings) -> Result<(), CliError> {
         tracing::warn!("the database does not answer; it is left as it is, and whatever was committed is there at the next start");
     }
     tracing::info!("stopped");
-    Ok(served?)
+    Ok(())
 }
 
 /// Catches up first and escalates then (`E4`).

@@ -15,6 +15,7 @@ use crate::sandbox::{ChatSink, Deliver, Options, Sandbox, SandboxEvent};
 use crate::settings::Settings;
 use crate::store::AuditLine;
 use crate::web;
+use crate::web::serving::{Limits, serve};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
@@ -243,12 +244,9 @@ impl Stage {
 impl Server {
     fn start(listener: TcpListener, app: App) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = axum::serve(listener, web::router(app)).with_graceful_shutdown(async {
+        let task = tokio::spawn(serve(listener, web::router(app), Limits::default(), async {
             let _ = stopped.await;
-        });
-        let task = tokio::spawn(async move {
-            let _ = serving.await;
-        });
+        }));
         Self { task, stop: Some(stop) }
     }
 

@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A clock that is further off is a warning.
-const WARNS: SignedDuration = SignedDuration::from_secs(30);
+pub const WARNS: SignedDuration = SignedDuration::from_secs(30);
 /// One that is further off than this holds pings.
-const HOLDS: SignedDuration = SignedDuration::from_mins(2);
+pub const HOLDS: SignedDuration = SignedDuration::from_mins(2);
 
 /// How wrong the clock was when it was last spoken of: not, by half a minute, by two minutes.
 #[derive(Debug, Default)]

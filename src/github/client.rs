@@ -598,7 +598,7 @@ impl GitHub {
         answer
     }
 
-    async fn ask_as_app<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+    pub(super) async fn ask_as_app<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.exchange(&self.app, http::Method::GET, path, None).await?.read()
     }
 

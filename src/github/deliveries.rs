@@ -25,7 +25,7 @@ pub struct Attempt {
     pub event: String,
     /// What the desk answered; 0 or an error of GitHub's where it could not be reached.
     #[serde(default)]
-    status_code: i64,
+    pub status_code: i64,
 }
 
 /// What was sent.
@@ -59,6 +59,14 @@ impl GitHub {
             }
         }
         Ok(all)
+    }
+
+    /// The last attempts, failed or not, the newest first.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn last_attempts(&self) -> Result<Vec<Attempt>, ApiError> {
+        self.ask_as_app(&format!("/app/hook/deliveries?per_page={PER_PAGE}")).await
     }
 
     /// What an attempt sent; `None`: GitHub has it no longer.

@@ -3,8 +3,7 @@
 use super::answer::Answer;
 use super::api::Ask;
 use super::render::stamp;
-use super::render_owners::permissions;
-use super::state::World;
+use super::state::{Hook, World};
 use super::things::{Account, Installation, Team};
 use super::webhooks::{DeliveryRecord, DeliveryState};
 use super::{Inner, lock};
@@ -41,7 +40,7 @@ pub(super) fn answer(inner: &Inner, ask: &Ask) -> Answer {
                 Some(i) if i.suspended.is_some() => Answer::error(403, "This installation has been suspended"),
                 Some(i) => {
                     let (token, end) = lock(&inner.tokens).mint(i.id, now, inner.options.token_life);
-                    let (permissions, selection) = (permissions(i.members), i.selection());
+                    let (permissions, selection) = (world.permissions(i.members), i.selection());
                     let minted = json!({
                         "token": token, "expires_at": stamp(end), "permissions": permissions, "repository_selection": selection,
                     });
@@ -49,6 +48,14 @@ pub(super) fn answer(inner: &Inner, ask: &Ask) -> Answer {
                 }
             }
         }
+        ("GET", ["app", "hook", "config"]) => match lock(&inner.world).hook.clone() {
+            Hook::Connected => {
+                let url = inner.post.url();
+                Answer::ok(json!({ "url": url, "content_type": "json", "insecure_ssl": "0", "secret": "********" }))
+            }
+            Hook::Said(said) => Answer::ok(said),
+            Hook::None => Answer::not_found(),
+        },
         ("GET", ["app", "hook", "deliveries"]) => deliveries(inner, ask),
         ("GET", ["app", "hook", "deliveries", id]) => match attempt(inner, id) {
             Some(record) => Answer::ok(delivery_json(&record, true)),
@@ -129,6 +136,7 @@ pub(super) fn for_installation(world: &World, installation: InstallationId, segm
             let (count, selection) = (all.len(), at.selection());
             ask.paging().cut(all, |page| json!({ "total_count": count, "repository_selection": selection, "repositories": page }))
         }
+        ("GET", ["rate_limit"]) => Answer::ok(world.rate_json(installation)),
         ("GET", ["users", login]) => account(world.account(login)),
         ("GET", ["user", id]) => {
             let found = id.parse().ok().and_then(|id| world.accounts.get(&UserId(id)));

@@ -8,6 +8,7 @@ use super::faults::Fault;
 use super::state::World;
 use crate::domain::ids::InstallationId;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -65,6 +66,9 @@ impl World {
 
     /// GitHub's refusal of what is beyond a limit, and what the refused did.
     pub(super) fn beyond_limits(&mut self, installation: InstallationId, ask: &Ask, options: &Options) -> Option<(Answer, String)> {
+        if matches!(ask.segments.as_slice(), [one] if one == "rate_limit") {
+            return None;
+        }
         let now = self.clock.now();
         let most_calls = self.calls_an_hour;
         let spent = self.spent.entry(installation).or_default();
@@ -101,6 +105,17 @@ impl World {
         let calls = self.spent.get(&installation).and_then(|spent| spent.calls);
         let (began, calls) = calls.unwrap_or((self.clock.now(), 0));
         headers(began, calls, self.calls_an_hour)
+    }
+
+    /// The hour's calls, as `GET /rate_limit` tells them.
+    pub(super) fn rate_json(&self, installation: InstallationId) -> Value {
+        let calls = self.spent.get(&installation).and_then(|spent| spent.calls);
+        let (began, calls) = calls.unwrap_or((self.clock.now(), 0));
+        let core = json!({
+            "limit": self.calls_an_hour, "used": calls, "remaining": self.calls_an_hour.saturating_sub(calls),
+            "reset": began.as_second() + HOUR.as_secs(),
+        });
+        json!({ "resources": { "core": core, "search": { "limit": 30, "used": 0, "remaining": 30, "reset": began.as_second() + 60 } } })
     }
 
     /// The last call of the hour was answered: it says so, and asks for quiet by that.

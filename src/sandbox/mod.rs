@@ -50,7 +50,7 @@ pub use faults::{Fault, Faults};
 pub use news::{SandboxEvent, What};
 pub use people::{CloseOrder, Happened, IssueRef};
 pub use record::RecordedRequest;
-pub use state::SandboxError;
+pub use state::{Hook, SandboxError};
 pub use things::{AccountKind, Ghost};
 pub use views::{CommentView, IssueView, LabelView};
 pub use webhooks::{Deliver, DeliveryRecord, DeliveryState, signature};

@@ -9,15 +9,6 @@ use serde_json::{Value, json};
 /// The account that GitHub keeps for what deleted accounts wrote.
 const GHOST: UserId = UserId(10_137);
 
-/// What the App may do, as GitHub lists it.
-pub(super) fn permissions(members: bool) -> Value {
-    let mut list = json!({ "issues": "write", "metadata": "read" });
-    if members {
-        list["members"] = "read".into();
-    }
-    list
-}
-
 const USER_LINKS: [(&str, &str); 9] = [
     ("followers_url", "/followers"),
     ("following_url", "/following{/other_user}"),
@@ -31,6 +22,15 @@ const USER_LINKS: [(&str, &str); 9] = [
 ];
 
 impl World {
+    /// What the App may do, as GitHub lists it; without `members` where an owner has not accepted that.
+    pub(super) fn permissions(&self, members: bool) -> Value {
+        self.permissions
+            .iter()
+            .filter(|(name, _)| members || *name != "members")
+            .map(|(name, level)| (name.clone(), Value::from(level.as_str())))
+            .collect()
+    }
+
     pub(super) fn user_json(&self, id: UserId) -> Value {
         let Some(account) = self.accounts.get(&id) else { return Value::Null };
         match account.gone {
@@ -98,7 +98,7 @@ impl World {
             "owner": self.user_json(self.bot), "name": self.slug, "description": null, "external_url": "https://example.com",
             "html_url": format!("{}/apps/{}", self.base, self.slug),
             "created_at": stamp(self.started), "updated_at": stamp(self.started),
-            "permissions": permissions(true), "events": self.events,
+            "permissions": self.permissions(true), "events": self.events,
         })
     }
 
@@ -111,7 +111,7 @@ impl World {
             "repositories_url": format!("{}/installation/repositories", self.base),
             "html_url": format!("{}/settings/installations/{id}", self.base),
             "app_id": self.app_id, "client_id": format!("Iv1.{:016x}", self.app_id), "app_slug": self.slug,
-            "target_id": account.0, "target_type": kind, "permissions": permissions(*members), "events": self.events,
+            "target_id": account.0, "target_type": kind, "permissions": self.permissions(*members), "events": self.events,
             "created_at": stamp(*created_at), "updated_at": stamp(*updated_at), "single_file_name": null,
             "has_multiple_single_files": false, "single_file_paths": [],
             "suspended_by": suspended.map(|(_, by)| self.user_json(by)), "suspended_at": suspended.map(|(at, _)| stamp(at)),

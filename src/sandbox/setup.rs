@@ -1,6 +1,6 @@
 //! What is so before a story begins, or becomes so without a word from GitHub.
 
-use super::state::SandboxError;
+use super::state::{Hook, SandboxError};
 use super::things::{AccountKind, Ghost};
 use super::{Sandbox, lock};
 use crate::domain::ids::{RepoId, UserId};
@@ -90,6 +90,25 @@ impl Sandbox {
         if let Some(installation) = world.installations.get_mut(&id) {
             installation.members = may;
         }
+    }
+
+    /// Gives the App a permission as its registration asks for it, or takes it away; owners accept it at once.
+    pub fn set_permission(&self, name: &str, level: Option<&str>) {
+        let mut world = lock(&self.inner.world);
+        match level {
+            Some(level) => drop(world.permissions.insert(name.to_owned(), level.to_owned())),
+            None => drop(world.permissions.remove(name)),
+        }
+    }
+
+    /// The App subscribes to an event no more.
+    pub fn unsubscribe(&self, event: &str) {
+        lock(&self.inner.world).events.retain(|known| known != event);
+    }
+
+    /// What GitHub says of where webhooks go; where they do go is said by [`Self::connect`].
+    pub fn says_of_its_hook(&self, hook: Hook) {
+        lock(&self.inner.world).hook = hook;
     }
 
     /// Deletes an account. GitHub sends nothing for it; what the person wrote stays, under nobody's name, and the login is free.

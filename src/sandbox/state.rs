@@ -37,6 +37,17 @@ pub(super) fn refused<T>(why: impl Into<String>) -> Done<T> {
 /// What GitHub says of every write to such a repository.
 pub(super) const ARCHIVED: &str = "Repository was archived so is read-only.";
 
+/// What `GET /app/hook/config` says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hook {
+    /// Where webhooks do go, with a secret.
+    Connected,
+    /// This.
+    Said(Value),
+    /// There is none.
+    None,
+}
+
 /// Everything that is kept, under one lock.
 pub(super) struct World {
     pub clock: Clock,
@@ -46,7 +57,11 @@ pub(super) struct World {
     pub slug: String,
     pub bot: UserId,
     /// The events that the App subscribes to.
-    pub events: &'static [&'static str],
+    pub events: Vec<String>,
+    /// What it may do: level by name.
+    pub permissions: BTreeMap<String, String>,
+    /// What is said of where its webhooks go.
+    pub hook: Hook,
     pub started: Timestamp,
     pub accounts: BTreeMap<UserId, Account>,
     pub installations: BTreeMap<InstallationId, Installation>,
@@ -70,7 +85,11 @@ impl World {
             app_id: options.app_id,
             slug: options.slug.clone(),
             bot: UserId(0),
-            events: options.events,
+            events: options.events.iter().map(|event| (*event).to_owned()).collect(),
+            permissions: [("issues", "write"), ("members", "read"), ("metadata", "read")]
+                .map(|(name, level)| (name.to_owned(), level.to_owned()))
+                .into(),
+            hook: Hook::Connected,
             started,
             accounts: BTreeMap::new(),
             installations: BTreeMap::new(),

@@ -133,6 +133,11 @@ impl Post {
         lock(&self.log).urls = urls.iter().map(|url| (*url).to_owned()).collect();
     }
 
+    /// Where deliveries go, by the first of the addresses.
+    pub(super) fn url(&self) -> Option<String> {
+        lock(&self.log).urls.first().cloned()
+    }
+
     /// Where the next delivery goes, and where it goes on to if nobody listens there.
     fn route(&self) -> Vec<String> {
         let mut log = lock(&self.log);

@@ -33,7 +33,10 @@ pub struct ChatChannel {
     pub fallback: Option<String>,
     /// Whether the address stands in the configuration file itself.
     pub literal_url: bool,
-    /// The variable that should hold the address is not set; only commands that speak to nobody get this far without it.
+    /// Where the address comes from, as the file says it; never the address.
+    pub origin: String,
+    /// The variable that should hold the address, or the secret, is not set, and `origin` names it; only commands that speak to nobody get
+    /// this far without it.
     pub unset: bool,
 }
 
@@ -78,8 +81,12 @@ impl Sources<'_> {
     fn channel(&self, section: &Section<'_>, name: Option<String>, folder: &Path) -> Option<ChatChannel> {
         section.only(&under("chat[]"));
         let kind = section.require("kind", KINDS).and_then(|field| kind(&field));
+        let mut origin = "the configuration file".to_owned();
         let url = section.require("url", "\"env:NAME\", \"file:PATH\" or an address").and_then(|field| {
             let (url, literal) = self.secret(&field, folder)?;
+            if let Some(named) = field.secret_text().filter(|_| !literal) {
+                named.trim().clone_into(&mut origin);
+            }
             if is_address(&url) {
                 return Some((url, literal));
             }
@@ -90,10 +97,15 @@ impl Sources<'_> {
         if let (Some(field), Some(ChatKind::Slack)) = (&secret_field, kind) {
             field.refuse_hidden(Unfit::because("no secret for the kind \"slack\"", "only the kind \"webhook\" is signed"));
         }
-        let secret = secret_field.and_then(|field| self.secret(&field, folder)).map(|(secret, _)| secret.into());
+        let secret = secret_field.as_ref().and_then(|field| self.secret(field, folder)).map(|(secret, _)| secret);
         let (url, literal_url) = url?;
-        let unset = url == UNSET;
-        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, fallback: None, literal_url, unset })
+        let unsigned = secret.as_deref() == Some(UNSET);
+        if let Some(named) = secret_field.as_ref().and_then(Field::secret_text).filter(|_| unsigned && url != UNSET) {
+            named.trim().clone_into(&mut origin);
+        }
+        let unset = unsigned || url == UNSET;
+        let secret = secret.map(SecretString::from);
+        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, fallback: None, literal_url, origin, unset })
     }
 
     /// An address that is a secret; an `env:` that is not set where nobody is spoken to is none.

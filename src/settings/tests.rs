@@ -238,7 +238,7 @@ fn wrong_choices_are_refused() {
 fn channels_are_checked_and_their_secrets_kept() {
     let text = "[[chat]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://literal.example/hush\"\nsecret = \"file:keys/a\"\n";
     let settings = load(&[("PARTNER_DESK_CONFIG", "etc/desk.toml")], &[("etc/desk.toml", text), ("etc/keys/a", "hush\n")]).unwrap();
-    assert!(settings.chat[0].literal_url);
+    assert!(settings.chat[0].literal_url && settings.chat[0].origin == "the configuration file");
     assert_eq!(settings.chat[0].secret.as_ref().unwrap().expose_secret(), "hush");
     assert!(!format!("{settings:?}").contains("hush"));
 

@@ -95,6 +95,11 @@ pub(super) fn explained(error: &MigrateError) -> String {
     }
 }
 
+/// Every migration that this release has: its number, and its file's name.
+pub(super) fn known() -> Vec<(i64, &'static str)> {
+    FILES.iter().filter_map(|(file, ..)| Some((numbered(file)?.0, *file))).collect()
+}
+
 fn migrator(of: impl Fn(&(&'static str, &'static str, &'static str)) -> (&'static str, &'static str)) -> Migrator {
     let migrations = FILES.iter().map(of).filter_map(|(file, sql)| {
         let (version, name) = numbered(file)?;

@@ -36,6 +36,8 @@ struct Inner {
     writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
     readers: Mutex<Vec<Connection>>,
     room: Arc<Semaphore>,
+    /// Opened to be looked at.
+    only_looks: bool,
 }
 
 impl fmt::Debug for Inner {
@@ -118,7 +120,19 @@ impl Sqlite {
         };
         aside(|| migrations::run_sqlite(&writer))?;
         let writer = Arc::new(tokio::sync::Mutex::new(Some(writer)));
-        Ok(Self(Arc::new(Inner { file, writer, readers: Mutex::default(), room: Arc::new(Semaphore::new(READERS)) })))
+        Ok(Self(Arc::new(Inner { file, writer, readers: Mutex::default(), room: Arc::new(Semaphore::new(READERS)), only_looks: false })))
+    }
+
+    /// Opens a file that is there, to look at it and no more.
+    pub(super) fn open_to_look(url: &str) -> Result<Self> {
+        let file = file_of(url)?;
+        let readers = Mutex::new(vec![connect_to_read(&file)?]);
+        Ok(Self(Arc::new(Inner { file, writer: Arc::default(), readers, room: Arc::new(Semaphore::new(READERS)), only_looks: true })))
+    }
+
+    /// Gives a connection of its own that cannot write to what is no statement of the desk.
+    pub(super) fn with_reader<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        Ok(work(&connect_to_read(&self.0.file)?)?)
     }
 
     fn writer(file: &Path) -> Result<Connection> {
@@ -140,6 +154,9 @@ impl Sqlite {
         let mut writer = tokio::time::timeout(TURN, self.0.writer.clone().lock_owned()).await.map_err(busy)?;
         if self.0.room.is_closed() {
             return Err(closed());
+        }
+        if self.0.only_looks {
+            return Err(StoreError::Away("it was opened to be looked at only".to_owned()));
         }
         aside(|| {
             if writer.is_none() {

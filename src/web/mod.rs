@@ -1,6 +1,7 @@
 //! The doors by HTTP: webhooks, health. Each handler is tiny; what it does is the desk's.
 
 pub mod health;
+pub mod serving;
 pub mod webhook;
 
 use crate::app::App;

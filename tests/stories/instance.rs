@@ -57,5 +57,5 @@ async fn serve_until(app: &App, stop: impl Future<Output = ()> + Send + 'static)
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = web::router(app.clone());
-    (url, tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop).await.unwrap() }))
+    (url, tokio::spawn(web::serving::serve(listener, router, web::serving::Limits::default(), stop)))
 }

@@ -1,0 +1,184 @@
+//! The database: whether it is there, takes what is written, has this release's schema, and lies where it is safe.
+
+use super::{Findings, Mark};
+use crate::settings::Settings;
+use crate::store::backup::sqlite_file;
+use crate::store::{ChannelState, MemberRow, Store, StoreError};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What the database knows that is asked about elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    /// Members of whom no id is known.
+    pub unbound: Vec<MemberRow>,
+    /// Channels that do not take what they are sent.
+    pub failing: BTreeMap<String, ChannelState>,
+}
+
+/// File systems on which SQLite's shared memory is not shared, or locks do not hold.
+const ELSEWHERE: &[&str] = &[
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "glusterfs",
+    "lustre",
+    "virtiofs",
+    "fuse.sshfs",
+    "fuse.s3fs",
+    "fuse.glusterfs",
+];
+
+pub(super) async fn look(settings: &Settings, findings: &mut Findings) -> Option<Stored> {
+    let url: &str = &settings.database_url;
+    if url.starts_with("sqlite:") && !file(url, findings) {
+        return None;
+    }
+    let store = match Store::open_to_look(url).await {
+        Ok(store) => store,
+        Err(error) => {
+            findings.fail("database", error.to_string(), "see that DATABASE_URL names a database that runs and lets this user in");
+            return None;
+        }
+    };
+    let stored = within(&store, findings).await;
+    store.close().await;
+    stored.unwrap_or_else(|error| {
+        findings.fail("database", error.to_string(), "see that DATABASE_URL names a database of partner-desk that can be read");
+        None
+    })
+}
+
+/// Whether there is a SQLite file to look into.
+fn file(url: &str, findings: &mut Findings) -> bool {
+    let path = match sqlite_file(url) {
+        Ok(path) => path,
+        Err(error) => {
+            findings.fail("database", error.to_string(), "set DATABASE_URL to sqlite://FILE");
+            return false;
+        }
+    };
+    let shown = path.display();
+    let Ok(metadata) = std::fs::metadata(&path) else {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        if folder.is_dir() {
+            findings.warn(
+                "database",
+                format!("there is none yet at {shown}"),
+                "nothing: `partner import` or `serve` creates it; or correct DATABASE_URL",
+            );
+        } else {
+            findings.fail("database", format!("{shown}: its folder is not there"), "create the folder, or correct DATABASE_URL");
+        }
+        return false;
+    };
+    // A look at the file, before SQLite has it open: closing it again would let go of SQLite's own locks.
+    let refusal = match std::fs::OpenOptions::new().append(true).open(&path) {
+        Err(error) => Some(error.to_string()),
+        Ok(_) if metadata.permissions().readonly() => Some("it is read only".to_owned()),
+        Ok(_) => None,
+    };
+    match refusal {
+        None => {}
+        Some(why) => {
+            findings.fail(
+                "database",
+                format!("{shown} cannot be written to: {why}"),
+                "give the user that runs `serve` the file and its folder, writable",
+            );
+        }
+    }
+    match file_system(&path) {
+        Some(kind) if ELSEWHERE.contains(&kind.as_str()) => findings.fail(
+            "database",
+            format!("{shown} lies on a network file system ({kind}), on which SQLite loses data"),
+            "move it to a local disk, or use PostgreSQL",
+        ),
+        Some(kind) => findings.ok("database disk", format!("local ({kind})")),
+        None => {}
+    }
+    true
+}
+
+/// What kind of file system a file lies on, where the machine tells.
+fn file_system(path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok()?;
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    mounted(&mounts, &path)
+}
+
+/// Of the mounts that a path lies under, the last of the longest counts.
+fn mounted(mounts: &str, path: &Path) -> Option<String> {
+    let mount = |line: &str| {
+        let (place, kind) = line.split_once(" - ")?;
+        let place = place.split(' ').nth(4)?.replace("\\040", " ");
+        path.starts_with(&place).then(|| (place.len(), kind.split(' ').next().unwrap_or_default().to_owned()))
+    };
+    mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+}
+
+async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>, StoreError> {
+    let version = store.version().await?;
+    match store.refuses_writes().await? {
+        Some(why) => findings.fail("database", format!("{version}: {why}"), "connect to the primary, as a user that owns the tables"),
+        None => findings.ok("database", version),
+    }
+    if let Some(journal) = store.journal().await? {
+        let mark = if journal == "wal" { Mark::Ok } else { Mark::Warn };
+        findings.judge(
+            mark,
+            "database journal",
+            journal,
+            "start `serve` once: it sets WAL; if it stays so, the file system does not allow it",
+        );
+    }
+    let schema = store.schema().await?;
+    if !schema.unknown.is_empty() {
+        let seen = format!("a newer release has migrated it (to {:?}); this is {}", schema.unknown, env!("CARGO_PKG_VERSION"));
+        findings.fail("database schema", seen, "run that release, or restore a backup from before the upgrade");
+        return Ok(None);
+    }
+    if !schema.broken.is_empty() {
+        findings.fail("database schema", format!("migration {:?} was begun and not ended", schema.broken), "restore a backup");
+        return Ok(None);
+    }
+    if !schema.missing.is_empty() {
+        let seen = format!("this release has not migrated it yet: {} to come", schema.missing.join(", "));
+        findings.warn("database schema", seen, "`partner-desk backup FILE`, then start `serve`, which migrates it");
+        return Ok(None);
+    }
+    findings.ok("database schema", "up to date");
+    let mut tx = store.read().await?;
+    let (unbound, failing, kept) = (tx.unbound_members().await?, tx.failing_channels().await?, tx.count_kept_deliveries().await?);
+    tx.rollback().await?;
+    let mark = if kept == 0 { Mark::Ok } else { Mark::Warn };
+    findings.judge(
+        mark,
+        "kept deliveries",
+        format!("{kept} could not be taken in"),
+        "`partner-desk deliveries list` says why; they are tried again by themselves, and go with `deliveries drop ID`",
+    );
+    Ok(Some(Stored { unbound, failing }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_system_is_that_of_the_nearest_mount() {
+        let mounts = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:40 / /srv/my\\040data rw shared:1 - nfs4 host:/x rw\n\
+                      31 22 0:41 / /srv rw - xfs /dev/sdb rw\n";
+        let kind = |path: &str| mounted(mounts, Path::new(path));
+        assert_eq!(kind("/srv/my data/desk.db").as_deref(), Some("nfs4"));
+        assert_eq!(kind("/srv/my/desk.db").as_deref(), Some("xfs"));
+        assert_eq!(kind("/var/desk.db").as_deref(), Some("ext4"));
+        assert_eq!(mounted("", Path::new("/x")), None);
+        assert!(ELSEWHERE.contains(&"nfs4") && !ELSEWHERE.contains(&"ext4"));
+    }
+}

@@ -1,0 +1,87 @@
+//! A look at a database that somebody else may be at work in: it creates nothing, migrates nothing, and takes no writer's lock.
+
+use super::{NO_ANSWER, Result, Sqlite, Store, StoreError, migrations};
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::str::FromStr as _;
+
+/// How the schema stands to this release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// Migrations that this release has and the database has not.
+    pub missing: Vec<&'static str>,
+    /// Migrations that the database has and this release does not know.
+    pub unknown: Vec<i64>,
+    /// Migrations that were begun and not ended.
+    pub broken: Vec<i64>,
+}
+
+impl Store {
+    /// Opens a database to look at it. On SQLite nothing can be written through it.
+    ///
+    /// # Errors
+    /// A URL of another kind; a database that is not there, or cannot be opened.
+    pub async fn open_to_look(url: &str) -> Result<Self> {
+        if url.starts_with("sqlite:") {
+            return Ok(Self::Sqlite(Sqlite::open_to_look(url)?));
+        }
+        let options = PgConnectOptions::from_str(url).map_err(StoreError::from)?;
+        let options = options.application_name("partner-desk doctor").disable_statement_logging();
+        Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).acquire_timeout(NO_ANSWER).connect_with(options).await?))
+    }
+
+    /// How the schema stands to this release.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn schema(&self) -> Result<Schema> {
+        let applied: Vec<(i64, bool)> = match self {
+            Self::Sqlite(sqlite) => sqlite.with_reader(|reader| {
+                if !reader.table_exists(None, "_sqlx_migrations")? {
+                    return Ok(Vec::new());
+                }
+                let mut statement = reader.prepare("SELECT version, success FROM _sqlx_migrations ORDER BY version")?;
+                let rows = statement.query_map([], |row| row.try_into())?;
+                rows.collect()
+            })?,
+            Self::Postgres(pool) => {
+                let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+                if there {
+                    sqlx::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version").fetch_all(pool).await?
+                } else {
+                    Vec::new()
+                }
+            }
+        };
+        let known = migrations::known();
+        Ok(Schema {
+            missing: known.iter().filter(|(version, _)| applied.iter().all(|(done, _)| done != version)).map(|(_, file)| *file).collect(),
+            unknown: applied.iter().map(|(done, _)| *done).filter(|done| known.iter().all(|(version, _)| version != done)).collect(),
+            broken: applied.iter().filter(|(_, whole)| !whole).map(|(version, _)| *version).collect(),
+        })
+    }
+
+    /// How SQLite keeps its journal: `wal`, or something else. `None`: it is no SQLite.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn journal(&self) -> Result<Option<String>> {
+        let Self::Sqlite(sqlite) = self else { return Ok(None) };
+        Ok(Some(sqlite.with_reader(|reader| reader.query_row("PRAGMA journal_mode", [], |row| row.get(0)))?))
+    }
+
+    /// Why nothing can be written, as far as it can be told without writing; `None`: nothing speaks against it. On SQLite the file tells.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn refuses_writes(&self) -> Result<Option<&'static str>> {
+        let Self::Postgres(pool) = self else { return Ok(None) };
+        let read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(pool).await?;
+        if read_only == "on" {
+            return Ok(Some("PostgreSQL takes no writes here: it is a standby, or set to read only"));
+        }
+        let may: bool =
+            sqlx::query_scalar("SELECT to_regclass('tickets') IS NULL OR has_table_privilege('tickets', 'INSERT')").fetch_one(pool).await?;
+        Ok((!may).then_some("this user may not write to the tables"))
+    }
+}

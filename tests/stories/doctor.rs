@@ -1,0 +1,443 @@
+//! `doctor`: each story breaks one thing, and reads the line about it and its remedy.
+
+use crate::desk::{Desk, Engine, REPO, Setup, run};
+use crate::key;
+use jiff::SignedDuration;
+use partner_desk::doctor::{Finding, Findings, Mark, examine, of_problems};
+use partner_desk::sandbox::{ChatAnswer, Hook};
+use partner_desk::settings::Settings;
+use partner_desk::store::ChannelState;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const AGENTS: &str = "agents = [\"ann\", \"ben\"]\n";
+const SLACK: &str = "[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"env:SLACK\"\n";
+
+/// What an operator has set, with everything right.
+struct Set {
+    environment: BTreeMap<&'static str, String>,
+    config: String,
+}
+
+fn right(desk: &Desk) -> Set {
+    let environment = [
+        ("DATABASE_URL", desk.database()),
+        ("PUBLIC_URL", "https://desk.example.com"),
+        ("APP_ID", "1234"),
+        ("PRIVATE_KEY", key::PRIVATE.as_str()),
+        ("WEBHOOK_SECRET", "sandbox-webhook-secret"),
+        ("GITHUB_API_URL", desk.sandbox.url()),
+        ("SLACK", "https://hooks.slack.example.com/services/T/B/very-secret"),
+    ];
+    Set { environment: environment.map(|(name, value)| (name, value.to_owned())).into(), config: format!("{AGENTS}{SLACK}") }
+}
+
+impl Set {
+    fn and(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.insert(name, value.to_owned());
+        self
+    }
+
+    fn with(mut self, config: &str) -> Self {
+        config.clone_into(&mut self.config);
+        self
+    }
+
+    fn settings(&self) -> Settings {
+        let read = |path: &Path| match path.to_str() {
+            Some("partner-desk.toml") => Ok(self.config.clone()),
+            _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+        };
+        Settings::load(&|name| self.environment.get(name).cloned(), &read).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    async fn looked_at(&self, desk: &Desk) -> Findings {
+        self.looked_at_with(desk, false).await
+    }
+
+    async fn looked_at_with(&self, desk: &Desk, ping: bool) -> Findings {
+        let findings = examine(&self.settings(), &desk.clock, ping).await.unwrap();
+        let text = format!("{findings}{}", serde_json::to_string(&findings).unwrap());
+        for secret in ["very-secret", "BEGIN", "sandbox-webhook", "ghs_", "hooks.slack"] {
+            assert!(!text.contains(secret), "{secret} in\n{text}");
+        }
+        findings
+    }
+}
+
+/// GitHub as it is after a good day.
+async fn well(desk: &Desk) -> Set {
+    desk.partner("acme", "gold", &["alice"]).await;
+    desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
+    desk.opens("alice", "Works").await;
+    right(desk)
+}
+
+/// What GitHub says of a webhook, with something changed.
+fn hook(change: impl FnOnce(&mut Value)) -> Value {
+    let url = "https://desk.example.com/api/github/webhooks";
+    let mut hook = json!({ "url": url, "content_type": "json", "insecure_ssl": "0", "secret": "********" });
+    change(&mut hook);
+    hook
+}
+
+/// The one thing that is not as it should be.
+#[track_caller]
+fn only(findings: &Findings) -> &Finding {
+    let not_ok: Vec<_> = findings.0.iter().filter(|finding| finding.mark != Mark::Ok).collect();
+    assert_eq!(not_ok.len(), 1, "{findings}");
+    not_ok[0]
+}
+
+#[track_caller]
+fn told(findings: &Findings, mark: Mark, what: &str, seen: &str, remedy: &str) {
+    let finding = only(findings);
+    assert_eq!((finding.mark, finding.what.as_str()), (mark, what), "{findings}");
+    assert!(finding.seen.contains(seen), "{seen:?} in {findings}");
+    assert!(finding.remedy.as_ref().unwrap().contains(remedy), "{remedy:?} in {findings}");
+}
+
+story!(with_everything_right_nothing_is_to_be_done_and_nothing_is_written, |desk| {
+    let set = well(&desk).await;
+    let (mark, pings) = (desk.sandbox.mark(), desk.chat.messages().len());
+    // Nobody waits for it, and it waits for nobody: not even for who writes just now.
+    let writing = desk.app.desk.store.write().await.unwrap();
+    let findings = set.looked_at(&desk).await;
+    writing.rollback().await.unwrap();
+    assert_eq!((findings.count(Mark::Warn), findings.count(Mark::Fail)), (0, 0), "{findings}");
+    let looked_at: Vec<_> = findings.0.iter().map(|finding| finding.what.as_str()).collect();
+    for what in [
+        "configuration",
+        "programme",
+        "labels",
+        "database",
+        "database schema",
+        "kept deliveries",
+        "webhook secret",
+        "clock",
+        "App",
+        "permissions",
+        "events",
+        "webhook",
+        "deliveries",
+        "installation on 7x",
+        "agents",
+        "partners",
+        "chat \"support\"",
+    ] {
+        assert!(looked_at.contains(&what), "{what} in\n{findings}");
+    }
+    // Asking for a token is no write to anything.
+    let written: Vec<_> = desk.sandbox.writes_since(mark).into_iter().filter(|write| !write.path.ends_with("/access_tokens")).collect();
+    assert!(written.is_empty(), "{written:?}");
+    assert_eq!(desk.chat.messages().len(), pings);
+});
+
+story!(a_configuration_that_does_not_load_is_told_line_by_line, |desk| {
+    let set = right(&desk).with("agents = 7\nlables = {}\n[labels]\nmet = \"sla: paused\"\n");
+    let read = |path: &Path| match path.to_str() {
+        Some("partner-desk.toml") => Ok(set.config.clone()),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+    };
+    let problems = Settings::load(&|name| set.environment.get(name).cloned(), &read).unwrap_err();
+    let findings = of_problems(&problems);
+    assert_eq!(findings.count(Mark::Fail), problems.0.len());
+    let text = findings.to_string();
+    assert!(text.contains("partner-desk.toml:1: agents") && text.contains("partner-desk.toml:2: unknown key \"lables\""), "{text}");
+    assert!(text.contains("at most 50 characters that no other label has") && text.contains("To do: correct it"), "{text}");
+});
+
+story!(the_apps_credentials_are_told, |desk| {
+    let set = well(&desk).await;
+    told(&set.and("APP_ID", "77").looked_at(&desk).await, Mark::Fail, "App", "does not accept APP_ID 77", "from one App's page");
+
+    desk.sandbox.faults().unreachable(true);
+    told(&right(&desk).looked_at(&desk).await, Mark::Fail, "GitHub", "no answer from GitHub", "can be reached from here");
+    desk.sandbox.faults().clear();
+
+    let mut none = right(&desk);
+    none.environment.retain(|name, _| !["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"].contains(name));
+    told(&none.looked_at(&desk).await, Mark::Fail, "App", "none is set up", "app-manifest.yml");
+
+    let broken = right(&desk).and("PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n");
+    told(&broken.looked_at(&desk).await, Mark::Fail, "App", "credentials do not work", "whole PEM file");
+});
+
+story!(permissions_and_events_are_held_against_those_needed, |desk| {
+    let set = well(&desk).await;
+    desk.sandbox.set_permission("issues", Some("read"));
+    told(&set.looked_at(&desk).await, Mark::Fail, "permissions", "`issues` is read, write is needed", "have each owner accept it");
+    desk.sandbox.set_permission("issues", Some("write"));
+
+    desk.sandbox.set_permission("contents", Some("write"));
+    told(&set.looked_at(&desk).await, Mark::Warn, "permissions", "`contents: write` is more than the desk uses", "take it away");
+    desk.sandbox.set_permission("contents", None);
+
+    desk.sandbox.may_read_members("7x", false);
+    told(&set.looked_at(&desk).await, Mark::Warn, "installation on 7x", "has not accepted `members: read`", "/settings/installations/");
+    desk.sandbox.may_read_members("7x", true);
+
+    desk.sandbox.unsubscribe("label");
+    told(&set.looked_at(&desk).await, Mark::Warn, "events", "not subscribed to: label", "Permissions & events");
+    desk.sandbox.unsubscribe("issue_comment");
+    told(&set.looked_at(&desk).await, Mark::Fail, "events", "issue_comment, label", "Permissions & events");
+});
+
+story!(the_webhook_is_looked_at, |desk| {
+    let set = well(&desk).await;
+    let page = "/settings/apps/partner-desk";
+    let cases: [(Hook, Mark, &str, &str); 7] = [
+        (Hook::None, Mark::Fail, "no webhook address", "the address https://desk.example.com/api/github/webhooks"),
+        (
+            Hook::Said(hook(|hook| hook["url"] = "https://desk.example.com/hooks".into())),
+            Mark::Fail,
+            "where the desk does not listen",
+            page,
+        ),
+        (
+            Hook::Said(hook(|hook| hook["url"] = "https://localhost:3000/api/github/webhooks".into())),
+            Mark::Fail,
+            "not reachable from outside",
+            page,
+        ),
+        (
+            Hook::Said(hook(|hook| hook["url"] = "https://old.example.com/api/github/webhooks".into())),
+            Mark::Warn,
+            "PUBLIC_URL is",
+            "correct PUBLIC_URL",
+        ),
+        (Hook::Said(hook(|hook| hook["insecure_ssl"] = "1".into())), Mark::Warn, "does not look at the certificate", "SSL verification"),
+        (Hook::Said(hook(|hook| hook["content_type"] = "form".into())), Mark::Fail, "reads JSON", "content_type json"),
+        (Hook::Said(hook(|hook| drop(hook.as_object_mut().unwrap().remove("secret")))), Mark::Fail, "has no secret", "set WEBHOOK_SECRET"),
+    ];
+    for (hook, mark, seen, remedy) in cases {
+        desk.sandbox.says_of_its_hook(hook);
+        told(&set.looked_at(&desk).await, mark, "webhook", seen, remedy);
+    }
+    desk.sandbox.says_of_its_hook(Hook::Said(hook(|hook| hook["url"] = "http://desk.example.com/api/github/webhooks".into())));
+    let findings = set.looked_at(&desk).await.to_string();
+    assert!(findings.contains("whoever is on the way reads along. To do: use https://"), "{findings}");
+
+    desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
+    told(&right(&desk).and("WEBHOOK_SECRET", "hush").looked_at(&desk).await, Mark::Warn, "webhook secret", "weak: 4 bytes", "openssl rand");
+    let dull = "abababababababababababababab";
+    told(
+        &right(&desk).and("WEBHOOK_SECRET", dull).looked_at(&desk).await,
+        Mark::Warn,
+        "webhook secret",
+        "2 different characters",
+        "openssl rand",
+    );
+});
+
+story!(failed_deliveries_are_told_by_what_they_were_answered_with, |desk| {
+    desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
+    let set = right(&desk);
+    told(&set.looked_at(&desk).await, Mark::Warn, "deliveries", "nothing in three days", "Webhook: Active is ticked");
+
+    let set = well(&desk).await;
+    desk.sandbox.faults().webhooks_fail("issues", 1);
+    desk.sandbox.open_issue(REPO, "alice", "Lost", "…").await.unwrap();
+    told(&set.looked_at(&desk).await, Mark::Fail, "deliveries", "failed attempts in the last day: 1 (1 with 502)", "GitHub can reach it");
+    desk.sandbox.open_issue(REPO, "alice", "Comes", "…").await.unwrap();
+    told(&set.looked_at(&desk).await, Mark::Warn, "deliveries", "in the last day: 1 (1 with 502)", "GitHub can reach it");
+    desk.clock.advance_to(desk.clock.now().checked_add(SignedDuration::from_hours(25)).unwrap());
+    let findings = set.looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "a day later it is history: {findings}");
+});
+
+story!(installations_and_repositories_are_looked_at, |desk| {
+    let set = well(&desk).await;
+    let watched = format!("repositories = [\"7X/Support\"]\n{AGENTS}{SLACK}");
+    let findings = right(&desk).with(&watched).looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+    let elsewhere = format!("repositories = [\"7x/suport\"]\n{AGENTS}{SLACK}");
+    told(
+        &right(&desk).with(&elsewhere).looked_at(&desk).await,
+        Mark::Fail,
+        "repositories",
+        "no installation reaches 7x/suport",
+        "correct its name",
+    );
+
+    let github = desk.app.desk.github.clone().unwrap();
+    let installation = github.installations().await.unwrap()[0].id;
+    for _ in 0..100 {
+        github.repositories(installation).await.unwrap();
+    }
+    let used = 5000 - github.calls_left(installation).await.unwrap().unwrap().remaining;
+    desk.sandbox.calls_an_hour(usize::try_from(used).unwrap() + 9);
+    told(&set.looked_at(&desk).await, Mark::Warn, "installation on 7x", &format!("8 of {} calls left", used + 9), "wait");
+    desk.sandbox.calls_an_hour(5000);
+
+    desk.sandbox.archive_repository(REPO, "ann", true).await.unwrap();
+    told(&right(&desk).with(&watched).looked_at(&desk).await, Mark::Warn, "repositories", "7X/Support is archived", "unarchive");
+    desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
+
+    desk.sandbox.installation_event("7x", "suspend").await.unwrap();
+    told(&set.looked_at(&desk).await, Mark::Warn, "installation on 7x", "suspended since", "/settings/installations/");
+    desk.sandbox.installation_event("7x", "unsuspend").await.unwrap();
+    desk.sandbox.leave_out(REPO).unwrap();
+    told(&set.looked_at(&desk).await, Mark::Warn, "installation on 7x", "reaches no repository", "select some");
+    desk.sandbox.installation_event("7x", "deleted").await.unwrap();
+    told(&set.looked_at(&desk).await, Mark::Fail, "installations", "installed nowhere", "/installations/new");
+});
+
+story!(r7_a_clock_that_is_off_is_told, |desk| {
+    let set = well(&desk).await;
+    desk.sandbox.skew(SignedDuration::from_secs(-45));
+    told(&set.looked_at(&desk).await, Mark::Warn, "clock", "s ahead of GitHub's", "NTP");
+    desk.sandbox.skew(SignedDuration::from_mins(5));
+    told(&set.looked_at(&desk).await, Mark::Fail, "clock", "s behind GitHub's: pings are held", "NTP");
+    desk.sandbox.skew(SignedDuration::ZERO);
+});
+
+story!(w1_w3_agents_and_members_whom_github_does_not_know_are_told, |desk| {
+    let set = well(&desk).await;
+    let agents = format!("agents = [\"ann\", \"nobody-by-that-name\"]\n{SLACK}");
+    told(&right(&desk).with(&agents).looked_at(&desk).await, Mark::Fail, "agents", "no account `nobody-by-that-name`", "correct `agents`");
+
+    desk.sandbox.team("7x/support", &["ann"]);
+    let team = format!("agents = [\"@7x/support\"]\n{SLACK}");
+    let findings = right(&desk).with(&team).looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+    let team = format!("agents = [\"@7x/suport\"]\n{SLACK}");
+    told(&right(&desk).with(&team).looked_at(&desk).await, Mark::Fail, "agents", "no team @7x/suport", "@ORG/SLUG");
+    let team = format!("agents = [\"@elsewhere/support\"]\n{SLACK}");
+    told(&right(&desk).with(&team).looked_at(&desk).await, Mark::Fail, "agents", "not installed on elsewhere", "install it on elsewhere");
+
+    desk.joins("acme", "later", |member| member.user = None).await;
+    told(&set.looked_at(&desk).await, Mark::Warn, "partner acme", "`later` was not looked up yet", "restart `serve`");
+    desk.sandbox.rename_person("later", "another").unwrap();
+    told(&set.looked_at(&desk).await, Mark::Warn, "partner acme", "no account `later`", "partner member remove acme later");
+});
+
+story!(e7_channels_are_looked_at_and_spoken_to_on_demand, |desk| {
+    well(&desk).await;
+    told(&right(&desk).with(AGENTS).looked_at(&desk).await, Mark::Warn, "chat", "nobody is pinged", "add a [[chat]]");
+    let literal = format!("{AGENTS}{}", SLACK.replace("env:SLACK", "https://hooks.slack.example.com/services/T/B/very-secret"));
+    told(
+        &right(&desk).with(&literal).looked_at(&desk).await,
+        Mark::Warn,
+        "chat \"support\"",
+        "stands in the configuration file",
+        "env:NAME",
+    );
+    let plain = right(&desk).and("SLACK", "http://chat.example.com/very-secret");
+    told(&plain.looked_at(&desk).await, Mark::Warn, "chat \"support\"", "reads along", "https://");
+    let here = right(&desk).and("SLACK", &desk.chat.url("/hook"));
+    told(&here.looked_at(&desk).await, Mark::Warn, "chat \"support\"", "is this machine", "see that a chat listens");
+    assert_eq!(desk.chat.messages().len(), 0);
+
+    let findings = here.looked_at_with(&desk, true).await;
+    assert!(findings.to_string().contains("ok    chat \"support\": took a test message\n"), "{findings}");
+    let [said] = &desk.chat.messages()[..] else { panic!("one test message") };
+    assert!(said.text().contains("doctor --ping"), "{}", said.text());
+    desk.chat.answer_next(ChatAnswer::Status(404, None));
+    let findings = here.looked_at_with(&desk, true).await;
+    assert!(findings.to_string().contains("fail  chat \"support\": did not take a test message: the chat host answered 404"), "{findings}");
+
+    let now = desk.clock.now();
+    let state = ChannelState { failures: 3, since: now, open: now, refused: false, why: "no connection".to_owned() };
+    let mut tx = desk.app.desk.store.write().await.unwrap();
+    tx.channel_failed("support", &state).await.unwrap();
+    tx.commit().await.unwrap();
+    told(&right(&desk).looked_at(&desk).await, Mark::Warn, "chat \"support\"", "does not take what it is sent", "--ping");
+});
+
+story!(r4_what_is_kept_is_told, |desk| {
+    let set = well(&desk).await;
+    let body = r#"{"action":"opened","issue":{"id":"I_kw","number":7},"repository":{"id":1,"full_name":"7x/support"}}"#;
+    crate::door::signed(&desk.url, "issues", "strange-1", body).send().await.unwrap();
+    told(&set.looked_at(&desk).await, Mark::Warn, "kept deliveries", "1 could not be taken in", "deliveries list");
+});
+
+story!(a_database_of_another_release_is_told_and_left_as_it_is, |desk| {
+    let set = well(&desk).await;
+    desk.execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT max(version) FROM _sqlx_migrations)").await;
+    told(&set.looked_at(&desk).await, Mark::Fail, "database schema", "a newer release has migrated it (to [9999])", "restore a backup");
+    desk.execute("DELETE FROM _sqlx_migrations WHERE version = 9999").await;
+    told(&set.looked_at(&desk).await, Mark::Warn, "database schema", "has not migrated it yet: 00", "partner-desk backup");
+    // Still not: it was looked at, no more.
+    told(&set.looked_at(&desk).await, Mark::Warn, "database schema", "has not migrated it yet: 00", "partner-desk backup");
+});
+
+#[test]
+fn a_sqlite_file_that_cannot_serve_is_told() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, Setup::default()).await;
+        let file = desk.folder().join("desk.db");
+        well(&desk).await;
+        let none = format!("sqlite://{}/none.db", desk.folder().display());
+        told(&right(&desk).and("DATABASE_URL", &none).looked_at(&desk).await, Mark::Warn, "database", "there is none yet", "creates it");
+        assert!(!desk.folder().join("none.db").exists());
+        let nowhere = format!("sqlite://{}/nowhere/none.db", desk.folder().display());
+        told(
+            &right(&desk).and("DATABASE_URL", &nowhere).looked_at(&desk).await,
+            Mark::Fail,
+            "database",
+            "its folder is not there",
+            "create the folder",
+        );
+        std::fs::write(desk.folder().join("text.db"), "no database at all, and long enough to be taken for one".repeat(40)).unwrap();
+        let text = format!("sqlite://{}/text.db", desk.folder().display());
+        told(&right(&desk).and("DATABASE_URL", &text).looked_at(&desk).await, Mark::Fail, "database", "not a database", "DATABASE_URL");
+
+        let mut locked = std::fs::metadata(&file).unwrap().permissions();
+        locked.set_readonly(true);
+        std::fs::set_permissions(&file, locked).unwrap();
+        let findings = right(&desk).looked_at(&desk).await;
+        #[expect(clippy::permissions_set_readonly_false, reason = "the file goes with its folder")]
+        let open = |mut permissions: std::fs::Permissions| {
+            permissions.set_readonly(false);
+            permissions
+        };
+        std::fs::set_permissions(&file, open(std::fs::metadata(&file).unwrap().permissions())).unwrap();
+        told(&findings, Mark::Fail, "database", "cannot be written to", "writable");
+        desk.end().await;
+    });
+}
+
+/// The binary, as an operator runs it: its exit code, its lines, its JSON.
+#[test]
+fn the_exit_code_says_whether_anything_fails() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, Setup::default()).await;
+        let set = right(&desk);
+        std::fs::write(desk.folder().join("partner-desk.toml"), &set.config).unwrap();
+        let (environment, folder) = (set.environment.clone(), desk.folder().to_owned());
+        let runs = move |args: &'static [&'static str], without: &'static str| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+            command.current_dir(&folder).env_clear().envs(environment.iter().filter(|(name, _)| **name != without)).args(args);
+            async move {
+                let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+                (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+            }
+        };
+        // The sandbox's clock stands elsewhere, which is wrong, and told.
+        let (code, out, _) = runs(&["doctor"], "").await;
+        assert_eq!(code, Some(1), "{out}");
+        assert!(out.contains("\nfail  clock: ") && out.contains("To do: have the host's clock set by NTP"), "{out}");
+        let (code, out, _) = runs(&["doctor", "--json"], "").await;
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &json["ok"], json["findings"][0]["mark"].as_str()), (Some(1), &json!(false), Some("ok")));
+        desk.sandbox.skew(partner_desk::clock::Clock::system().now().duration_since(desk.clock.now()));
+        desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
+        let (code, out, error) = runs(&["doctor"], "").await;
+        assert_eq!(code, Some(0), "warnings are no failure: {out}{error}");
+        assert!(out.contains("warn  deliveries: ") && out.contains(" 0 wrong\n"), "{out}");
+        let (code, out, _) = runs(&["doctor"], "SLACK").await;
+        assert_eq!(code, Some(1));
+        assert!(out.contains("fail  chat \"support\": env:SLACK is not set here. To do: set the variable"), "{out}");
+        let signed = set.config.replace("slack", "webhook") + "secret = \"env:SIGNS\"\n";
+        std::fs::write(desk.folder().join("partner-desk.toml"), signed).unwrap();
+        let (code, out, _) = runs(&["doctor", "--ping"], "").await;
+        assert_eq!(code, Some(1));
+        assert!(out.contains("fail  chat \"support\": env:SIGNS is not set here. To do: set the variable"), "{out}");
+        let (code, out, _) = runs(&["doctor"], "APP_ID").await;
+        assert!(code == Some(1) && out.starts_with("fail  configuration: environment: APP_ID: expected a value"), "{out}");
+        assert_eq!(runs(&["doctor", "--fast"], "").await.0, Some(2));
+        desk.end().await;
+    });
+}
