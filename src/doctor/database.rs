@@ -128,7 +128,7 @@ async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>
         Some(why) => findings.fail("database", format!("{version}: {why}"), "connect to the primary, as a user that owns the tables"),
         None => findings.ok("database", version),
     }
-    if let Some(journal) = store.journal().await? {
+    if let Some(journal) = store.journal()? {
         let mark = if journal == "wal" { Mark::Ok } else { Mark::Warn };
         findings.judge(
             mark,

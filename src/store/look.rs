@@ -65,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn journal(&self) -> Result<Option<String>> {
+    pub fn journal(&self) -> Result<Option<String>> {
         let Self::Sqlite(sqlite) = self else { return Ok(None) };
         Ok(Some(sqlite.with_reader(|reader| reader.query_row("PRAGMA journal_mode", [], |row| row.get(0)))?))
     }
