@@ -98,6 +98,10 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         name: channel.name.clone(),
         kind: match channel.kind {
             ChatKind::Slack => Kind::Slack,
+            ChatKind::Mattermost => Kind::Mattermost,
+            ChatKind::Discord => Kind::Discord,
+            ChatKind::Teams => Kind::Teams,
+            ChatKind::GoogleChat => Kind::GoogleChat,
             ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
         },
         url: channel.url.clone(),
