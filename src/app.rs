@@ -102,6 +102,10 @@ pub fn chat(settings: &Settings) -> Result<Chat, crate::chat::ChatError> {
         name: channel.name.clone(),
         kind: match channel.kind {
             ChatKind::Slack => Kind::Slack,
+            ChatKind::Mattermost => Kind::Mattermost,
+            ChatKind::Discord => Kind::Discord,
+            ChatKind::Teams => Kind::Teams,
+            ChatKind::GoogleChat => Kind::GoogleChat,
             ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
         },
         url: channel.url.clone(),

@@ -1,10 +1,11 @@
 //! Sends a message to a channel, once.
 
-use super::{ChatMessage, slack, webhook};
+use super::{ChatMessage, discord, google_chat, mattermost, slack, teams, webhook};
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -47,6 +48,14 @@ pub struct Message<'a> {
 pub enum Kind {
     /// A Slack incoming webhook, or something that takes the same.
     Slack,
+    /// A Mattermost incoming webhook.
+    Mattermost,
+    /// A Discord webhook.
+    Discord,
+    /// A Microsoft Teams workflow.
+    Teams,
+    /// A Google Chat incoming webhook.
+    GoogleChat,
     /// A receiver of the operator's own.
     Webhook {
         /// Signs the bodies, if there is one.
@@ -112,7 +121,7 @@ struct Target {
 
 #[derive(Clone)]
 enum Format {
-    Slack,
+    Card(fn(&ChatMessage, &[String], Timestamp) -> Value),
     Webhook(Option<webhook::Signer>),
 }
 
@@ -175,7 +184,9 @@ impl Chat {
             return Ok(());
         }
         let after = retry_after(response.headers(), now);
-        let said = word(response, &target.url).await.map_or_else(String::new, |word| format!(": {word}"));
+        let start = start(response).await;
+        let after = after.or_else(|| (status == StatusCode::TOO_MANY_REQUESTS).then(|| wish(&start)).flatten());
+        let said = word(&start, &target.url).map_or_else(String::new, |word| format!(": {word}"));
         let why = format!("the chat host answered {status}{said}");
         if status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) {
             return Err(SendError::Retry { after, why });
@@ -190,7 +201,7 @@ impl Target {
         // Nothing that the desk makes ends here, but if it did, another try would end here too.
         let refused = |why: String| SendError::Refused { status: None, why };
         let body = match &self.format {
-            Format::Slack => serde_json::to_vec(&slack::render(what, instead_of, now)),
+            Format::Card(render) => serde_json::to_vec(&render(what, instead_of, now)),
             Format::Webhook(_) => webhook::render(what, key, instead_of, now),
         };
         let body = body.map_err(|e| refused(format!("the message can't be written as JSON: {e}")))?;
@@ -236,7 +247,14 @@ fn address(name: &str, url: &SecretString) -> Result<Url, ChatError> {
 }
 
 fn format(name: &str, kind: Kind) -> Result<Format, ChatError> {
-    let Kind::Webhook { secret } = kind else { return Ok(Format::Slack) };
+    let secret = match kind {
+        Kind::Slack => return Ok(Format::Card(slack::render)),
+        Kind::Mattermost => return Ok(Format::Card(mattermost::render)),
+        Kind::Discord => return Ok(Format::Card(discord::render)),
+        Kind::Teams => return Ok(Format::Card(teams::render)),
+        Kind::GoogleChat => return Ok(Format::Card(google_chat::render)),
+        Kind::Webhook { secret } => secret,
+    };
     let signer = match secret {
         None => None,
         Some(secret) => {
@@ -280,9 +298,21 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait.min(LONGEST_WAIT))
 }
 
+/// The beginning of what the host said; more of it tells nothing.
+async fn start(mut response: Response) -> Vec<u8> {
+    let start = response.chunk().await.ok().flatten().unwrap_or_default();
+    start.get(..start.len().min(4096)).map(<[u8]>::to_vec).unwrap_or_default()
+}
+
+/// Discord's `retry_after`, seconds with a fraction, where a proxy took the header away.
+fn wish(start: &[u8]) -> Option<Duration> {
+    let answer: Value = serde_json::from_slice(start).ok()?;
+    let wait = Duration::try_from_secs_f64(answer.get("retry_after")?.as_f64()?).ok()?;
+    Some(wait.min(LONGEST_WAIT))
+}
+
 /// What the host said, if it is one of the words that Slack answers with (`channel_is_archived`). Anything longer might repeat the address.
-async fn word(mut response: Response, url: &Url) -> Option<String> {
-    let start = response.chunk().await.ok()??;
+fn word(start: &[u8], url: &Url) -> Option<String> {
     let word = std::str::from_utf8(start.get(..start.len().min(65))?).ok()?.trim();
     let plain = !word.is_empty() && word.len() <= 64 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     (plain && !url.as_str().contains(word)).then(|| word.to_owned())

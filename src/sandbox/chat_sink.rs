@@ -1,5 +1,6 @@
 //! A stand-in for chat: takes whatever is posted and answers as it is told to.
 
+use super::chat_hosts::ChatHost;
 use super::line::{CuttableListener, Line};
 use super::{Tasks, lock};
 use crate::clock::Clock;
@@ -95,6 +96,7 @@ struct Inbox {
     messages: Vec<ChatMessage>,
     next: VecDeque<Rule>,
     always: Vec<Rule>,
+    hosts: Vec<(String, ChatHost)>,
     mood: Option<Mood>,
     observer: Option<Observer>,
 }
@@ -152,6 +154,11 @@ impl ChatSink {
         std::mem::take(&mut lock(&self.inner.inbox).messages)
     }
 
+    /// From now on `path` takes only what `host` takes, and answers as that does.
+    pub fn stands_for(&self, path: &str, host: ChatHost) {
+        lock(&self.inner.inbox).hosts.push((rooted(path), host));
+    }
+
     /// How the next post is answered, whatever its path. Several queue up.
     pub fn answer_next(&self, answer: ChatAnswer) {
         lock(&self.inner.inbox).next.push_back(Rule { path: String::new(), answer });
@@ -207,13 +214,23 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let path = parts.uri.path().to_owned();
-    let (message, answer, observer) = {
+    let (message, answer, said, observer) = {
         let mut inbox = lock(&inner.inbox);
         let answer = inbox.answer_to(&path);
         if answer == ChatAnswer::Down {
             line.cut();
             return StatusCode::NO_CONTENT.into_response();
         }
+        let host = inbox.hosts.iter().find(|(of, _)| *of == path).map(|(_, host)| *host);
+        let (answer, said) = match (host, answer) {
+            (Some(host), ChatAnswer::Status(200, None)) => {
+                let (status, said) = host.judge(&bytes);
+                (ChatAnswer::Status(status, None), said)
+            }
+            (Some(host), ChatAnswer::Status(status, after)) => (ChatAnswer::Status(status, after), host.refusal(status, after)),
+            (_, answer @ ChatAnswer::Status(..300, _)) => (answer, "ok".to_owned()),
+            (_, answer) => (answer, "no".to_owned()),
+        };
         let status = match answer {
             ChatAnswer::Status(status, _) => Some(status),
             ChatAnswer::Hangup | ChatAnswer::Down => None,
@@ -222,7 +239,7 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let message = ChatMessage { path, headers: parts.headers, body, at: inner.clock.now(), status };
         inbox.messages.push(message.clone());
-        (message, answer, inbox.observer.clone())
+        (message, answer, said, inbox.observer.clone())
     };
     // Outside the lock, so that an observer may ask the sink.
     if let Some(observer) = observer {
@@ -230,7 +247,7 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
     }
     match answer {
         ChatAnswer::Status(status, retry_after) => {
-            let mut response = Response::new(Body::from(if status < 300 { "ok" } else { "no" }));
+            let mut response = Response::new(Body::from(said));
             *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             if let Some(seconds) = retry_after {
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

@@ -17,6 +17,7 @@ mod api_labels;
 #[cfg(test)]
 mod api_tests;
 mod auth;
+pub mod chat_hosts;
 pub mod chat_sink;
 mod faults;
 mod held;
@@ -45,6 +46,7 @@ mod things;
 mod views;
 mod webhooks;
 
+pub use chat_hosts::ChatHost;
 pub use chat_sink::{ChatAnswer, ChatMessage, ChatSink};
 pub use faults::{Fault, Faults};
 pub use news::{SandboxEvent, What};

@@ -14,6 +14,14 @@ use toml::de::DeValue;
 pub enum ChatKind {
     /// Slack's incoming webhooks, and what is compatible with them.
     Slack,
+    /// Mattermost's incoming webhooks.
+    Mattermost,
+    /// Discord's webhooks.
+    Discord,
+    /// Microsoft Teams' workflows.
+    Teams,
+    /// Google Chat's incoming webhooks.
+    GoogleChat,
     /// JSON to any address, signed if there is a secret.
     Webhook,
 }
@@ -43,8 +51,15 @@ pub struct ChatChannel {
 /// Stands for an address that is not known, in commands that do not need it. No name ends like this (RFC 2606).
 const UNSET: &str = "http://not-set.invalid/";
 
-const KINDS: &str = "\"slack\" or \"webhook\"";
-const PLANNED: [&str; 5] = ["mattermost", "discord", "teams", "google_chat", "email"];
+const KINDS: &str = "\"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"";
+const NAMES: [(&str, ChatKind); 6] = [
+    ("slack", ChatKind::Slack),
+    ("mattermost", ChatKind::Mattermost),
+    ("discord", ChatKind::Discord),
+    ("teams", ChatKind::Teams),
+    ("google_chat", ChatKind::GoogleChat),
+    ("webhook", ChatKind::Webhook),
+];
 
 impl Sources<'_> {
     /// The channels of the file. `folder` is where it lies.
@@ -94,8 +109,9 @@ impl Sources<'_> {
             None
         });
         let secret_field = section.get("secret");
-        if let (Some(field), Some(ChatKind::Slack)) = (&secret_field, kind) {
-            field.refuse_hidden(Unfit::because("no secret for the kind \"slack\"", "only the kind \"webhook\" is signed"));
+        let unsigned = NAMES.iter().find(|(_, known)| Some(*known) == kind && *known != ChatKind::Webhook);
+        if let (Some(field), Some((name, _))) = (&secret_field, unsigned) {
+            field.refuse_hidden(Unfit::because(format!("no secret for the kind \"{name}\""), "only the kind \"webhook\" is signed"));
         }
         let secret = secret_field.as_ref().and_then(|field| self.secret(field, folder)).map(|(secret, _)| secret);
         let (url, literal_url) = url?;
@@ -183,19 +199,16 @@ fn fallbacks_of(fields: Vec<(Option<String>, Field<'_>)>, names: &[String]) -> V
 }
 
 fn kind(field: &Field<'_>) -> Option<ChatKind> {
-    match field.text()?.trim() {
-        "slack" => Some(ChatKind::Slack),
-        "webhook" => Some(ChatKind::Webhook),
-        planned if PLANNED.contains(&planned) => {
-            let hint =
-                format!("this version does not speak {planned}; what takes Slack's incoming webhooks, as Mattermost does, takes \"slack\"");
-            field.refuse(Unfit::because(KINDS, hint));
-            None
-        }
-        other => {
-            let near = nearest(other, ["slack", "webhook"]).filter(|_| !other.is_empty());
-            field.refuse(Unfit { expected: KINDS.to_owned(), hint: near.map(|near| format!("the nearest is \"{near}\"")) });
-            None
-        }
+    let written = field.text()?.trim();
+    if let Some((_, kind)) = NAMES.iter().find(|(name, _)| *name == written) {
+        return Some(*kind);
     }
+    let hint = if written == "email" {
+        Some("this version does not send email; a \"webhook\" of your own can".to_owned())
+    } else {
+        let near = nearest(written, NAMES.iter().map(|(name, _)| *name)).filter(|_| !written.is_empty());
+        near.map(|near| format!("the nearest is \"{near}\""))
+    };
+    field.refuse(Unfit { expected: KINDS.to_owned(), hint });
+    None
 }

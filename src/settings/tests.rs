@@ -242,21 +242,21 @@ fn channels_are_checked_and_their_secrets_kept() {
     assert_eq!(settings.chat[0].secret.as_ref().unwrap().expose_secret(), "hush");
     assert!(!format!("{settings:?}").contains("hush"));
 
-    let text = "[[chat]]\nname = \"a\"\nkind = \"discord\"\nurl = \"env:NOWHERE\"\n[[chat]]\nname = \"a\"\nkind = \"slak\"\nurl = \"hush\"\n[[chat]]\nname = \"\"\nkind = \"slack\"\nurl = \"file:gone\"\nsecret = \"hush\"\n[[chat]]\n";
+    let text = "[[chat]]\nname = \"a\"\nkind = \"email\"\nurl = \"env:NOWHERE\"\n[[chat]]\nname = \"a\"\nkind = \"slak\"\nurl = \"hush\"\n[[chat]]\nname = \"\"\nkind = \"slack\"\nurl = \"file:gone\"\nsecret = \"hush\"\n[[chat]]\n";
     let found = refused(text);
     assert_eq!(
         found,
         [
-            "partner-desk.toml:3: chat \"a\": kind = \"discord\": expected \"slack\" or \"webhook\"; this version does not speak discord; what takes Slack's incoming webhooks, as Mattermost does, takes \"slack\"",
+            "partner-desk.toml:3: chat \"a\": kind = \"email\": expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"; this version does not send email; a \"webhook\" of your own can",
             "partner-desk.toml:4: chat \"a\": url = \"env:NOWHERE\": expected the environment variable NOWHERE to be set",
             "partner-desk.toml:6: chat \"a\": name = \"a\": expected a name that no other [[chat]] has",
-            "partner-desk.toml:7: chat \"a\": kind = \"slak\": expected \"slack\" or \"webhook\"; the nearest is \"slack\"",
+            "partner-desk.toml:7: chat \"a\": kind = \"slak\": expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"; the nearest is \"slack\"",
             "partner-desk.toml:8: chat \"a\": url: expected an address that begins with http:// or https://",
             "partner-desk.toml:10: chat 3: name = \"\": expected a text that is not empty",
             "partner-desk.toml:12: chat 3: url = \"file:gone\": expected a file that can be read; gone: entity not found",
             "partner-desk.toml:13: chat 3: secret: expected no secret for the kind \"slack\"; only the kind \"webhook\" is signed",
             "partner-desk.toml:14: chat 4: name: expected a name for the channel; the key is missing",
-            "partner-desk.toml:14: chat 4: kind: expected \"slack\" or \"webhook\"; the key is missing",
+            "partner-desk.toml:14: chat 4: kind: expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"; the key is missing",
             "partner-desk.toml:14: chat 4: url: expected \"env:NAME\", \"file:PATH\" or an address; the key is missing",
         ]
     );

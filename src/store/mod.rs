@@ -19,7 +19,7 @@ mod migrations;
 mod outbox;
 mod places;
 #[cfg(test)]
-mod plans;
+mod plans_tests;
 mod publish;
 mod rights;
 mod sql;

@@ -18,6 +18,7 @@ mod desk;
 mod allowance;
 mod books;
 mod calendars;
+mod chats;
 mod clock;
 mod commands;
 mod connections;

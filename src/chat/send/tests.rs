@@ -80,6 +80,11 @@ async fn a_busy_host_says_when() {
     assert_eq!(answered(past).await, retry(Some(0), why));
     let absurd = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 99999999999\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(answered(absurd).await, retry(Some(86_400), why));
+    // Discord says it in the body as well, to the millisecond.
+    let body = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 20\r\n\r\n{\"retry_after\": 7.0}";
+    assert_eq!(answered(body).await, retry(Some(7), why));
+    let absurd = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 21\r\n\r\n{\"retry_after\": 1e99}";
+    assert_eq!(answered(absurd).await, retry(None, why));
     let unreadable = "HTTP/1.1 429 Too Many Requests\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(answered(unreadable).await, retry(None, why));
 }
@@ -124,7 +129,7 @@ async fn the_webhook_is_signed_over_what_was_sent() {
     assert_eq!(header("x-partner-desk-delivery").as_deref(), Some(KEY));
     let expected = webhook::Signer::new(b"open sesame").unwrap().sign(body.as_bytes());
     assert_eq!(header("x-partner-desk-signature-256"), Some(expected));
-    assert_eq!(serde_json::from_str::<serde_json::Value>(body).unwrap()["key"], KEY);
+    assert_eq!(serde_json::from_str::<Value>(body).unwrap()["key"], KEY);
 }
 
 #[tokio::test]

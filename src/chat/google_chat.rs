@@ -1,0 +1,64 @@
+//! Messages as a Google Chat incoming webhook takes them: a text that wakes people, and one card (v2).
+//!
+//! A message has at most 32 000 bytes, text and cards together
+//! (<https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages>); the text is kept under 4096 characters, the
+//! older limit. Mark-up of texts: <https://developers.google.com/workspace/chat/format-messages>. A card's text is HTML, in which
+//! nothing that people wrote has a mark left.
+
+use super::card::{Card, Line, chars, fitting, join};
+use super::message::ChatMessage;
+use super::neutral::clip;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const TEXT: usize = 4000;
+/// Bytes of the lines; the rest of a message is well under 10 KB.
+const LINES: usize = 16_000;
+
+/// The request's body for `message`, sent at `now`, in place of these channels.
+#[must_use]
+pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
+    let card = Card::of(message, instead_of, now);
+    let lead = card.lead.clone().unwrap_or_default();
+    let mut text = join(&[&lead, &card.wake(mention), &card.summary], " ");
+    if chars(&text) > TEXT {
+        text = clip(&text, TEXT);
+    }
+    let color = format!("#{:06x}", card.tone.rgb());
+    let title = format!("<b><font color=\"{color}\">{}</font></b>", card.title);
+    let title = card.url.as_ref().map_or_else(|| title.clone(), |url| format!("<a href=\"{url}\">{title}</a>"));
+    let paragraph = |text: String| json!({ "textParagraph": { "text": text } });
+    let mut widgets = vec![paragraph(title)];
+    let lines = fitting(&card.lines, LINES, "<br>", str::len, line);
+    if !lines.is_empty() {
+        widgets.push(paragraph(lines));
+    }
+    let fact = |(name, value): &(&'static str, String)| json!({ "decoratedText": { "topLabel": name, "text": value } });
+    widgets.extend(card.facts.iter().map(fact));
+    let end = join(&[&card.to_do, card.caveat.unwrap_or_default()], "<br>");
+    if !end.is_empty() {
+        widgets.push(paragraph(end));
+    }
+    if let Some(url) = &card.url {
+        let button = json!({ "text": "Open the issue", "onClick": { "openLink": { "url": url } } });
+        widgets.push(json!({ "buttonList": { "buttons": [button] } }));
+    }
+    json!({ "text": text, "cardsV2": [{ "cardId": "partner-desk", "card": { "sections": [{ "widgets": widgets }] } }] })
+}
+
+fn line(line: &Line) -> String {
+    match &line.link {
+        Some((label, Some(url))) => format!("<a href=\"{url}\"><b>{label}</b></a> {}", line.text),
+        Some((label, None)) => format!("<b>{label}</b> {}", line.text),
+        None => line.text.clone(),
+    }
+}
+
+/// Everybody in the space, or `users/123456789`.
+fn mention(who: &str) -> Option<String> {
+    if matches!(who, "@here" | "@channel" | "@everyone") {
+        return Some("<users/all>".to_owned());
+    }
+    let id = who.strip_prefix("users/")?;
+    ((1..=30).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit())).then(|| format!("<users/{id}>"))
+}

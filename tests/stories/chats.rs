@@ -1,0 +1,120 @@
+//! Each kind of chat at a door that takes what its service takes and nothing else (`E1`, `E7`, `G8`).
+
+use crate::desk::{Desk, Setup};
+use partner_desk::sandbox::{ChatAnswer, ChatHost, ChatMessage};
+
+const DOORS: [(&str, ChatHost); 5] = [
+    ("support", ChatHost::Slack),
+    ("mattermost", ChatHost::Mattermost),
+    ("discord", ChatHost::Discord),
+    ("teams", ChatHost::Teams),
+    ("google", ChatHost::GoogleChat),
+];
+
+const EVERY_KIND: Setup = Setup {
+    config: r#"
+[[chat]]
+name = "mattermost"
+kind = "mattermost"
+url = "{chat}/mattermost"
+
+[[chat]]
+name = "discord"
+kind = "discord"
+url = "{chat}/discord"
+
+[[chat]]
+name = "teams"
+kind = "teams"
+url = "{chat}/teams"
+
+[[chat]]
+name = "google"
+kind = "google_chat"
+url = "{chat}/google"
+"#,
+    programme: None,
+};
+
+fn doors(desk: &Desk) {
+    for (path, host) in DOORS {
+        desk.chat.stands_for(path, host);
+    }
+}
+
+/// What came since the last time, all of it taken, by door.
+fn taken(desk: &Desk, at_least: usize) -> Vec<ChatMessage> {
+    let messages = desk.chat.take();
+    for message in &messages {
+        assert!(message.accepted(), "{} answered {:?} to {:#}", message.path, message.status, message.body);
+        let body = message.body.to_string();
+        for mark in ["@everyone", "<!channel>", "<users/all>", "<at>", "@all"] {
+            assert!(!body.contains(mark), "{}: {mark} in {body}", message.path);
+        }
+    }
+    for (path, _) in DOORS {
+        let count = messages.iter().filter(|message| message.path == format!("/{path}")).count();
+        assert!(count >= at_least, "{path}: {count}");
+    }
+    messages
+}
+
+story!(e1_g8_every_step_in_every_chat_with_titles_that_try_everything, EVERY_KIND, |desk| {
+    doors(&desk);
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.opens("anna", "@everyone <!channel> <users/all> <at>ann</at> @all *b* [x](https://evil.example) {{DATE(1)}} \\").await;
+    desk.opens("anna", &"🎉żółw & <b>".repeat(20)).await;
+    for time in ["12:00", "12:36", "13:00", "14:00"] {
+        desk.at(&format!("2026-11-18T{time}:00Z")).await;
+    }
+    let messages = taken(&desk, 8);
+    for step in ["ue soon", "reach", "repeat 1 of 12"] {
+        for (path, _) in DOORS {
+            let said = messages.iter().any(|m| m.path == format!("/{path}") && m.body.to_string().contains(step));
+            assert!(said, "{path}: {step}");
+        }
+    }
+});
+
+story!(e7_discord_says_when_and_a_webhook_that_is_gone_is_told_elsewhere, EVERY_KIND, |desk| {
+    doors(&desk);
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.opens("anna", "Login is broken").await;
+    desk.chat.answer_next_at("discord", ChatAnswer::Status(429, Some(7)));
+    desk.chat.answer_always("teams", ChatAnswer::Status(404, None));
+    for time in ["12:00:00", "12:00:08", "12:00:20"] {
+        desk.at(&format!("2026-11-18T{time}Z")).await;
+    }
+    let messages = desk.chat.take();
+    let discord: Vec<_> = messages.iter().filter(|m| m.path == "/discord" && m.body.to_string().contains("ue soon")).collect();
+    assert_eq!(discord.iter().map(|m| m.status).collect::<Vec<_>>(), [Some(429), Some(204)]);
+    assert!(discord[1].at.duration_since(discord[0].at).as_secs() >= 7);
+    let told = |path: &str| messages.iter().any(|m| m.path == path && m.accepted() && m.body.to_string().contains("404"));
+    assert!(told("/support") && told("/google"), "{messages:#?}");
+});
+
+#[test]
+fn the_doors_refuse_what_their_services_refuse() {
+    let long = |n: usize| "x".repeat(n);
+    let cases = [
+        (
+            ChatHost::Slack,
+            format!(r#"{{"text":"a","blocks":[{{"type":"header","text":{{"type":"plain_text","text":"{}"}}}}]}}"#, long(151)),
+        ),
+        (ChatHost::Mattermost, "{}".to_owned()),
+        (ChatHost::Mattermost, format!(r#"{{"attachments":[{{"text":"{}"}}]}}"#, long(7900))),
+        (ChatHost::Discord, r#"{"content":""}"#.to_owned()),
+        (ChatHost::Discord, format!(r#"{{"content":"{}"}}"#, long(2001))),
+        (ChatHost::Discord, format!(r#"{{"embeds":[{{"title":"{}"}}]}}"#, long(257))),
+        (ChatHost::Discord, r#"{"content":"a","allowed_mentions":{"users":["ann"]}}"#.to_owned()),
+        (ChatHost::Discord, r#"{"embeds":[{"fields":[{"name":"a","value":""}]}]}"#.to_owned()),
+        (ChatHost::Teams, r#"{"text":"a"}"#.to_owned()),
+        (ChatHost::Teams, format!(r#"{{"type":"message","text":"{}"}}"#, long(28 * 1024))),
+        (ChatHost::GoogleChat, r#"{"text":"a","blocks":[]}"#.to_owned()),
+        (ChatHost::GoogleChat, format!(r#"{{"text":"{}"}}"#, long(4097))),
+        (ChatHost::GoogleChat, "no JSON".to_owned()),
+    ];
+    for (host, body) in cases {
+        assert_eq!(host.judge(body.as_bytes()).0, 400, "{host:?}: {}", &body[..body.len().min(200)]);
+    }
+}
