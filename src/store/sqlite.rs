@@ -81,10 +81,18 @@ fn aside<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Opens a connection for reading and writing.
+/// Opens a connection for reading and writing. A new file is for its owner alone: it holds names of people.
 pub(super) fn connect(file: &Path, create: bool) -> Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+    if create {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // Whatever is wrong with the place, SQLite says so next.
+        drop(options.open(file));
+    }
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(PATIENCE)?;
     Ok(connection)

@@ -1,6 +1,6 @@
-//! Each kind of chat at a door that takes what its service takes and nothing else (`E1`, `E7`, `G8`).
+//! Each kind of chat at a door that takes what its service takes and nothing else (`E1`, `E4`, `E7`, `G8`, `R5`).
 
-use crate::desk::{Desk, Setup};
+use crate::desk::{Desk, Setup, instant};
 use partner_desk::sandbox::{ChatAnswer, ChatHost, ChatMessage};
 
 const DOORS: [(&str, ChatHost); 5] = [
@@ -73,6 +73,25 @@ story!(e1_g8_every_step_in_every_chat_with_titles_that_try_everything, EVERY_KIN
             let said = messages.iter().any(|m| m.path == format!("/{path}") && m.body.to_string().contains(step));
             assert!(said, "{path}: {step}");
         }
+    }
+});
+
+story!(e4_r5_a_digest_and_a_recovery_in_every_chat, EVERY_KIND, |mut desk| {
+    doors(&desk);
+    desk.partner("acme", "gold", &["anna"]).await;
+    for number in 1..=9 {
+        desk.opens("anna", &format!("@everyone number {number}")).await;
+    }
+    desk.stop().await;
+    desk.clock.advance_to(instant("2026-11-18T14:30:00Z"));
+    desk.go_on().await;
+    // What the outage changed is told a little later, when it is known.
+    desk.at("2026-11-18T14:30:10Z").await;
+    let messages = taken(&desk, 2);
+    for (path, _) in DOORS {
+        let bodies: Vec<_> = messages.iter().filter(|m| m.path == format!("/{path}")).map(|m| m.body.to_string()).collect();
+        assert!(bodies.iter().any(|body| body.contains("9 tickets wait for an answer, all overdue")), "{path}: {bodies:?}");
+        assert!(bodies.iter().any(|body| body.contains("The desk was down from")), "{path}: {bodies:?}");
     }
 });
 

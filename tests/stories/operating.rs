@@ -118,6 +118,22 @@ fn a_backup_under_load_is_whole_and_a_restored_one_is_where_the_desk_goes_on() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_database_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = std::env::temp_dir().join(format!("pd_new_{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    succeeds(&partner_desk(&folder, "sqlite://desk.db", &["partner", "list"]));
+    let mode = |file: &str| std::fs::metadata(folder.join(file)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("desk.db"), 0o600);
+    // One that was made otherwise stays as its owner has it.
+    std::fs::set_permissions(folder.join("desk.db"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    succeeds(&partner_desk(&folder, "sqlite://desk.db", &["partner", "list"]));
+    assert_eq!(mode("desk.db"), 0o640);
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
 #[test]
 fn a_backup_of_nothing_and_of_postgres_says_what_to_do() {
     let folder = std::env::temp_dir().join(format!("pd_no_backup_{}", std::process::id()));
