@@ -94,7 +94,7 @@ fn every_key_and_variable_is_documented_with_its_default_and_no_other() {
 fn load(config: &str) -> Result<Settings, String> {
     let env = |name: &str| match name {
         "PARTNER_DESK_CONFIG" => Some("partner-desk.toml".to_owned()),
-        "SLACK_WEBHOOK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
+        "SLACK_WEBHOOK_URL" | "DISCORD_WEBHOOK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
         _ => None,
     };
     let file = |path: &Path| match path.to_str() {
