@@ -14,6 +14,7 @@ pub const JOBS: &[(&str, &str)] = &[
     ("retry", "*/10 * * * * *"),
     ("clock", "7,37 * * * * *"),
     ("catch up", "0 */5 * * * *"),
+    ("catch up if behind", "40 * * * * *"),
     ("heartbeat", "25 * * * * *"),
     ("tidy", "30 17 * * * *"),
 ];
@@ -79,6 +80,7 @@ async fn work(app: &App, name: &str) -> Result<(), StoreError> {
         "retry" => drop(app.desk.retry_kept().await?),
         "heartbeat" => app.say_that_it_lives().await,
         "tidy" => drop(app.desk.tidy().await?),
+        "catch up if behind" => app.desk.catch_up_if_behind().await?,
         _ => app.desk.catch_up().await?,
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::store::{RepoRow, Result};
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 /// Listed again from this long before the last listing: GitHub's lists lag behind its events.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(120);
@@ -25,12 +26,14 @@ impl Desk {
     pub async fn catch_up(&self) -> Result<()> {
         let Some(github) = &self.github else { return Ok(()) };
         let now = self.clock.now();
+        self.wakes.behind.store(false, Ordering::Relaxed);
         self.rights_grow_old(now).await?;
         self.have_redelivered().await?;
         let installations = match github.installations().await {
             Ok(installations) => installations,
             Err(error) => {
                 tracing::warn!(%error, "cannot catch up: GitHub does not say where the App is installed");
+                self.is_behind();
                 return Ok(());
             }
         };
@@ -38,7 +41,10 @@ impl Desk {
         for installation in installations.iter().filter(|installation| installation.suspended.is_none()) {
             match github.repositories(installation.id).await {
                 Ok(listing) => drop(listings.insert(installation.id, listing)),
-                Err(error) => tracing::warn!(%error, installation = %installation.id, "cannot catch up with this installation"),
+                Err(error) => {
+                    tracing::warn!(%error, installation = %installation.id, "cannot catch up with this installation yet");
+                    self.is_behind();
+                }
             }
         }
         let mut known: BTreeMap<RepoId, RepoRow> = self.known_repos().await?;
@@ -53,6 +59,18 @@ impl Desk {
             }
         }
         self.caught_up().await
+    }
+
+    /// Catches up again if GitHub did not tell everything the last time: a moment's quiet that it asked for must not cost minutes.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn catch_up_if_behind(&self) -> Result<()> {
+        if self.wakes.behind.load(Ordering::Relaxed) { self.catch_up().await } else { Ok(()) }
+    }
+
+    pub(super) fn is_behind(&self) {
+        self.wakes.behind.store(true, Ordering::Relaxed);
     }
 
     async fn known_repos(&self) -> Result<BTreeMap<RepoId, RepoRow>> {
@@ -78,6 +96,7 @@ impl Desk {
             Ok(events) => events,
             Err(error) => {
                 tracing::warn!(repository = %source.repo.full_name, %error, "cannot catch up with this repository yet");
+                self.is_behind();
                 return Ok(());
             }
         };

@@ -61,7 +61,10 @@ impl Desk {
             Err(error) if error.status() == Some(404) => {
                 tracing::debug!(%error, "the App has no webhook whose deliveries could be asked for");
             }
-            Err(error) => tracing::warn!(%error, "GitHub does not say which deliveries failed; it is asked again"),
+            Err(error) => {
+                tracing::warn!(%error, "GitHub does not say which deliveries failed; it is asked again");
+                self.is_behind();
+            }
         }
         let mut tx = self.store.write().await?;
         let missed = tx.still_missed().await?;

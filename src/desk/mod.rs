@@ -97,6 +97,8 @@ pub struct Wakes {
     pub rights: Notify,
     /// The desk shuts down: what is in flight is finished, nothing new is begun (`R6`).
     pub stopping: AtomicBool,
+    /// GitHub did not tell all that was asked for by the last [`Desk::catch_up`], which is to be tried again soon.
+    pub behind: AtomicBool,
 }
 
 /// What works off what intake has left looks for it at once, and again no sooner than this: under load one look is for many.

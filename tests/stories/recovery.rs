@@ -2,7 +2,9 @@
 
 use crate::desk::{Desk, Opened, REPO, instant};
 use crate::door;
-use partner_desk::sandbox::{Deliver, DeliveryState, Happened};
+use jiff::SignedDuration;
+use partner_desk::sandbox::{Deliver, DeliveryState, Fault, Happened};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 fn opened(happened: &Happened) -> Opened {
@@ -37,6 +39,25 @@ story!(r2_tickets_opened_while_the_desk_was_away, |mut desk| {
     desk.settle().await;
     assert_eq!(desk.sandbox.writes_since(before).len(), 0, "looking again changes nothing");
     assert_eq!(desk.ledger("acme").await.len(), 9);
+});
+
+story!(r2_what_github_would_not_list_is_asked_for_again_soon, |mut desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.stop().await;
+    let issue = opened(&desk.sandbox.open_issue(REPO, "anna", "While it was away", "").await.unwrap());
+    desk.sandbox.faults().next("GET", "/app/hook/deliveries", Fault::status(503, "Service Unavailable"));
+    desk.sandbox.faults().next("GET", "/installation/repositories", Fault::secondary_limit(1));
+    desk.go_on().await;
+    assert!(desk.ticket(&issue).await.is_none());
+    desk.clock.advance_to(desk.clock.now() + SignedDuration::from_secs(40));
+    desk.app.desk.catch_up_if_behind().await.unwrap();
+    desk.settle().await;
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 13:00 UTC] [sla: 4h] [tier: Gold]");
+    // Nothing is behind any more, and GitHub is not asked.
+    desk.sandbox.faults().outage(true);
+    desk.app.desk.catch_up_if_behind().await.unwrap();
+    desk.sandbox.faults().outage(false);
+    assert!(!desk.app.desk.wakes.behind.load(Ordering::Relaxed));
 });
 
 story!(r2_opened_commented_closed_and_reopened_while_the_desk_was_away, |mut desk| {
