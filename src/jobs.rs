@@ -70,6 +70,8 @@ async fn work(app: &App, name: &str) -> Result<(), StoreError> {
             app.desk.ask_the_time().await;
             app.desk.mind_the_clock().await?;
         }
+        // Each knows by itself what it refused.
+        "catch up if behind" => app.desk.catch_up_if_behind().await?,
         _ if !app.lead.is_ours() => {}
         "escalate" => {
             app.tick().await?;
@@ -80,7 +82,6 @@ async fn work(app: &App, name: &str) -> Result<(), StoreError> {
         "retry" => drop(app.desk.retry_kept().await?),
         "heartbeat" => app.say_that_it_lives().await,
         "tidy" => drop(app.desk.tidy().await?),
-        "catch up if behind" => app.desk.catch_up_if_behind().await?,
         _ => app.desk.catch_up().await?,
     }
     Ok(())

@@ -61,7 +61,8 @@ impl Desk {
         self.caught_up().await
     }
 
-    /// Catches up again if GitHub did not tell everything the last time: a moment's quiet that it asked for must not cost minutes.
+    /// Catches up again if GitHub did not tell everything the last time, or a delivery was refused since: neither a moment's quiet nor a
+    /// moment without the database must cost minutes.
     ///
     /// # Errors
     /// The database fails.
@@ -69,7 +70,8 @@ impl Desk {
         if self.wakes.behind.load(Ordering::Relaxed) { self.catch_up().await } else { Ok(()) }
     }
 
-    pub(super) fn is_behind(&self) {
+    /// Something happened that the desk has not heard of.
+    pub fn is_behind(&self) {
         self.wakes.behind.store(true, Ordering::Relaxed);
     }
 

@@ -97,7 +97,7 @@ pub struct Wakes {
     pub rights: Notify,
     /// The desk shuts down: what is in flight is finished, nothing new is begun (`R6`).
     pub stopping: AtomicBool,
-    /// GitHub did not tell all that was asked for by the last [`Desk::catch_up`], which is to be tried again soon.
+    /// GitHub did not tell all that [`Desk::catch_up`] asked for, or a delivery was refused: to be asked for again soon.
     pub behind: AtomicBool,
 }
 

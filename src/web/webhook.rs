@@ -74,7 +74,7 @@ async fn take(app: &App, raw: Raw<'_>) -> Response {
         Ok(Outcome::Repeated) => (StatusCode::ACCEPTED, "taken in before\n".to_owned()).into_response(),
         Ok(Outcome::Ignored(why)) => (StatusCode::OK, format!("passed over: {why}\n")).into_response(),
         Err(NotTaken::Store(error)) if error.is_of_its_own() => keep(app, raw, &error.to_string()).await,
-        Err(error) => refuse(&error),
+        Err(error) => refuse(app, &error),
     }
 }
 
@@ -82,12 +82,14 @@ async fn take(app: &App, raw: Raw<'_>) -> Response {
 async fn keep(app: &App, raw: Raw<'_>, why: &str) -> Response {
     match app.desk.keep(raw, why).await {
         Ok(()) => (StatusCode::ACCEPTED, format!("kept, to be tried again: {why}\n")).into_response(),
-        Err(error) => refuse(&NotTaken::Store(error)),
+        Err(error) => refuse(app, &NotTaken::Store(error)),
     }
 }
 
-fn refuse(error: &NotTaken) -> Response {
+fn refuse(app: &App, error: &NotTaken) -> Response {
     tracing::error!(%error, "a delivery was not taken in; GitHub keeps it as failed");
+    // It is asked for again as soon as it may be taken (R2).
+    app.desk.is_behind();
     let said = match error {
         NotTaken::Overloaded => "too many deliveries are waiting",
         NotTaken::TooSlow => "the database takes too long",

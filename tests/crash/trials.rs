@@ -147,13 +147,14 @@ async fn several(count: usize) {
         stage.pause(&mut instances[still]);
         sleep(LONGER_THAN_A_LEASE).await;
         stage.go_on(&mut instances[still]);
-        // What failed at the one that stood still is found by the next that starts (R2).
         instances.push(stage.serve().await);
         stage.by_turns(&instances);
     };
     tokio::join!(trouble, load.run(&stage, for_load, 36, Duration::from_millis(450)));
     stage.fine_weather();
-    let figures = conclude(stage, instances, &load, seed, &format!("{count} instances"), began, Duration::from_secs(150)).await;
+    // What GitHub failed to deliver after the last look is found by the next one: five minutes later where the one that looks was spared.
+    let patience = Duration::from_secs(400);
+    let figures = conclude(stage, instances, &load, seed, &format!("{count} instances"), began, patience).await;
     assert!(figures.latest <= TAKEN_OVER_WITHIN_MS, "seed {seed}: a step was said {} ms after its instant", figures.latest);
 }
 
