@@ -64,6 +64,9 @@ pub enum StoreError {
     /// `DATABASE_URL` is of no kind that the desk knows.
     #[error("DATABASE_URL: `{0}` is neither `sqlite://FILE` nor `postgres://…`")]
     Url(String),
+    /// `DATABASE_URL` names no file that SQLite could be in.
+    #[error("DATABASE_URL: {0}")]
+    File(String),
     /// The database is not there or takes nothing, as another delivery has found just before.
     #[error("database: {0}")]
     Away(String),

@@ -60,7 +60,7 @@ enum Held {
 pub(super) fn file_of(url: &str) -> Result<PathBuf> {
     let rest = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or_default();
     let (file, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    let unfit = |why: &str| StoreError::Url(format!("{url}: {why}"));
+    let unfit = |why: &str| StoreError::File(format!("expected `sqlite://FILE`, found `{url}`: {why}"));
     // What the desk does anyway.
     if !matches!(parameters, "" | "mode=rwc") {
         return Err(unfit("parameters behind `?` are not known here"));
@@ -386,4 +386,23 @@ impl SqliteRow {
 /// What a column holds that it should not.
 pub(super) fn unfit(column: &str, why: &str) -> StoreError {
     StoreError::Unreadable { what: "value", why: format!("column `{column}`: {why}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_of;
+
+    #[test]
+    fn a_url_names_one_file_or_says_what_is_wrong() {
+        for (url, file) in
+            [("sqlite://desk.db", "desk.db"), ("sqlite:///var/a%20b.db?mode=rwc", "/var/a b.db"), ("sqlite:desk.db", "desk.db")]
+        {
+            assert_eq!(file_of(url).unwrap().to_str(), Some(file));
+        }
+        for (url, why) in [("sqlite://", "it names no file"), ("sqlite::memory:", "would be lost"), ("sqlite://a.db?cache=x", "behind `?`")]
+        {
+            let said = file_of(url).unwrap_err().to_string();
+            assert!(said.starts_with("DATABASE_URL: expected `sqlite://FILE`") && said.contains(why), "{said}");
+        }
+    }
 }
