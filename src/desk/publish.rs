@@ -16,6 +16,7 @@ use crate::github::client::{ApiError, GitHub, Standing};
 use crate::messages::{self, View};
 use crate::programme::TierId;
 use crate::store::{Applied, AppliedComment, Claim, GateRow, Result, Tx};
+use futures_util::future::Either;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -48,6 +49,14 @@ struct Shown {
     refusal: Option<Refusal>,
 }
 
+/// What came while publishing.
+enum Came {
+    /// The installations with tickets to show.
+    Ready(Result<Vec<InstallationId>>),
+    /// An installation is through, with so many tickets.
+    Through(InstallationId, Result<usize>),
+}
+
 impl Desk {
     /// Publishes every ticket that differs from what GitHub was last told and whose installation's gate is open. Installations do not
     /// wait for each other. Says how many tickets there were.
@@ -59,26 +68,45 @@ impl Desk {
         self.end_rests().await?;
         let mut done = 0;
         let (mut busy, mut idle) = (BTreeSet::new(), BTreeSet::new());
-        let mut runs = FuturesUnordered::new();
+        let (mut wanted, mut looking) = (true, false);
         let mut failed = None;
+        // Looks run beside what they found, so that all of it goes on at every await: whoever stands still while it holds the writer,
+        // or is the next to get it, would never let a look have it.
+        let mut runs = FuturesUnordered::new();
         loop {
-            if failed.is_none() {
-                for installation in self.ready(&busy, &idle).await? {
-                    busy.insert(installation);
-                    runs.push(async move { (installation, self.publish_through(installation).await) });
-                }
+            if wanted && !looking && failed.is_none() {
+                (wanted, looking) = (false, true);
+                runs.push(Either::Left(async { Came::Ready(self.ready().await) }));
             }
             tokio::select! {
-                Some((installation, result)) = runs.next(), if !runs.is_empty() => {
-                    busy.remove(&installation);
-                    match result {
-                        Ok(0) => drop(idle.insert(installation)),
-                        Ok(tickets) => done += tickets,
-                        Err(error) => failed = Some(error),
+                Some(came) = runs.next(), if !runs.is_empty() => match came {
+                    Came::Ready(ready) => {
+                        looking = false;
+                        match ready {
+                            Ok(_) if failed.is_some() => {}
+                            Ok(ready) => {
+                                for installation in ready.into_iter().filter(|one| !idle.contains(one)) {
+                                    if busy.insert(installation) {
+                                        let through = self.publish_through(installation);
+                                        runs.push(Either::Right(async move { Came::Through(installation, through.await) }));
+                                    }
+                                }
+                            }
+                            Err(error) => failed = Some(error),
+                        }
                     }
-                }
+                    Came::Through(installation, result) => {
+                        busy.remove(&installation);
+                        wanted = true;
+                        match result {
+                            Ok(0) => drop(idle.insert(installation)),
+                            Ok(tickets) => done += tickets,
+                            Err(error) => failed = Some(error),
+                        }
+                    }
+                },
                 // Somebody else's ticket need not wait until this one's installation is through.
-                () = next_look(&self.wakes.publish), if !runs.is_empty() => {}
+                () = next_look(&self.wakes.publish), if !runs.is_empty() => wanted = true,
                 else => break,
             }
         }
@@ -90,12 +118,11 @@ impl Desk {
         Ok(done)
     }
 
-    async fn ready(&self, busy: &BTreeSet<InstallationId>, idle: &BTreeSet<InstallationId>) -> Result<Vec<InstallationId>> {
+    async fn ready(&self) -> Result<Vec<InstallationId>> {
         self.share_quiet().await?;
         let mut tx = self.store.read().await?;
-        let mut ready = tx.ready_to_publish(self.clock.now()).await?;
+        let ready = tx.ready_to_publish(self.clock.now()).await?;
         tx.rollback().await?;
-        ready.retain(|installation| !busy.contains(installation) && !idle.contains(installation));
         Ok(ready)
     }
 

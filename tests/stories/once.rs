@@ -82,6 +82,28 @@ story!(g4_github_asks_to_wait, |desk| {
     assert_eq!(posts[1].at.duration_since(posts[0].at).as_secs(), 60, "exactly as long as it asked for");
 });
 
+story!(g7_who_waits_to_record_and_who_looks_for_the_next_do_not_wait_for_each_other, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.sandbox.faults().next("POST", "/comments", Fault::secondary_limit(60));
+    desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
+    let publisher = tokio::spawn({
+        let app = desk.app.clone();
+        async move { app.desk.publish().await }
+    });
+    while desk.sandbox.faults().pending() > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Somebody else writes while the answer comes, and long enough for another look at who wants to be shown: both stand in line.
+    let other = desk.app.desk.store.write().await.unwrap();
+    let installation = desk.sandbox.installation("7x");
+    while desk.app.desk.github.as_ref().unwrap().quiet_until(installation).is_none() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    other.rollback().await.unwrap();
+    assert_eq!(publisher.await.unwrap().unwrap(), 1);
+});
+
 story!(g4_labels_meet_the_same, |desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     desk.sandbox.faults().next("POST", "/issues/*/labels", Fault::DropAfterEffect);
