@@ -5,6 +5,10 @@ use partner_desk::cli::{self, Cli};
 use std::io::Write as _;
 use std::process::ExitCode;
 
+/// Half of what a delivery needs is short-lived and freed by another thread than the one that asked for it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse();

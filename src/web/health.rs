@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Alive.
@@ -16,7 +17,7 @@ pub async fn alive() -> &'static str {
 }
 
 /// Ready, or what is missing.
-pub async fn ready(State(app): State<App>) -> Response {
+pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let database = match tokio::time::timeout(std::time::Duration::from_secs(3), keeps(&app)).await {
         Ok(Ok(())) => "ok".to_owned(),
         Ok(Err(error)) => error.to_string(),
@@ -47,7 +48,7 @@ async fn keeps(app: &App) -> Result<(), StoreError> {
 }
 
 /// What this address is.
-pub async fn front(State(app): State<App>) -> String {
+pub async fn front(State(app): State<Arc<App>>) -> String {
     if app.webhook_secret.is_some() {
         return "Partner Desk is running. Webhooks go to /api/github/webhooks; /readyz says how it is.\n".to_owned();
     }

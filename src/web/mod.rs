@@ -33,7 +33,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/", get(health::front))
-        .with_state(app)
+        .with_state(Arc::new(app))
 }
 
 /// Reads a payload while there is room for it, and not for ever.

@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
+use std::sync::Arc;
 use tracing::Instrument as _;
 
 /// The headers that say what a delivery is and where it comes from; never its signature.
@@ -25,7 +26,7 @@ const KEPT_HEADERS: [&str; 6] = [
 ];
 
 /// Takes one delivery: 202 when its effect is on disk, 200 for what is not the desk's business.
-pub async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(secret) = &app.webhook_secret else {
         return (StatusCode::SERVICE_UNAVAILABLE, "no GitHub App is set up: APP_ID, PRIVATE_KEY and WEBHOOK_SECRET are missing\n")
