@@ -63,7 +63,8 @@ impl Desk {
         for (one, outcome) in batch.iter().zip(outcomes) {
             let (Some(event), Some(_), Outcome::Ticket(issue)) = (one.event(), &one.delivery, outcome) else { continue };
             let Some(ticket) = book.tickets.get(issue) else { continue };
-            if is_own(event.actor.as_ref(), own.as_deref()) {
+            let may_undo = matches!(event.what, What::Labeled(_) | What::Unlabeled(_) | What::Uncommented(_) | What::CommentEdited(_));
+            if !may_undo || is_own(event.actor.as_ref(), own.as_deref()) {
                 continue;
             }
             let projection = ticket.projection(&self.programme, &self.policy);

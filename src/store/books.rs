@@ -71,44 +71,29 @@ struct TicketRow<'a> {
     doc: String,
 }
 
-/// Memberships of people, by id or by the login that they show.
-macro_rules! members {
-    ($users:literal, $logins:literal) => {
-        concat!("(user_id {in ints ", $users, "} OR (user_id IS NULL AND (lookup_failed = 1 OR login_key {in texts ", $logins, "})))")
-    };
-}
-
-/// `known (id)`: the partners that are named, and those of the people.
-macro_rules! known {
-    ($ids:literal, $names:literal, $users:literal, $logins:literal) => {
-        concat!(
-            "WITH known (id) AS (
-                 SELECT id FROM partners WHERE id {in texts ",
-            $ids,
-            "} UNION SELECT id FROM partners WHERE name_key {in texts ",
-            $names,
-            "} UNION SELECT partner_id FROM members WHERE ",
-            members!($users, $logins),
-            ") "
-        )
-    };
-}
-
-/// The ledger of the partners in `known` since an instant. A grant can be older than the windows in question, and with it what stands on
-/// it.
+/// The ledger of partners since an instant. A grant can be older than the windows in question, and with it what stands on it.
 macro_rules! ledger {
-    ($since:literal) => {
+    ($partners:literal, $since:literal) => {
         concat!(
             "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-             WHERE partner_id {in known} AND at_ms >= ",
+             WHERE partner_id {each texts ",
+            $partners,
+            "} AND at_ms >= ",
             $since,
-            " UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-             WHERE partner_id {in known} AND kind = 'grant' AND until_ms > ",
+            " UNION ALL SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE partner_id {each texts ",
+            $partners,
+            "} AND kind = 'grant' AND until_ms > ",
             $since,
-            " UNION SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-             WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id {in known} AND kind = 'grant' AND until_ms > ",
+            " AND at_ms < ",
             $since,
-            ") ORDER BY partner_id, at_ms, key"
+            " UNION ALL SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
+             WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id {each texts ",
+            $partners,
+            "} AND kind = 'grant' AND until_ms > ",
+            $since,
+            ") AND at_ms < ",
+            $since
         )
     };
 }
@@ -118,7 +103,7 @@ macro_rules! repositories {
     ($repos:literal) => {
         concat!(
             "SELECT id, first_seen_ms, full_name, private, installation_id, seen_ms, former_names, from_ms, until_ms, why
-             FROM repositories LEFT JOIN freezes ON freezes.repo_id = repositories.id WHERE id {in ints ",
+             FROM repositories LEFT JOIN freezes ON freezes.repo_id = repositories.id WHERE id {each ints ",
             $repos,
             "} ORDER BY id, from_ms, why"
         )
@@ -163,26 +148,32 @@ macro_rules! save_log {
     };
 }
 
-/// Everything that can be asked for before anything is known, over one list of arguments.
-pub(super) const EVERYTHING: &[&str] = &[
-    "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {in ints $1}",
-    "SELECT doc FROM tickets WHERE issue_id {in ints $1}
-     UNION ALL
-     SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {in ints $1}",
-    agents_of!("$2", "$6", "$7"),
-    concat!(
-        "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members WHERE ",
-        members!("$2", "$3"),
-        " ORDER BY id"
-    ),
-    concat!(known!("$4", "$5", "$2", "$3"), "SELECT id, name, time_zone, tiers FROM partners WHERE id {in known}"),
-    concat!(known!("$4", "$5", "$2", "$3"), "SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {in known}"),
-    concat!(known!("$4", "$5", "$2", "$3"), ledger!("$8")),
-    repositories!("$6"),
+/// What can be asked for before anything is known, over one list of arguments.
+pub(super) const FACTS: &[&str] = &[
+    "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {each ints $1}",
+    "SELECT doc FROM tickets WHERE issue_id {each ints $1}
+     {then}
+     SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {each ints $1}",
+    agents_of!("$2", "$5"),
+    // By id, and by the login that they show where no id is known; and those of whom GitHub could not be asked.
+    "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members WHERE user_id {each ints $2}
+     {then}
+     SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
+     WHERE user_id IS NULL AND lookup_failed = 0 AND login_key {each texts $3}
+     {then}
+     SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
+     WHERE user_id IS NULL AND lookup_failed = 1",
+    repositories!("$4"),
+];
+/// What belongs to partners that are known by then.
+pub(super) const ACCOUNTS: &[&str] = &[
+    "SELECT id, name, time_zone, tiers FROM partners WHERE id {each texts $1}",
+    "SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {each texts $1}",
+    LEDGER,
 ];
 /// All that a batch changes.
 pub(super) const CHANGES: &[&str] = &[save_tickets!(), save_entries!("$2"), save_log!()];
-pub(super) const LEDGER: &str = concat!("WITH known (id) AS (SELECT id FROM partners WHERE id {in texts $1}) ", ledger!("$2"));
+pub(super) const LEDGER: &str = ledger!("$1", "$2");
 pub(super) const REPOSITORIES: &str = repositories!("$1");
 pub(super) const ENTRIES: &str = save_entries!("$1");
 
@@ -240,6 +231,17 @@ impl Tx {
         struct Delivery<'a> {
             id: &'a DeliveryId,
         }
+        if let Self::Sqlite(_) = self {
+            // What a call changed says the same as `RETURNING`, which costs SQLite a table of its own.
+            let one = sql!("INSERT INTO deliveries (id, received_ms) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING");
+            let mut fresh = BTreeSet::new();
+            for id in ids {
+                if self.run(one, [id.0.as_str().into(), now.as_millisecond().into()]).await? > 0 {
+                    fresh.insert(id.clone());
+                }
+            }
+            return Ok(fresh);
+        }
         let rows: Vec<_> = ids.iter().map(|id| Delivery { id }).collect();
         let statement = sql!(
             "INSERT INTO deliveries (id, received_ms) SELECT id, $2 FROM {rows $1: id TEXT} WHERE true
@@ -257,16 +259,16 @@ impl Tx {
     pub async fn load(&mut self, mut needs: Needs, ledger_since: &(dyn Fn(Timestamp) -> Timestamp + Sync)) -> Result<Loaded> {
         let mut loaded = Loaded::default();
         let since = |needs: &Needs| needs.instants.first().map(|earliest| ledger_since(*earliest));
+        let mut facts = self.facts(&needs, true).await?;
         // Most batches are of issues that are new, and need no more than this.
-        let mut asked = since(&needs);
-        let found = self.everything(&needs, asked, true).await?;
-        if take_tickets(&found, &mut needs, &mut loaded)? {
-            asked = since(&needs);
-            let more = self.everything(&needs, asked, false).await?;
-            take_people(&more, &needs, &mut loaded)?;
-        } else {
-            take_people(&found, &needs, &mut loaded)?;
+        if take_tickets(&facts, &mut needs, &mut loaded)? {
+            facts = self.facts(&needs, false).await?;
         }
+        take_people(&facts, &mut loaded)?;
+        let mut partners: BTreeSet<_> = loaded.book.members.iter().map(|member| member.partner.clone()).collect();
+        partners.extend(self.named_partners(&needs).await?);
+        let asked = since(&needs);
+        self.take_accounts(&partners, asked, &mut loaded.book).await?;
         // Those in line are their partners' and no others', but may have come before everything that was asked for.
         let mut repos = needs.repos.clone();
         let queue = loaded.book.tickets.values().filter_map(|ticket| match &ticket.standing {
@@ -278,38 +280,66 @@ impl Tx {
             repos.insert(repo);
         }
         if since(&needs) < asked || (asked.is_none() && !needs.instants.is_empty()) {
-            let partners = to_json(&loaded.book.partners.keys().collect::<Vec<_>>())?;
+            let partners: Vec<_> = loaded.book.partners.keys().map(ToString::to_string).collect();
             let since = since(&needs).unwrap_or_default().as_millisecond();
-            loaded.book.ledger.clear();
             take_ledger(&self.rows(sql!(LEDGER), [partners.into(), since.into()]).await?, &mut loaded.book)?;
         }
         if repos != needs.repos {
-            let rows = self.rows(sql!(REPOSITORIES), [to_json(&repos)?.into()]).await?;
+            let rows = self.rows(sql!(REPOSITORIES), [repos.iter().map(|repo| repo.0).collect::<Vec<_>>().into()]).await?;
             take_places(&rows, &mut loaded.book)?;
         }
         loaded.known_places.clone_from(&loaded.book.places);
         Ok(loaded)
     }
 
-    /// Everything that can be asked for before anything is known; `tickets` says whether the issues themselves are.
-    async fn everything(&mut self, needs: &Needs, since: Option<Timestamp>, tickets: bool) -> Result<Vec<Vec<Row>>> {
-        let bundle = bundle!(EVERYTHING);
+    /// What can be asked for before anything is known; `tickets` says whether the issues themselves are.
+    async fn facts(&mut self, needs: &Needs, tickets: bool) -> Result<Vec<Vec<Row>>> {
+        let issues = needs.issues.iter().filter(|_| tickets).map(|issue| issue.0).collect::<Vec<_>>();
+        let logins: BTreeSet<_> = needs.people.values().map(|login| login.to_ascii_lowercase()).collect();
+        let args = [
+            issues.into(),
+            needs.people.keys().map(|user| user.0).collect::<Vec<_>>().into(),
+            logins.into_iter().collect::<Vec<_>>().into(),
+            needs.repos.iter().map(|repo| repo.0).collect::<Vec<_>>().into(),
+            needs.rights_since.as_millisecond().into(),
+        ];
+        self.rows_of_each(bundle!(FACTS), args).await
+    }
+
+    /// The partners that texts and tickets name, by id or by name.
+    async fn named_partners(&mut self, needs: &Needs) -> Result<BTreeSet<PartnerId>> {
+        if needs.partners.is_empty() && needs.claims.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let claims: Vec<_> = needs.claims.iter().map(|claim| claim.trim().to_lowercase()).collect();
         let ids: Vec<_> = needs.partners.iter().map(PartnerId::as_str).chain(claims.iter().map(String::as_str)).collect();
-        let logins: Vec<_> = needs.people.values().map(|login| login.to_ascii_lowercase()).collect();
-        let none: BTreeSet<IssueId> = BTreeSet::new();
-        let args = [
-            to_json(if tickets { &needs.issues } else { &none })?.into(),
-            to_json(&needs.people.keys().collect::<Vec<_>>())?.into(),
-            to_json(&logins)?.into(),
-            to_json(&ids)?.into(),
-            to_json(&claims)?.into(),
-            to_json(&needs.repos)?.into(),
-            needs.rights_since.as_millisecond().into(),
-            // Without an instant no ledger is needed.
-            since.map_or(i64::MAX, Timestamp::as_millisecond).into(),
-        ];
-        self.rows_of_each(bundle, args).await
+        let statement =
+            sql!("SELECT id FROM partners WHERE id {in texts $1} UNION ALL SELECT id FROM partners WHERE name_key {in texts $2}");
+        let rows = self.rows(statement, [to_json(&ids)?.into(), to_json(&claims)?.into()]).await?;
+        rows.iter().map(|row| partner_id(row, "id")).collect()
+    }
+
+    /// Puts partners into the book, with who waits in their lines, and their ledger from an instant on; without an instant none is needed.
+    async fn take_accounts(&mut self, partners: &BTreeSet<PartnerId>, since: Option<Timestamp>, book: &mut Book) -> Result<()> {
+        if partners.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = partners.iter().map(ToString::to_string).collect();
+        let args = [ids.into(), since.map_or(i64::MAX, Timestamp::as_millisecond).into()];
+        let found = self.rows_of_each(bundle!(ACCOUNTS), args).await?;
+        let [partners, waiting, ledger] = found.as_slice() else { return Ok(()) };
+        for row in partners {
+            let partner = partner(row)?;
+            book.partners.insert(partner.id.clone(), partner);
+        }
+        for row in waiting {
+            let ticket: Ticket = row.json("doc")?;
+            book.tickets.insert(ticket.issue, ticket);
+        }
+        if since.is_some() {
+            take_ledger(ledger, book)?;
+        }
+        Ok(())
     }
 
     /// Saves what the rules changed. `wakes` gives the next instant of a ticket, `shows` whether GitHub may have to be told.
@@ -517,33 +547,26 @@ fn take_tickets(found: &[Vec<Row>], needs: &mut Needs, loaded: &mut Loaded) -> R
     Ok(!loaded.book.tickets.is_empty())
 }
 
-/// Puts everything but the tickets asked for into the book.
-fn take_people(found: &[Vec<Row>], needs: &Needs, loaded: &mut Loaded) -> Result<()> {
+/// Puts people and places into the book.
+fn take_people(found: &[Vec<Row>], loaded: &mut Loaded) -> Result<()> {
     let book = &mut loaded.book;
-    let [_, _, agents, members, partners, queues, ledger, repos] = found else { return Ok(()) };
+    let [_, _, agents, members, repos] = found else { return Ok(()) };
     book.agents = super::rights::agents(agents)?;
-    for row in members {
-        loaded.member_ids.push(row.int("id")?);
-        book.members.push(membership(row)?);
-    }
-    for row in partners {
-        let partner = partner(row)?;
-        book.partners.insert(partner.id.clone(), partner);
-    }
-    for row in queues {
-        let ticket: Ticket = row.json("doc")?;
-        book.tickets.insert(ticket.issue, ticket);
-    }
-    if !needs.instants.is_empty() {
-        take_ledger(ledger, book)?;
-    }
+    let mut members = members.iter().map(|row| Ok((row.int("id")?, membership(row)?))).collect::<Result<Vec<_>>>()?;
+    members.sort_by_key(|(id, _)| *id);
+    (loaded.member_ids, book.members) = members.into_iter().unzip();
     take_places(repos, book)
 }
 
+/// Makes these the book's ledger, each partner's in the order of its instants.
 fn take_ledger(rows: &[Row], book: &mut Book) -> Result<()> {
+    book.ledger.clear();
     for row in rows {
         let entry = entry(row)?;
         book.ledger.entry(entry.partner.clone()).or_default().push(entry);
+    }
+    for entries in book.ledger.values_mut() {
+        entries.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
     }
     Ok(())
 }

@@ -145,6 +145,8 @@ pub(crate) enum Arg {
     MaybeInt(Option<i64>),
     Text(String),
     MaybeText(Option<String>),
+    Ints(Vec<i64>),
+    Texts(Vec<String>),
 }
 
 impl From<i64> for Arg {
@@ -174,6 +176,18 @@ impl From<String> for Arg {
 impl From<Option<String>> for Arg {
     fn from(value: Option<String>) -> Self {
         Self::MaybeText(value)
+    }
+}
+
+impl From<Vec<i64>> for Arg {
+    fn from(values: Vec<i64>) -> Self {
+        Self::Ints(values)
+    }
+}
+
+impl From<Vec<String>> for Arg {
+    fn from(values: Vec<String>) -> Self {
+        Self::Texts(values)
     }
 }
 
@@ -376,6 +390,8 @@ macro_rules! bound {
                 Arg::MaybeInt(value) => query.bind(value),
                 Arg::Text(value) => query.bind(value),
                 Arg::MaybeText(value) => query.bind(value),
+                Arg::Ints(values) => query.bind(to_json(&values)?),
+                Arg::Texts(values) => query.bind(to_json(&values)?),
             };
         }
         query
@@ -419,8 +435,12 @@ impl Tx {
         let mut each = Vec::with_capacity(bundle.len());
         match self {
             Self::Sqlite(tx) => {
-                for part in bundle.sqlite() {
-                    each.push(if part.has_nothing_to_do(&args) { Vec::new() } else { tx.rows(&part.text, part.args(&args))? });
+                for parts in bundle.sqlite() {
+                    let mut rows = Vec::new();
+                    for part in parts.iter().filter(|part| !part.has_nothing_to_do(&args)) {
+                        rows.extend(tx.rows(&part.text, part.args(&args))?);
+                    }
+                    each.push(rows);
                 }
             }
             Self::Postgres(tx) => {

@@ -53,26 +53,24 @@ struct Waits {
     user_id: i64,
 }
 
-/// The agents, as far as they matter to people and repositories.
+/// The agents, as far as they matter to people.
 macro_rules! agents_of {
-    ($people:literal, $repos:literal, $since:literal) => {
+    ($people:literal, $since:literal) => {
         concat!(
             "SELECT 'login' AS kind, login_key AS name, CAST(0 AS BIGINT) AS repo_id, user_id, CAST(0 AS BIGINT) AS flag FROM agents
              UNION ALL
              SELECT 'listed', '', 0, NULL, listed FROM rights_state
              UNION ALL
              SELECT 'team', team_key, 0, NULL, CASE WHEN asked_ms IS NULL OR unsure = 1 THEN 1 ELSE 0 END FROM teams
-             UNION ALL
-             SELECT 'person', p.team_key, 0, p.user_id, CASE WHEN p.unsure = 1 THEN 2 WHEN t.unsure = 1 THEN 0 ELSE p.member END
-             FROM team_people p JOIN teams t ON t.team_key = p.team_key WHERE p.user_id {in ints ",
+             {then}
+             SELECT 'person' AS kind, p.team_key AS name, CAST(0 AS BIGINT) AS repo_id, p.user_id,
+                 CASE WHEN p.unsure = 1 THEN 2 WHEN t.unsure = 1 THEN 0 ELSE p.member END AS flag
+             FROM team_people p JOIN teams t ON t.team_key = p.team_key WHERE p.user_id {each ints ",
             $people,
             "}
-             UNION ALL
-             SELECT 'may', '', repo_id, user_id, agent FROM permissions
-             WHERE user_id {in ints ",
+             {then}
+             SELECT 'may' AS kind, '' AS name, repo_id, user_id, agent AS flag FROM permissions WHERE user_id {each ints ",
             $people,
-            "} AND repo_id {in ints ",
-            $repos,
             "} AND asked_ms > ",
             $since
         )

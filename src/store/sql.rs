@@ -1,11 +1,13 @@
 //! One SQL text for both databases. Where the dialects differ, the text holds a placeholder in braces:
 //!
 //! - `{rows $1: id TEXT, at_ms BIGINT}`: a JSON array of objects as a table,
-//! - `{in ints $1}`, `{in texts $1}`: membership in a JSON array,
-//! - `{in known}`: membership in the rows of a `known (id)` of the statement's own `WITH`,
+//! - `{in ints $1}`, `{in texts $1}`: membership in a list,
+//! - `{each ints $1}`, `{each texts $1}`: the same, of a list that names nothing twice,
+//! - `{then}` in a bundle: `UNION ALL`,
 //! - `{pg …}`: for PostgreSQL only.
 //!
-//! So a batch costs one statement per table however many rows it has.
+//! So a batch costs PostgreSQL one statement per table however many rows it has. SQLite, where a call costs less than a list inside of a
+//! statement, runs those of `{rows …}` and `{each …}` once for each value, and the parts between `{then}` one after the other.
 
 use super::Arg;
 use std::sync::{Arc, OnceLock};
@@ -15,26 +17,37 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Text {
     pub(super) sql: String,
     pub(super) names: OnceLock<Arc<[String]>>,
-    /// For an `INSERT` of `{rows …}`, which runs once for each of them: a call costs less than taking JSON apart.
+    /// For what it runs.
     pub(super) each: Option<Each>,
 }
 
-/// What a statement that runs once for each row takes of it.
+/// What a statement runs for, once each.
 #[derive(Debug)]
-pub(super) struct Each {
-    /// The place of the argument that holds the rows.
-    pub(super) rows: usize,
-    /// Names of the values that follow the arguments, in their order.
-    pub(super) columns: Vec<String>,
-    /// How many arguments there are before them.
-    pub(super) after: usize,
+pub(super) enum Each {
+    /// The values of the argument at this place.
+    Value(usize),
+    /// The rows of an argument.
+    Row {
+        /// The place of the argument.
+        rows: usize,
+        /// Names of the values that follow the arguments, in their order.
+        columns: Vec<String>,
+        /// How many arguments there are before them.
+        after: usize,
+    },
 }
 
 impl Text {
     fn new(template: &str) -> Self {
-        let (sql, each) = each(template).map_or_else(|| (expand(template, false), None), |(sql, each)| (sql, Some(each)));
+        let (sql, each) = each(template).map_or_else(|| (expand(template, false), value(template)), |(sql, each)| (sql, Some(each)));
         Self { sql: numbered(&sql), names: OnceLock::new(), each }
     }
+}
+
+/// The argument for whose values a statement runs.
+fn value(template: &str) -> Option<Each> {
+    let (inside, _) = template.split_once("{each ")?.1.split_once('}')?;
+    Some(Each::Value(inside.split_once('$')?.1.parse::<usize>().ok()?.checked_sub(1)?))
 }
 
 /// An `INSERT` of `{rows …}` as one of a single row.
@@ -50,7 +63,7 @@ fn each(template: &str) -> Option<(String, Each)> {
     let after = numbers.max()?;
     let row = columns.iter().enumerate().map(|(place, name)| format!("${} AS {name}", after + 1 + place)).collect::<Vec<_>>().join(", ");
     let sql = expand(&format!("{before}(SELECT {row}) AS r{behind}"), false);
-    Some((sql, Each { rows: number.parse::<usize>().ok()?.checked_sub(1)?, columns, after }))
+    Some((sql, Each::Row { rows: number.parse::<usize>().ok()?.checked_sub(1)?, columns, after }))
 }
 
 /// A statement in both dialects, expanded once.
@@ -79,7 +92,7 @@ impl Statement {
 #[derive(Debug)]
 pub(crate) struct Bundle {
     templates: &'static [&'static str],
-    sqlite: OnceLock<Vec<Part<Text>>>,
+    sqlite: OnceLock<Vec<Vec<Part<Text>>>>,
     postgres: OnceLock<Vec<Part<String>>>,
 }
 
@@ -113,8 +126,9 @@ impl Bundle {
         self.templates.len()
     }
 
-    pub(super) fn sqlite(&'static self) -> &'static [Part<Text>] {
-        self.sqlite.get_or_init(|| self.templates.iter().map(|template| part(template, Text::new)).collect())
+    pub(super) fn sqlite(&'static self) -> &'static [Vec<Part<Text>>] {
+        let parts = |template: &&str| template.split("{then}").map(|template| part(template, Text::new)).collect();
+        self.sqlite.get_or_init(|| self.templates.iter().map(parts).collect())
     }
 
     pub(super) fn postgres(&'static self) -> &'static [Part<String>] {
@@ -192,21 +206,16 @@ fn placeholder(inside: &str, postgres: bool) -> String {
     if let Some(only) = inside.strip_prefix("pg ") {
         return if postgres { only.to_owned() } else { String::new() };
     }
-    if inside == "in known" {
-        return if postgres { "= ANY(ARRAY(SELECT id FROM known))".to_owned() } else { "IN (SELECT id FROM known)".to_owned() };
+    if inside == "then" {
+        return "UNION ALL".to_owned();
     }
-    if let Some(parameter) = inside.strip_prefix("in ints ") {
-        return if postgres {
-            format!("= ANY(ARRAY(SELECT value::bigint FROM jsonb_array_elements_text({parameter}::jsonb)))")
-        } else {
-            format!("IN (SELECT value FROM json_each({parameter}))")
-        };
-    }
-    if let Some(parameter) = inside.strip_prefix("in texts ") {
-        return if postgres {
-            format!("= ANY(ARRAY(SELECT value FROM jsonb_array_elements_text({parameter}::jsonb)))")
-        } else {
-            format!("IN (SELECT value FROM json_each({parameter}))")
+    let of = |kind: &str| inside.strip_prefix(kind).and_then(|rest| rest.split_once(' '));
+    if let Some((values, parameter)) = of("in ").or_else(|| of("each ")) {
+        return match (postgres, values) {
+            (true, "ints") => format!("= ANY(ARRAY(SELECT value::bigint FROM jsonb_array_elements_text({parameter}::jsonb)))"),
+            (true, _) => format!("= ANY(ARRAY(SELECT value FROM jsonb_array_elements_text({parameter}::jsonb)))"),
+            (false, _) if inside.starts_with("each") => format!("= {parameter}"),
+            (false, _) => format!("IN (SELECT value FROM json_each({parameter}))"),
         };
     }
     if let Some((parameter, columns)) = inside.strip_prefix("rows ").and_then(|rows| rows.split_once(':')) {
@@ -223,15 +232,25 @@ fn placeholder(inside: &str, postgres: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Text, expand, numbered, part};
+    use super::{Each, Text, expand, numbered, part};
 
     #[test]
     fn an_insert_of_rows_runs_once_for_each_of_them_on_sqlite() {
         let text = Text::new("INSERT INTO t SELECT a, b, $2 FROM {rows $1: a TEXT, b BIGINT} WHERE true ON CONFLICT (a) DO NOTHING");
         assert_eq!(text.sql, "INSERT INTO t SELECT a, b, ?2 FROM (SELECT ?3 AS a, ?4 AS b) AS r WHERE true ON CONFLICT (a) DO NOTHING");
-        let each = text.each.unwrap();
-        assert_eq!((each.rows, each.columns, each.after), (0, vec!["a".to_owned(), "b".to_owned()], 2));
+        let Some(Each::Row { rows, columns, after }) = text.each else { panic!("{:?}", text.each) };
+        assert_eq!((rows, columns, after), (0, vec!["a".to_owned(), "b".to_owned()], 2));
         assert!(Text::new("UPDATE t SET a = r.a FROM {rows $1: a TEXT}").each.is_none());
+    }
+
+    #[test]
+    fn a_statement_of_each_value_runs_once_for_it_on_sqlite() {
+        let template = "SELECT a FROM t WHERE b > $1 AND a {each ints $2} UNION ALL SELECT a FROM u WHERE a {each ints $2}";
+        let text = Text::new(template);
+        assert_eq!(text.sql, "SELECT a FROM t WHERE b > ?1 AND a = ?2 UNION ALL SELECT a FROM u WHERE a = ?2");
+        assert!(matches!(text.each, Some(Each::Value(1))), "{:?}", text.each);
+        assert_eq!(expand(template, true), expand(&template.replace("each", "in"), true));
+        assert_eq!(expand("SELECT a FROM t {then} SELECT b FROM u", true), "SELECT a FROM t UNION ALL SELECT b FROM u");
     }
 
     #[test]
