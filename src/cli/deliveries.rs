@@ -131,6 +131,7 @@ async fn retry(desk: &Desk, ids: &[DeliveryId], out: &mut (dyn Write + Send)) ->
     }
     let mut stay = 0;
     for id in ids {
+        desk.record_act("deliveries retry", one_line(&id.0)).await?;
         let became = match desk.retry(id).await? {
             Retried::TakenIn => "taken in".to_owned(),
             Retried::NotOurs(why) => format!("passed over: {why}"),

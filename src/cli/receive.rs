@@ -113,6 +113,8 @@ async fn judge(desk: &Desk, event: &Event, apply: bool) -> Result<Account, CliEr
         Outcome::Repeated => return Ok(Account::ignored("R1: taken in before".to_owned())),
     };
     if apply {
+        let ticket = format!("{}#{}, what happened at {}", event.repo.full_name, event.issue.number, event.at);
+        desk.record_act("receive --apply", ticket).await?;
         desk.replay(event).await?;
     }
     let Some(ticket) = book.tickets.get(&issue) else { return Ok(Account::ignored("it made no ticket".to_owned())) };

@@ -179,6 +179,16 @@ impl Desk {
         Ok(true)
     }
 
+    /// Records an act of an operator that has transactions of its own, before it is done.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn record_act(&self, act: &str, detail: String) -> Result<()> {
+        let mut tx = self.store.write().await?;
+        tx.audit(&AuditLine { at: self.clock.now(), act: act.to_owned(), detail }).await?;
+        tx.commit().await
+    }
+
     /// Reads a delivery and takes it in, in a transaction of its own.
     ///
     /// # Errors

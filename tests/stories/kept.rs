@@ -235,6 +235,8 @@ story!(r4_the_command_line_lists_shows_retries_and_drops, |desk| {
     assert_eq!(desk.deliveries(drop).await.unwrap(), "strange-1: dropped\n");
     assert_eq!(desk.kept().await, Vec::new());
     let audit: Vec<_> = desk.everything().await.into_iter().filter(|line| line.starts_with("admin_audit ")).collect();
+    let retried = |id: &str| audit.iter().filter(|line| line.contains("deliveries retry") && line.contains(id)).count();
+    assert_eq!((retried("strange-1"), retried(&said.guid.0)), (2, 1), "each try has its line, whatever came of it: {audit:?}");
     assert!(audit.last().unwrap().contains("strange-1, issues about 7x/support#7: a test of GitHub's"), "{audit:?}");
     // It was judged: also a version that could read it would not take it in.
     assert!(desk.everything().await.iter().any(|line| line.starts_with("deliveries ") && line.contains("strange-1")));

@@ -53,6 +53,7 @@ mod postgres;
 mod projection;
 mod queue;
 mod races;
+mod receiving;
 mod recovery;
 mod refunds;
 mod rights;
