@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -64,6 +64,43 @@ pub struct App {
     pub fails_to_keep: Arc<AtomicBool>,
     /// Whether this instance is the one that ticks.
     pub lead: Arc<Lead>,
+    /// How webhooks were answered since the start.
+    pub answers: Arc<Answers>,
+}
+
+/// How webhooks were answered, counted.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Its effect was saved.
+    pub taken_in: AtomicU64,
+    /// It had been taken in before.
+    pub repeated: AtomicU64,
+    /// Not the desk's business.
+    pub passed_over: AtomicU64,
+    /// It could not be read or taken in, and is kept.
+    pub kept: AtomicU64,
+    /// It could not be saved, and GitHub was told so.
+    pub refused: AtomicU64,
+    /// No good signature.
+    pub unsigned: AtomicU64,
+    /// No webhook.
+    pub malformed: AtomicU64,
+}
+
+impl Answers {
+    /// Each with its name.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, &AtomicU64)> {
+        [
+            ("taken_in", &self.taken_in),
+            ("repeated", &self.repeated),
+            ("passed_over", &self.passed_over),
+            ("kept", &self.kept),
+            ("refused", &self.refused),
+            ("unsigned", &self.unsigned),
+            ("malformed", &self.malformed),
+        ]
+        .into_iter()
+    }
 }
 
 /// A delivery that waits to be taken in, and where its sender waits for the answer.
@@ -175,7 +212,10 @@ impl App {
         } else {
             tasks.spawn(taking);
         }
-        Ok((Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead }, Workers { tasks, stop }))
+        Ok((
+            Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead, answers: Arc::default() },
+            Workers { tasks, stop },
+        ))
     }
 
     /// Takes in one delivery, together with others that wait. Comes back when it is on disk.

@@ -1,6 +1,7 @@
-//! The doors by HTTP: webhooks, health. Each handler is tiny; what it does is the desk's.
+//! The doors by HTTP: webhooks, health, metrics. Each handler is tiny; what it does is the desk's.
 
 pub mod health;
+pub mod metrics;
 pub mod serving;
 pub mod webhook;
 
@@ -32,6 +33,7 @@ pub fn router(app: App) -> Router {
         .route("/api/github/webhooks", post(webhook::receive).layer(DefaultBodyLimit::max(LARGEST_PAYLOAD)).layer(room))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/", get(health::front))
         .with_state(Arc::new(app))
 }

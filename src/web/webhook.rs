@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::Instrument as _;
 
 /// The headers that say what a delivery is and where it comes from; never its signature.
@@ -33,17 +34,20 @@ pub async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Byte
             .into_response();
     };
     if !is_signed(secret.expose_secret().as_bytes(), &body, header("x-hub-signature-256")) {
+        count(&app.answers.unsigned);
         tracing::warn!(delivery = header("x-github-delivery"), "a webhook without a good signature was refused");
         return (StatusCode::UNAUTHORIZED, "X-Hub-Signature-256 is missing or does not sign this body with the webhook secret\n")
             .into_response();
     }
     let (event, delivery) = (header("x-github-event"), header("x-github-delivery"));
     if event.is_empty() || delivery.is_empty() {
+        count(&app.answers.malformed);
         return (StatusCode::BAD_REQUEST, "X-GitHub-Event and X-GitHub-Delivery are required\n").into_response();
     }
     let span = tracing::info_span!("delivery", id = delivery, event, ticket = tracing::field::Empty);
     let id = DeliveryId(delivery.to_owned());
     let Ok(text) = str::from_utf8(&body) else {
+        count(&app.answers.malformed);
         return (StatusCode::BAD_REQUEST, "the body is no JSON object: it is not UTF-8\n").into_response();
     };
     let headers = KEPT_HEADERS.iter().map(|name| ((*name).to_owned(), header(name).to_owned())).filter(|(_, value)| !value.is_empty());
@@ -56,10 +60,12 @@ async fn take(app: &App, raw: Raw<'_>) -> Response {
         Ok(Read::News(news)) => *news,
         Ok(Read::NotOurs(why)) => {
             tracing::debug!(%why, "passed over");
+            count(&app.answers.passed_over);
             return (StatusCode::OK, format!("passed over: {why}\n")).into_response();
         }
         Err(error @ Unread::NotJson(_)) => {
             tracing::warn!(%error, "a signed webhook could not be read");
+            count(&app.answers.malformed);
             return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
         }
         // GitHub means it well, and another version may read it (R4).
@@ -71,9 +77,18 @@ async fn take(app: &App, raw: Raw<'_>) -> Response {
     };
     tracing::Span::current().record("ticket", &place);
     match app.deliver(Incoming { delivery: Some(raw.id.clone()), news }).await {
-        Ok(Outcome::Ticket(_) | Outcome::Noted) => (StatusCode::ACCEPTED, format!("taken in: {place}\n")).into_response(),
-        Ok(Outcome::Repeated) => (StatusCode::ACCEPTED, "taken in before\n".to_owned()).into_response(),
-        Ok(Outcome::Ignored(why)) => (StatusCode::OK, format!("passed over: {why}\n")).into_response(),
+        Ok(Outcome::Ticket(_) | Outcome::Noted) => {
+            count(&app.answers.taken_in);
+            (StatusCode::ACCEPTED, format!("taken in: {place}\n")).into_response()
+        }
+        Ok(Outcome::Repeated) => {
+            count(&app.answers.repeated);
+            (StatusCode::ACCEPTED, "taken in before\n").into_response()
+        }
+        Ok(Outcome::Ignored(why)) => {
+            count(&app.answers.passed_over);
+            (StatusCode::OK, format!("passed over: {why}\n")).into_response()
+        }
         Err(NotTaken::Store(error)) if error.is_of_its_own() => keep(app, raw, &error.to_string()).await,
         Err(error) => refuse(app, &error),
     }
@@ -82,13 +97,21 @@ async fn take(app: &App, raw: Raw<'_>) -> Response {
 /// Keeps what cannot be taken in; that is on disk too when it is answered (`R1`).
 async fn keep(app: &App, raw: Raw<'_>, why: &str) -> Response {
     match app.desk.keep(raw, why).await {
-        Ok(()) => (StatusCode::ACCEPTED, format!("kept, to be tried again: {why}\n")).into_response(),
+        Ok(()) => {
+            count(&app.answers.kept);
+            (StatusCode::ACCEPTED, format!("kept, to be tried again: {why}\n")).into_response()
+        }
         Err(error) => refuse(app, &NotTaken::Store(error)),
     }
 }
 
+fn count(answers: &AtomicU64) {
+    answers.fetch_add(1, Ordering::Relaxed);
+}
+
 fn refuse(app: &App, error: &NotTaken) -> Response {
     tracing::error!(%error, "a delivery was not taken in; GitHub keeps it as failed");
+    count(&app.answers.refused);
     // It is asked for again as soon as it may be taken (R2).
     app.desk.is_behind();
     let said = match error {

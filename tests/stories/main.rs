@@ -37,6 +37,7 @@ mod kept;
 mod key;
 mod labels;
 mod leases;
+mod metrics;
 mod migrations;
 mod missed;
 mod moves;
