@@ -205,13 +205,10 @@ impl App {
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
         let taking = take_in(desk.clone(), waiting, stopped);
-        if matches!(desk.store, Store::Sqlite(_)) {
-            // SQLite is called on the thread that asks: this one waits for the disk, and nothing else with it.
-            let here = Handle::current();
-            tasks.spawn_blocking(move || here.block_on(taking));
-        } else {
-            tasks.spawn(taking);
-        }
+        // SQLite is called on the thread that asks: this one waits for the disk, and nothing else with it. And where the database is asked over
+        // a connection, its answers do not stand in line behind the requests that come in meanwhile.
+        let here = Handle::current();
+        tasks.spawn_blocking(move || here.block_on(taking));
         Ok((
             Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead, answers: Arc::default() },
             Workers { tasks, stop },

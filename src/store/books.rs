@@ -2,6 +2,7 @@
 
 use super::places::{freeze, place};
 use super::rights::agents_of;
+use super::list::list;
 use super::sql::{bundle, sql};
 use super::{Arg, Outgoing, Result, Row, Tx, to_json};
 use crate::domain::book::{Book, LogLine, Place};
@@ -177,7 +178,7 @@ pub(super) const LEDGER: &str = ledger!("$1", "$2");
 pub(super) const REPOSITORIES: &str = repositories!("$1");
 pub(super) const ENTRIES: &str = save_entries!("$1");
 
-fn entry_rows(entries: &[Entry]) -> Result<String> {
+fn entry_rows(entries: &[Entry]) -> Result<Arg> {
     #[derive(Serialize)]
     struct EntryRow<'a> {
         key: &'a str,
@@ -205,10 +206,10 @@ fn entry_rows(entries: &[Entry]) -> Result<String> {
         actor: &entry.actor,
         reason: &entry.reason,
     });
-    to_json(&rows.collect::<Vec<_>>())
+    list(&rows.collect::<Vec<_>>())
 }
 
-fn log_rows(lines: &[LogLine]) -> Result<String> {
+fn log_rows(lines: &[LogLine]) -> Result<Arg> {
     #[derive(Serialize)]
     struct LogRow<'a> {
         issue_id: i64,
@@ -218,7 +219,7 @@ fn log_rows(lines: &[LogLine]) -> Result<String> {
     }
     let rows =
         lines.iter().map(|line| LogRow { issue_id: line.issue.0, at_ms: line.at.as_millisecond(), rule: line.rule, text: &line.text });
-    to_json(&rows.collect::<Vec<_>>())
+    list(&rows.collect::<Vec<_>>())
 }
 
 impl Tx {
@@ -247,7 +248,7 @@ impl Tx {
             "INSERT INTO deliveries (id, received_ms) SELECT id, $2 FROM {rows $1: id TEXT} WHERE true
              ON CONFLICT (id) DO NOTHING RETURNING id"
         );
-        let rows = self.rows(statement, [to_json(&rows)?.into(), now.as_millisecond().into()]).await?;
+        let rows = self.rows(statement, [list(&rows)?, now.as_millisecond().into()]).await?;
         rows.iter().map(|row| Ok(DeliveryId(row.text("id")?))).collect()
     }
 
@@ -315,7 +316,7 @@ impl Tx {
         let ids: Vec<_> = needs.partners.iter().map(PartnerId::as_str).chain(claims.iter().map(String::as_str)).collect();
         let statement =
             sql!("SELECT id FROM partners WHERE id {in texts $1} UNION ALL SELECT id FROM partners WHERE name_key {in texts $2}");
-        let rows = self.rows(statement, [to_json(&ids)?.into(), to_json(&claims)?.into()]).await?;
+        let rows = self.rows(statement, [list(&ids)?, list(&claims)?]).await?;
         rows.iter().map(|row| partner_id(row, "id")).collect()
     }
 
@@ -357,7 +358,7 @@ impl Tx {
         let rows = tickets.map(|ticket| ticket_row(ticket, wakes(ticket), shows(ticket))).collect::<Result<Vec<_>>>()?;
         let (entries, log) = (entry_rows(&book.changes.entries)?, log_rows(&book.changes.log)?);
         let bundle = bundle!(CHANGES);
-        self.rows_of_each(bundle, [to_json(&rows)?.into(), entries.into(), log.into()]).await?;
+        self.rows_of_each(bundle, [list(&rows)?, entries, log]).await?;
         self.save_wanted(loaded).await?;
         for (issue, ticket) in &book.changes.aliases {
             let statement = sql!(
@@ -375,7 +376,7 @@ impl Tx {
     /// # Errors
     /// The database fails, or a line of that key stands there already (`Q4`).
     pub async fn save_entries(&mut self, entries: &[Entry]) -> Result<()> {
-        self.run(sql!(ENTRIES), [entry_rows(entries)?.into()]).await?;
+        self.run(sql!(ENTRIES), [entry_rows(entries)?]).await?;
         Ok(())
     }
 
@@ -438,7 +439,7 @@ impl Tx {
                    confirmed_ms BIGINT} WHERE true
              ON CONFLICT (key) DO NOTHING"
         );
-        self.run(statement, [to_json(&pings)?.into()]).await?;
+        self.run(statement, [list(&pings)?]).await?;
         Ok(())
     }
 
@@ -495,7 +496,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn tickets(&mut self, issues: &[IssueId]) -> Result<Vec<Ticket>> {
-        let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}"), [to_json(&issues)?.into()]).await?;
+        let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}"), [list(&issues)?]).await?;
         rows.iter().map(|row| row.json("doc")).collect()
     }
 

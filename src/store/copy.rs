@@ -2,7 +2,8 @@
 //!
 //! What there is to copy is read from the schema, so that no table can be forgotten.
 
-use super::{Result, StoreError, migrations, sql, sqlite, to_json};
+use super::list::list;
+use super::{Result, StoreError, migrations, postgres, sql, sqlite, to_json};
 use futures_util::TryStreamExt as _;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
@@ -156,7 +157,6 @@ async fn fill(source: &mut Side, target: &mut Side, table: &Table) -> Result<(u6
     let typed = typed.collect::<Vec<_>>().join(", ");
     let insert =
         format!("INSERT INTO {} ({names}) {{pg OVERRIDING SYSTEM VALUE }}SELECT {names} FROM {{rows $1: {typed}}} WHERE true", table.name);
-    let insert = sql::expand(&insert, matches!(target, Side::Postgres(_)));
     let (mut all, mut digest) = (0, Sha256::new());
     let (mut batch, mut bytes) = (Vec::new(), 0);
     source
@@ -265,13 +265,12 @@ impl Side {
         if batch.is_empty() {
             return Ok(());
         }
-        let batch = to_json(&batch)?;
         match self {
             Self::Sqlite(connection) => {
-                connection.prepare_cached(&sql::numbered(insert))?.execute([batch])?;
+                connection.prepare_cached(&sql::numbered(&sql::expand(insert)))?.execute([to_json(&batch)?])?;
             }
             Self::Postgres(connection) => {
-                sqlx::query(AssertSqlSafe(insert.to_owned())).bind(batch).execute(connection).await?;
+                postgres::bound(&sql::PgText::of(insert), &[list(&batch)?])?.execute(connection).await?;
             }
         }
         Ok(())

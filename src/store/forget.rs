@@ -1,6 +1,7 @@
 //! Where the database keeps people's names and ids, and how they are taken out of it (`O2`). A table that is new and knows people
 //! belongs here.
 
+use super::list::list;
 use super::sql::sql;
 use super::{Applied, Arg, Result, Tx, to_json};
 use crate::domain::forget::{Erasure, FORGOTTEN};
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 /// What to look for in texts, in any case of its letters.
 #[derive(Debug, Clone)]
-pub struct Patterns(String);
+pub struct Patterns(Arg);
 
 impl Patterns {
     /// Texts that hold one of these.
@@ -25,7 +26,7 @@ impl Patterns {
         }
         let escaped = |needle: &String| needle.to_ascii_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
         let rows: Vec<_> = needles.iter().map(|needle| Pattern { pattern: format!("%{}%", escaped(needle)) }).collect();
-        Ok(Self(to_json(&rows)?))
+        Ok(Self(list(&rows)?))
     }
 
     /// A ticket in which this login stands.
@@ -112,7 +113,7 @@ impl Tx {
              WHERE issue_id > $2 AND EXISTS (SELECT 1 FROM {rows $1: pattern TEXT} WHERE lower(tickets.doc) LIKE r.pattern ESCAPE '!')
              ORDER BY issue_id LIMIT $3"
         );
-        let rows = self.rows(statement, [patterns.0.as_str().into(), after.0.into(), most.into()]).await?;
+        let rows = self.rows(statement, [patterns.0.clone(), after.0.into(), most.into()]).await?;
         rows.iter()
             .map(|row| {
                 let applied = if row.maybe_text("applied")?.is_some() { Some(row.json("applied")?) } else { None };
@@ -144,7 +145,7 @@ impl Tx {
                  publish_at_ms = CASE WHEN r.dirty = 1 AND tickets.version = tickets.published THEN $2 ELSE tickets.publish_at_ms END
              FROM {rows $1: issue_id BIGINT, doc TEXT, applied TEXT, dirty BIGINT} WHERE tickets.issue_id = r.issue_id"
         );
-        self.run(statement, [to_json(&rows)?.into(), now.as_millisecond().into()]).await?;
+        self.run(statement, [list(&rows)?, now.as_millisecond().into()]).await?;
         Ok(())
     }
 
@@ -163,7 +164,7 @@ impl Tx {
             FORGOTTEN.into(),
             now.as_millisecond().into(),
             who.user.map(|user| user.0).into(),
-            to_json(&who.names)?.into(),
+            list(&who.names)?,
         ];
         self.run(statement, args).await
     }
@@ -175,7 +176,7 @@ impl Tx {
     pub async fn forget_agents(&mut self, who: &Erasure) -> Result<u64> {
         self.forget_rights(who.user.unwrap_or(who.stand_in)).await?;
         let statement = sql!("DELETE FROM agents WHERE user_id = $1 OR (user_id IS NULL AND login_key {in texts $2})");
-        self.run(statement, [who.user.map(|user| user.0).into(), to_json(&who.names)?.into()]).await
+        self.run(statement, [who.user.map(|user| user.0).into(), list(&who.names)?]).await
     }
 
     /// Rows whose texts match, from after the given one on.
@@ -229,7 +230,7 @@ impl Tx {
                 id.into(),
             ),
         };
-        let rows = self.rows(statement, [patterns.0.as_str().into(), after, most.into()]).await?;
+        let rows = self.rows(statement, [patterns.0.clone(), after, most.into()]).await?;
         let by_key = matches!(table, Writing::Ledger | Writing::Outbox | Writing::Delivery);
         rows.iter()
             .map(|row| {
@@ -263,7 +264,7 @@ impl Tx {
             ),
             Writing::Audit => sql!("UPDATE admin_audit SET detail = r.one FROM {rows $1: id BIGINT, one TEXT} WHERE admin_audit.id = r.id"),
         };
-        self.run(statement, [to_json(&lines)?.into()]).await?;
+        self.run(statement, [list(&lines)?]).await?;
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The gates of installations: whose turn it is to write, how much was written lately, and until when nothing is (`G7`).
 
+use super::list::list;
 use super::sql::sql;
-use super::{Result, Tx, to_json};
+use super::{Result, Tx};
 use crate::domain::InstallationId;
 use crate::domain::gate::HOUR;
 use jiff::Timestamp;
@@ -143,7 +144,7 @@ impl Tx {
              SELECT $1, at_ms, writes FROM {rows $2: at_ms BIGINT, writes BIGINT} WHERE true
              ON CONFLICT (installation_id, at_ms) DO UPDATE SET writes = gate_writes.writes + excluded.writes"
         );
-        self.run(statement, [installation.0.into(), to_json(&rows)?.into()]).await?;
+        self.run(statement, [installation.0.into(), list(&rows)?]).await?;
         // What lies far ahead was written by a clock that was set back since.
         let (old, ahead) = (now.saturating_sub(HOUR).unwrap_or(now), now.saturating_add(HOUR).unwrap_or(now));
         let statement = sql!("DELETE FROM gate_writes WHERE installation_id = $1 AND (at_ms <= $2 OR at_ms > $3 OR writes <= 0)");

@@ -1,6 +1,7 @@
 //! What hands did to tickets lately, and what GitHub is known to show of them (`G5`).
 
 use super::publish::{Applied, applied};
+use super::list::list;
 use super::sql::sql;
 use super::{Result, Row, Tx, to_json};
 use crate::domain::hands::Hands;
@@ -27,7 +28,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn hands_of(&mut self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, Hands>> {
-        let rows = self.rows(sql!("SELECT issue_id, doc FROM hands WHERE issue_id {in ints $1}"), [to_json(&issues)?.into()]).await?;
+        let rows = self.rows(sql!("SELECT issue_id, doc FROM hands WHERE issue_id {in ints $1}"), [list(&issues)?]).await?;
         rows.iter().map(|row| Ok((IssueId(row.int("issue_id")?), row.json("doc")?))).collect()
     }
 

@@ -1,5 +1,6 @@
 //! Deliveries that could not be taken in, kept whole until they are (`R4`), and those that GitHub could not deliver (`R2`).
 
+use super::list::list;
 use super::sql::sql;
 use super::{Arg, Result, Row, StoreError, Tx, to_json};
 use crate::domain::DeliveryId;
@@ -200,7 +201,7 @@ impl Tx {
              ON CONFLICT (id) DO NOTHING"
         );
         if !rows.is_empty() {
-            self.run(statement, [to_json(&rows)?.into()]).await?;
+            self.run(statement, [list(&rows)?]).await?;
         }
         let statement = sql!(
             "INSERT INTO recovery (id, looked_ms) VALUES (1, $1)
@@ -243,7 +244,7 @@ impl Tx {
     /// The database fails.
     pub async fn asked_to_redeliver(&mut self, ids: &[DeliveryId], now: Timestamp) -> Result<()> {
         let statement = sql!("UPDATE missed_deliveries SET asked_ms = $2 WHERE id {in texts $1}");
-        self.run(statement, [to_json(&ids)?.into(), now.as_millisecond().into()]).await?;
+        self.run(statement, [list(&ids)?, now.as_millisecond().into()]).await?;
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! The labels of repositories, as far as the desk knows them (`G2`, `G5`). Names are compared in lower case, as GitHub compares them.
 
+use super::list::list;
 use super::sql::sql;
-use super::{Result, Row, Tx, to_json};
+use super::{Result, Row, Tx};
 use crate::domain::{InstallationId, IssueId, RepoId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -47,7 +48,7 @@ impl Tx {
     /// The database fails.
     pub async fn labels_of(&mut self, repo: RepoId, keys: &[String]) -> Result<Vec<RepoLabel>> {
         let statement = sql!("SELECT name_key, called, by_desk FROM repo_labels WHERE repo_id = $1 AND name_key {in texts $2}");
-        let rows = self.rows(statement, [repo.0.into(), to_json(&keys)?.into()]).await?;
+        let rows = self.rows(statement, [repo.0.into(), list(&keys)?]).await?;
         rows.iter().map(label).collect()
     }
 
@@ -58,7 +59,7 @@ impl Tx {
     pub async fn renamed_labels(&mut self, repos: &[RepoId]) -> Result<Vec<(RepoId, RepoLabel)>> {
         let statement =
             sql!("SELECT repo_id, name_key, called, by_desk FROM repo_labels WHERE repo_id {in ints $1} AND called IS NOT NULL");
-        let rows = self.rows(statement, [to_json(&repos)?.into()]).await?;
+        let rows = self.rows(statement, [list(&repos)?]).await?;
         rows.iter().map(|row| Ok((RepoId(row.int("repo_id")?), label(row)?))).collect()
     }
 
@@ -112,13 +113,13 @@ impl Tx {
             name_key: &'a str,
         }
         if !gone.is_empty() {
-            let gone = to_json(&gone)?;
+            let gone = list(&gone)?;
             let statement = sql!("DELETE FROM shown_deadlines WHERE repo_id = $1 AND issue_id = $2 AND name_key {in texts $3}");
-            self.run(statement, [repo.0.into(), issue.0.into(), gone.clone().into()]).await?;
+            self.run(statement, [repo.0.into(), issue.0.into(), gone.clone()]).await?;
             let statement = sql!(
                 "UPDATE repo_labels SET idle_ms = $3 WHERE repo_id = $1 AND by_desk = 1 AND called IS NULL AND name_key {in texts $2}"
             );
-            self.run(statement, [repo.0.into(), gone.into(), look_at.as_millisecond().into()]).await?;
+            self.run(statement, [repo.0.into(), gone, look_at.as_millisecond().into()]).await?;
         }
         if !come.is_empty() {
             let rows: Vec<_> = come.iter().map(|name_key| Shown { name_key }).collect();
@@ -126,7 +127,7 @@ impl Tx {
                 "INSERT INTO shown_deadlines (repo_id, name_key, issue_id) SELECT $2, name_key, $3 FROM {rows $1: name_key TEXT} WHERE true
                  ON CONFLICT (repo_id, name_key, issue_id) DO NOTHING"
             );
-            self.run(statement, [to_json(&rows)?.into(), repo.0.into(), issue.0.into()]).await?;
+            self.run(statement, [list(&rows)?, repo.0.into(), issue.0.into()]).await?;
         }
         Ok(())
     }

@@ -12,7 +12,8 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn hold(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
-        let Self::Postgres(pool) = self else { return Ok(true) };
+        let Self::Postgres(postgres) = self else { return Ok(true) };
+        let pool = postgres.pool();
         let now = now.as_millisecond();
         // Taking locks the row even where nothing is taken, so others look first.
         let held = sqlx::query("SELECT holder, until_ms FROM leases WHERE name = $1").bind(name).fetch_optional(pool).await?;
@@ -34,8 +35,8 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn let_go(&self, name: &str, holder: &str) -> Result<()> {
-        if let Self::Postgres(pool) = self {
-            sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2").bind(name).bind(holder).execute(pool).await?;
+        if let Self::Postgres(postgres) = self {
+            sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2").bind(name).bind(holder).execute(postgres.pool()).await?;
         }
         Ok(())
     }

@@ -1,9 +1,6 @@
 //! A look at a database that somebody else may be at work in: it creates nothing, migrates nothing, and takes no writer's lock.
 
-use super::{NO_ANSWER, Result, Sqlite, Store, StoreError, migrations};
-use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use std::str::FromStr as _;
+use super::{Postgres, Result, Sqlite, Store, migrations};
 
 /// How the schema stands to this release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,9 +22,7 @@ impl Store {
         if url.starts_with("sqlite:") {
             return Ok(Self::Sqlite(Sqlite::open_to_look(url)?));
         }
-        let options = PgConnectOptions::from_str(url).map_err(StoreError::from)?;
-        let options = options.application_name("partner-desk doctor").disable_statement_logging();
-        Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).acquire_timeout(NO_ANSWER).connect_with(options).await?))
+        Ok(Self::Postgres(Postgres::open_to_look(url).await?))
     }
 
     /// How the schema stands to this release.
@@ -44,7 +39,8 @@ impl Store {
                 let rows = statement.query_map([], |row| row.try_into())?;
                 rows.collect()
             })?,
-            Self::Postgres(pool) => {
+            Self::Postgres(postgres) => {
+                let pool = postgres.pool();
                 let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
                 if there {
                     sqlx::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version").fetch_all(pool).await?
@@ -75,7 +71,8 @@ impl Store {
     /// # Errors
     /// The database fails.
     pub async fn refuses_writes(&self) -> Result<Option<&'static str>> {
-        let Self::Postgres(pool) = self else { return Ok(None) };
+        let Self::Postgres(postgres) = self else { return Ok(None) };
+        let pool = postgres.pool();
         let read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(pool).await?;
         if read_only == "on" {
             return Ok(Some("PostgreSQL takes no writes here: it is a standby, or set to read only"));

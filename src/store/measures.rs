@@ -60,8 +60,12 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn unshown_tickets(&mut self) -> Result<i64> {
-        let rows = self.rows(sql!("SELECT count(*) AS tickets FROM tickets WHERE version <> published"), []).await?;
-        rows.first().map_or(Ok(0), |row| row.int("tickets"))
+        let statement = sql!(
+            "SELECT count(*) AS tickets FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms = 0
+             UNION ALL SELECT count(*) FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms > 0
+             UNION ALL SELECT count(*) FROM tickets WHERE version <> published AND attempts > 0"
+        );
+        self.rows(statement, []).await?.iter().map(|row| row.int("tickets")).sum()
     }
 
     /// Messages that wait, by channel.

@@ -31,6 +31,7 @@ carried![
     "0009_outbox",
     "0010_leases",
     "0011_intake",
+    "0016_turns",
 ];
 
 /// Brings a SQLite database up to date. All of it is one transaction that holds the writer's lock from before the first look: of two that

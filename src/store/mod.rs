@@ -14,6 +14,7 @@ mod kept;
 mod labels;
 mod leases;
 mod life;
+mod list;
 mod look;
 mod measures;
 mod migrations;
@@ -21,6 +22,7 @@ mod outbox;
 mod places;
 #[cfg(test)]
 mod plans_tests;
+mod postgres;
 mod publish;
 mod rights;
 mod sql;
@@ -39,16 +41,17 @@ pub use look::Schema;
 pub use measures::{BudgetLeft, OpenTickets, Unsent};
 pub use outbox::{ChannelState, EndedCycle, Fate, Outgoing, PendingPing, WrongPing};
 pub use places::RepoRow;
+pub use postgres::{Postgres, PostgresTx};
 pub use publish::{Applied, AppliedComment, Claim, same_name};
 pub use rights::{TeamRow, Wanted};
 pub use sqlite::{Sqlite, SqliteRow, SqliteTx};
 pub use tidy::Old;
 
 use jiff::Timestamp;
+use list::List;
 use sql::{Bundle, Statement};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Row as _, Transaction};
-use std::str::FromStr as _;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use std::time::Duration;
 
 /// A failure of the database, with what was being done.
@@ -128,7 +131,7 @@ pub enum Store {
     /// One machine.
     Sqlite(Sqlite),
     /// Any number of instances.
-    Postgres(PgPool),
+    Postgres(Postgres),
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it never was.
@@ -137,7 +140,7 @@ pub enum Tx {
     /// On SQLite.
     Sqlite(SqliteTx),
     /// On PostgreSQL.
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PostgresTx),
 }
 
 /// A value for a placeholder.
@@ -147,8 +150,7 @@ pub(crate) enum Arg {
     MaybeInt(Option<i64>),
     Text(String),
     MaybeText(Option<String>),
-    Ints(Vec<i64>),
-    Texts(Vec<String>),
+    List(List),
 }
 
 impl From<i64> for Arg {
@@ -183,13 +185,13 @@ impl From<Option<String>> for Arg {
 
 impl From<Vec<i64>> for Arg {
     fn from(values: Vec<i64>) -> Self {
-        Self::Ints(values)
+        Self::List(List::Ints(values))
     }
 }
 
 impl From<Vec<String>> for Arg {
     fn from(values: Vec<String>) -> Self {
-        Self::Texts(values)
+        Self::List(List::Texts(values))
     }
 }
 
@@ -198,6 +200,8 @@ impl From<Vec<String>> for Arg {
 pub(crate) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
+    /// Of a bundle on PostgreSQL.
+    Json(serde_json::Map<String, serde_json::Value>),
 }
 
 impl Row {
@@ -209,6 +213,11 @@ impl Row {
         match self {
             Self::Sqlite(row) => row.maybe_int(name),
             Self::Postgres(row) => Ok(row.try_get(name)?),
+            Self::Json(row) => match row.get(name) {
+                Some(serde_json::Value::Null) => Ok(None),
+                Some(value) => value.as_i64().map(Some).ok_or_else(|| sqlite::unfit(name, "no number of 64 bits")),
+                None => Err(sqlite::unfit(name, "there is no such column")),
+            },
         }
     }
 
@@ -228,6 +237,11 @@ impl Row {
         match self {
             Self::Sqlite(row) => row.maybe_text(name),
             Self::Postgres(row) => Ok(row.try_get(name)?),
+            Self::Json(row) => match row.get(name) {
+                Some(serde_json::Value::Null) => Ok(None),
+                Some(value) => value.as_str().map(Some).ok_or_else(|| sqlite::unfit(name, "a number in place of text")),
+                None => Err(sqlite::unfit(name, "there is no such column")),
+            },
         }
     }
 
@@ -261,17 +275,6 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
 /// behind another who waited as long.
 const NO_ANSWER: Duration = Duration::from_secs(3);
 
-/// The one lock of writers on PostgreSQL; any number, as long as it stays the same. Nobody stands in line for it for long: a process that
-/// is stopped there would be given the lock, once for each of its transactions, and keep it until the server ends that.
-const WRITER_LOCK: &str = "SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
-/// Whoever could not get it so often in a row says so.
-const MOST_TRIES: usize = 10;
-
-/// Whether a lock was waited for in vain.
-fn is_still_locked(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
-}
-
 impl Store {
     /// Opens the database that a URL names, creating and migrating it.
     ///
@@ -281,23 +284,12 @@ impl Store {
         if url.starts_with("sqlite:") {
             Ok(Self::Sqlite(Sqlite::open(url).await?))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Self::open_postgres(url).await
+            Ok(Self::Postgres(Postgres::open(url).await?))
         } else {
             // Only the scheme: the rest may hold a password.
             let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
             Err(StoreError::Url(format!("{scheme}://…")))
         }
-    }
-
-    async fn open_postgres(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)?
-            // A process that is stopped in the middle of a transaction must not hold the writers' lock for ever.
-            .options([("idle_in_transaction_session_timeout", "5s"), ("lock_timeout", "20s")])
-            .application_name("partner-desk")
-            .disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(NO_ANSWER).connect_with(options).await?;
-        migrations::run_postgres(&mut *pool.acquire().await?).await?;
-        Ok(Self::Postgres(pool))
     }
 
     /// Begins to write, when nobody else does.
@@ -307,18 +299,7 @@ impl Store {
     pub async fn write(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.write().await?)),
-            Self::Postgres(pool) => {
-                let mut tries = 0;
-                loop {
-                    let mut tx = pool.begin().await?;
-                    tries += 1;
-                    match sqlx::raw_sql(WRITER_LOCK).execute(&mut *tx).await {
-                        Ok(_) => return Ok(Tx::Postgres(tx)),
-                        Err(error) if is_still_locked(&error) && tries < MOST_TRIES => tx.rollback().await?,
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-            }
+            Self::Postgres(postgres) => Ok(Tx::Postgres(postgres.write().await?)),
         }
     }
 
@@ -329,7 +310,7 @@ impl Store {
     pub async fn read(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.read().await?)),
-            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Self::Postgres(postgres) => Ok(Tx::Postgres(postgres.read().await?)),
         }
     }
 
@@ -341,8 +322,8 @@ impl Store {
         match self {
             // The write lock without a write: a database that became read-only, or whose disk is gone, says so here.
             Self::Sqlite(sqlite) => drop(sqlite.write().await?),
-            Self::Postgres(pool) => {
-                let read_only = sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(pool).await?;
+            Self::Postgres(postgres) => {
+                let read_only = sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(postgres.pool()).await?;
                 if read_only == "on" {
                     return Err(StoreError::Away("PostgreSQL takes no writes here: it is a standby, or set to read only".to_owned()));
                 }
@@ -367,7 +348,7 @@ impl Store {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(sqlite) => sqlite.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(postgres) => postgres.close().await,
         }
     }
 
@@ -378,26 +359,11 @@ impl Store {
     pub async fn version(&self) -> Result<String> {
         Ok(match self {
             Self::Sqlite(_) => format!("SQLite {}", rusqlite::version()),
-            Self::Postgres(pool) => format!("PostgreSQL {}", sqlx::query_scalar::<_, String>("SHOW server_version").fetch_one(pool).await?),
+            Self::Postgres(postgres) => {
+                format!("PostgreSQL {}", sqlx::query_scalar::<_, String>("SHOW server_version").fetch_one(postgres.pool()).await?)
+            }
         })
     }
-}
-
-macro_rules! bound {
-    ($statement:expr, $args:expr) => {{
-        let mut query = sqlx::query($statement);
-        for arg in $args {
-            query = match arg {
-                Arg::Int(value) => query.bind(value),
-                Arg::MaybeInt(value) => query.bind(value),
-                Arg::Text(value) => query.bind(value),
-                Arg::MaybeText(value) => query.bind(value),
-                Arg::Ints(values) => query.bind(to_json(&values)?),
-                Arg::Texts(values) => query.bind(to_json(&values)?),
-            };
-        }
-        query
-    }};
 }
 
 impl Tx {
@@ -428,41 +394,32 @@ impl Tx {
     pub(crate) async fn rows<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<Vec<Row>> {
         Ok(match self {
             Self::Sqlite(tx) => tx.rows(statement.sqlite(), &args)?,
-            Self::Postgres(tx) => bound!(statement.postgres(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
+            Self::Postgres(tx) => tx.rows(statement.postgres(), &args).await?.into_iter().map(Row::Postgres).collect(),
         })
     }
 
     /// Runs a bundle, and gives the rows of each of its statements.
     pub(crate) async fn rows_of_each<const N: usize>(&mut self, bundle: &'static Bundle, args: [Arg; N]) -> Result<Vec<Vec<Row>>> {
-        let mut each = Vec::with_capacity(bundle.len());
         match self {
             Self::Sqlite(tx) => {
+                let mut each = Vec::with_capacity(bundle.len());
                 for parts in bundle.sqlite() {
                     let mut rows = Vec::new();
-                    for part in parts.iter().filter(|part| !part.has_nothing_to_do(&args)) {
+                    for part in parts {
                         rows.extend(tx.rows(&part.text, part.args(&args))?);
                     }
                     each.push(rows);
                 }
+                Ok(each)
             }
-            Self::Postgres(tx) => {
-                for part in bundle.postgres() {
-                    if part.has_nothing_to_do(&args) {
-                        each.push(Vec::new());
-                        continue;
-                    }
-                    let rows = bound!(part.text.as_str(), part.args(&args).cloned()).fetch_all(&mut **tx).await?;
-                    each.push(rows.into_iter().map(Row::Postgres).collect());
-                }
-            }
+            Self::Postgres(tx) => tx.rows_of_each(bundle.postgres(), &args).await,
         }
-        Ok(each)
     }
 
     pub(crate) async fn run<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<u64> {
         Ok(match self {
             Self::Sqlite(tx) => tx.run(statement.sqlite(), &args)?,
-            Self::Postgres(tx) => bound!(statement.postgres(), args).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => tx.run(statement.postgres(), &args).await?,
         })
     }
 }

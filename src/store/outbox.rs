@@ -1,8 +1,9 @@
 //! The outbox: chat messages that were decided, until they are sent or no longer true (`E2`, `E7`), and the channels that do not take
 //! them. Who writes does so alone, so looking and claiming are two statements.
 
+use super::list::list;
 use super::sql::sql;
-use super::{Arg, Result, Row, Tx, to_json};
+use super::{Arg, Result, Row, Tx};
 use crate::domain::IssueId;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -131,7 +132,7 @@ impl Tx {
     pub async fn first_free_ping(&mut self, channels: &[String], now: Timestamp, only_notices: bool) -> Result<Option<PendingPing>> {
         let statement =
             pending!("channel {in texts $1} AND lease_ms <= $2 AND ($3 = 0 OR issue_id IS NULL) ORDER BY created_ms, key LIMIT 1");
-        let args: [Arg; 3] = [to_json(&channels)?.into(), now.as_millisecond().into(), i64::from(only_notices).into()];
+        let args: [Arg; 3] = [list(&channels)?, now.as_millisecond().into(), i64::from(only_notices).into()];
         let rows = self.rows(statement, args).await?;
         rows.first().map(ping).transpose()
     }
@@ -145,7 +146,7 @@ impl Tx {
             "channel {in texts $1} AND issue_id IS NOT NULL AND at_ms <= $2 AND lease_ms <= $3 AND digest IS NULL
              ORDER BY created_ms, key LIMIT $4"
         );
-        let args: [Arg; 4] = [to_json(&channels)?.into(), before.as_millisecond().into(), now.as_millisecond().into(), most.into()];
+        let args: [Arg; 4] = [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into(), most.into()];
         self.rows(statement, args).await?.iter().map(ping).collect()
     }
 
@@ -155,7 +156,7 @@ impl Tx {
     /// The database fails.
     pub async fn digest_pings(&mut self, digest: &str, channels: &[String], now: Timestamp) -> Result<Vec<PendingPing>> {
         let statement = pending!("channel {in texts $2} AND digest = $1 AND lease_ms <= $3 ORDER BY created_ms, key");
-        let rows = self.rows(statement, [digest.into(), to_json(&channels)?.into(), now.as_millisecond().into()]).await?;
+        let rows = self.rows(statement, [digest.into(), list(&channels)?, now.as_millisecond().into()]).await?;
         rows.iter().map(ping).collect()
     }
 
@@ -181,7 +182,7 @@ impl Tx {
                AND EXISTS (SELECT 1 FROM outbox AS later WHERE later.issue_id = outbox.issue_id AND later.state = 'pending'
                            AND later.channel = outbox.channel AND later.cycle = outbox.cycle AND later.at_ms > outbox.at_ms)"
         );
-        self.run(statement, [to_json(&channels)?.into(), before.as_millisecond().into(), now.as_millisecond().into()]).await
+        self.run(statement, [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into()]).await
     }
 
     /// Holds messages until an instant, those of a digest under its name. Each claim counts.
@@ -193,7 +194,7 @@ impl Tx {
         let statement =
             sql!("UPDATE outbox SET lease_ms = $2, attempts = attempts + 1, digest = coalesce($3, digest) WHERE key {in texts $1}");
         let digest_name: Arg = digest.map(str::to_owned).into();
-        self.run(statement, [to_json(&keys)?.into(), until.as_millisecond().into(), digest_name]).await?;
+        self.run(statement, [list(&keys)?, until.as_millisecond().into(), digest_name]).await?;
         for ping in pings {
             ping.attempts += 1;
             ping.leased_until = until;
@@ -239,7 +240,7 @@ impl Tx {
             "UPDATE outbox SET state = r.state, note = r.note, sent_in = r.sent_in, done_ms = $2, lease_ms = 0
              FROM {rows $1: key TEXT, state TEXT, note TEXT, sent_in TEXT} WHERE outbox.key = r.key AND outbox.state = 'pending'"
         );
-        self.run(statement, [to_json(&fates)?.into(), now.as_millisecond().into()]).await?;
+        self.run(statement, [list(&fates)?, now.as_millisecond().into()]).await?;
         Ok(())
     }
 
@@ -304,7 +305,7 @@ impl Tx {
              WHERE outbox.issue_id = r.issue_id AND outbox.cycle = r.cycle AND outbox.state = 'sent' AND outbox.wrong_ms IS NULL
                AND (outbox.at_ms > r.end_ms OR outbox.done_ms > r.seen_ms)"
         );
-        self.run(statement, [to_json(&ended)?.into(), now.as_millisecond().into()]).await
+        self.run(statement, [list(&ended)?, now.as_millisecond().into()]).await
     }
 
     /// What was said, turned out wrong, and was not put right yet.
@@ -406,7 +407,7 @@ pub struct WrongPing {
 
 fn held(pings: &[PendingPing]) -> Result<Arg> {
     let held: Vec<_> = pings.iter().map(|ping| Held { key: &ping.key, attempts: ping.attempts }).collect();
-    Ok(to_json(&held)?.into())
+    Ok(list(&held)?)
 }
 
 fn ping(row: &Row) -> Result<PendingPing> {

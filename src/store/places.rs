@@ -1,5 +1,6 @@
 //! Repositories: how they were last seen, when they were out of the desk's hands, and which tickets have to follow (`S12`, `G3`).
 
+use super::list::list;
 use super::sql::sql;
 use super::{Arg, Result, Row, StoreError, Tx, to_json};
 use crate::domain::book::Place;
@@ -43,7 +44,7 @@ impl Tx {
             "SELECT id, full_name, private, installation_id, seen_ms, former_names, first_seen_ms, listed_ms FROM repositories
              WHERE id {in ints $1} OR (installation_id = $2 AND installation_id <> 0) ORDER BY id"
         );
-        self.rows(statement, [to_json(ids)?.into(), of.0.into()]).await?.iter().map(repo_row).collect()
+        self.rows(statement, [list(ids)?, of.0.into()]).await?.iter().map(repo_row).collect()
     }
 
     /// Remembers a repository as it is seen now; when it was first seen stays.
@@ -87,7 +88,7 @@ impl Tx {
         let statement =
             sql!("SELECT repo_id, from_ms, until_ms, why FROM freezes WHERE repo_id {in ints $1} ORDER BY repo_id, from_ms, why");
         let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for row in self.rows(statement, [to_json(repos)?.into()]).await? {
+        for row in self.rows(statement, [list(repos)?]).await? {
             found.entry(RepoId(row.int("repo_id")?)).or_default().push(freeze(&row)?);
         }
         Ok(found)
@@ -106,7 +107,7 @@ impl Tx {
             until_ms: Option<i64>,
         }
         let repos: Vec<_> = freezes.keys().collect();
-        self.run(sql!("DELETE FROM freezes WHERE repo_id {in ints $1}"), [to_json(&repos)?.into()]).await?;
+        self.run(sql!("DELETE FROM freezes WHERE repo_id {in ints $1}"), [list(&repos)?]).await?;
         let row = |repo: &RepoId, freeze: &Freeze| FreezeRow {
             repo_id: repo.0,
             why: freeze.why.word(),
@@ -118,7 +119,7 @@ impl Tx {
             "INSERT INTO freezes (repo_id, why, from_ms, until_ms) SELECT repo_id, why, from_ms, until_ms
              FROM {rows $1: repo_id BIGINT, why TEXT, from_ms BIGINT, until_ms BIGINT} WHERE true"
         );
-        self.run(statement, [to_json(&rows)?.into()]).await?;
+        self.run(statement, [list(&rows)?]).await?;
         Ok(())
     }
 
@@ -132,7 +133,7 @@ impl Tx {
             "SELECT issue_id, next_at_ms FROM tickets WHERE live = 1 AND repo_id {in ints $1}
              UNION SELECT issue_id, next_at_ms FROM tickets WHERE version <> published AND repo_id {in ints $1}"
         );
-        let rows = self.rows(statement, [to_json(repos)?.into()]).await?;
+        let rows = self.rows(statement, [list(repos)?]).await?;
         rows.iter().map(|row| Ok((IssueId(row.int("issue_id")?), row.maybe_instant("next_at_ms")?))).collect()
     }
 
@@ -141,7 +142,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn tell_all(&mut self, repos: &BTreeSet<RepoId>) -> Result<()> {
-        self.run(sql!("UPDATE repositories SET told_up_to = -1 WHERE id {in ints $1}"), [to_json(repos)?.into()]).await?;
+        self.run(sql!("UPDATE repositories SET told_up_to = -1 WHERE id {in ints $1}"), [list(repos)?]).await?;
         Ok(())
     }
 

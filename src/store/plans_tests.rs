@@ -1,7 +1,7 @@
 //! No statement of the store reads a whole table, but for those that are named here with the reason. Every statement in the sources is
 //! asked for its plan, so that none can be forgotten.
 
-use super::sql::{expand, numbered};
+use super::sql::{PgText, expand, numbered};
 use super::{Store, books, migrations};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use std::collections::BTreeSet;
@@ -93,7 +93,7 @@ fn no_statement_reads_a_whole_table_on_sqlite() {
     let partial = texts("SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'", 0);
     let mut whole = Vec::new();
     for statement in statements() {
-        for step in texts(&format!("EXPLAIN QUERY PLAN {}", numbered(&expand(&statement, false))), 3) {
+        for step in texts(&format!("EXPLAIN QUERY PLAN {}", numbered(&expand(&statement))), 3) {
             // Tables made of JSON and of other parts of the statement are as long as what is asked for.
             let table = step.strip_prefix("SCAN ").filter(|rest| !rest.contains("VIRTUAL TABLE") && !rest.starts_with('('));
             if let Some(table) = table
@@ -122,13 +122,10 @@ async fn every_statement_has_an_index_to_go_by_on_postgres() {
     desk.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan").await.unwrap();
     let mut whole = Vec::new();
     for statement in statements() {
-        let arguments = (1..20).filter(|number| statement.contains(&format!("${number}"))).max().unwrap_or(0);
-        let nulls = vec!["NULL"; arguments].join(", ");
-        let call = if arguments == 0 { "s".to_owned() } else { format!("s({nulls})") };
-        // An argument that this statement of several does not name has no type of its own.
-        let types = (1..=arguments).map(|number| if statement.contains(&format!("${number}")) { "unknown" } else { "text" });
-        let types = if arguments == 0 { String::new() } else { format!("({})", types.collect::<Vec<_>>().join(", ")) };
-        let prepare = format!("PREPARE s{types} AS {}", expand(&statement, true));
+        let text = PgText::of(&statement);
+        let nulls = vec!["NULL"; text.params.len()].join(", ");
+        let call = if text.params.is_empty() { "s".to_owned() } else { format!("s({nulls})") };
+        let prepare = format!("PREPARE s AS {}", text.sql);
         sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut desk).await.unwrap_or_else(|error| panic!("{error}: {statement}"));
         let plan = sqlx::raw_sql(AssertSqlSafe(format!("EXPLAIN EXECUTE {call}"))).fetch_all(&mut desk).await.unwrap();
         for step in plan {

@@ -1,5 +1,6 @@
 //! What GitHub was last told of each ticket, and who is telling it at present.
 
+use super::list::list;
 use super::sql::sql;
 use super::{Result, Row, Tx, to_json};
 use crate::domain::hands::Undone;
@@ -94,21 +95,42 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn ready_to_publish(&mut self, now: Timestamp) -> Result<Vec<InstallationId>> {
+        // Each part ends at its first row whatever PostgreSQL believes of the tables: of `EXISTS` it may make a table of all that is to be
+        // published, and for `min` of a column walk all of an index.
         let statement = sql!(
             "WITH RECURSIVE dirty (id) AS (
-                 SELECT min(installation_id) FROM tickets WHERE version <> published
-                 UNION ALL SELECT (SELECT min(installation_id) FROM tickets WHERE version <> published AND installation_id > dirty.id)
-                           FROM dirty WHERE dirty.id IS NOT NULL)
+                 SELECT min(id) FROM (
+                     SELECT (SELECT installation_id FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms = 0
+                             ORDER BY installation_id LIMIT 1) AS id
+                     UNION ALL SELECT (SELECT installation_id FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms > 0
+                             ORDER BY installation_id LIMIT 1)
+                     UNION ALL SELECT (SELECT installation_id FROM tickets WHERE version <> published AND attempts > 0
+                             ORDER BY installation_id LIMIT 1)) AS firsts
+                 UNION ALL
+                 SELECT (SELECT min(id) FROM (
+                     SELECT (SELECT installation_id FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms = 0 AND installation_id > dirty.id
+                             ORDER BY installation_id LIMIT 1) AS id
+                     UNION ALL SELECT (SELECT installation_id FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms > 0 AND installation_id > dirty.id
+                             ORDER BY installation_id LIMIT 1)
+                     UNION ALL SELECT (SELECT installation_id FROM tickets WHERE version <> published AND attempts > 0 AND installation_id > dirty.id
+                             ORDER BY installation_id LIMIT 1)) AS nexts)
+                 FROM dirty WHERE dirty.id IS NOT NULL)
              SELECT dirty.id FROM dirty LEFT JOIN gates ON gates.installation_id = dirty.id
              WHERE dirty.id IS NOT NULL AND coalesce(gates.lease_ms, 0) <= $1 AND coalesce(gates.quiet_ms, 0) <= $1
                AND ((coalesce(gates.pause_ms, 0) <= $1
-                     AND EXISTS (SELECT 1 FROM tickets WHERE version <> published AND installation_id = dirty.id AND publish_at_ms <= $1
-                                   AND NOT EXISTS (SELECT 1 FROM freezes
-                                                   WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)))
-                    OR EXISTS (SELECT 1 FROM tickets WHERE version <> published AND attempts > 0 AND installation_id = dirty.id
-                                 AND publish_at_ms <= $1
-                                 AND NOT EXISTS (SELECT 1 FROM freezes
-                                                 WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)))
+                     AND ((SELECT 1 FROM tickets
+                           WHERE version <> published AND attempts = 0 AND publish_at_ms = 0 AND installation_id = dirty.id
+                             AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                           LIMIT 1) IS NOT NULL
+                          OR (SELECT 1 FROM tickets
+                              WHERE version <> published AND attempts = 0 AND publish_at_ms > 0 AND installation_id = dirty.id
+                                AND publish_at_ms <= $1
+                                AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                              LIMIT 1) IS NOT NULL))
+                    OR (SELECT 1 FROM tickets
+                        WHERE version <> published AND attempts > 0 AND installation_id = dirty.id AND publish_at_ms <= $1
+                          AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                        LIMIT 1) IS NOT NULL)
              ORDER BY dirty.id"
         );
         let rows = self.rows(statement, [now.as_millisecond().into()]).await?;
@@ -140,30 +162,37 @@ impl Tx {
         );
         let mut found = self.rows(first, at.clone()).await?.first().map(|row| row.int("issue_id")).transpose()?;
         if found.is_none() && !tried {
+            // What only waited for an instant that has come stands in line again.
+            let again = sql!(
+                "UPDATE tickets SET publish_at_ms = 0 WHERE issue_id IN (
+                     SELECT issue_id FROM tickets
+                     WHERE version <> published AND attempts = 0 AND publish_at_ms > 0 AND installation_id = $1 AND publish_at_ms <= $2)"
+            );
+            self.run(again, at.clone()).await?;
             let ids = tiers.iter().map(|tier| tier.0.as_str()).chain([""]);
             let ranks: Vec<_> = ids.enumerate().map(|(place, tier)| Rank { tier, place }).collect();
             let by_tier = sql!(
                 "SELECT issue_id FROM (
                      SELECT place, (SELECT issue_id FROM tickets
-                                    WHERE version <> published AND installation_id = $1 AND tickets.tier = r.tier AND publish_at_ms <= $2
+                                    WHERE version <> published AND attempts = 0 AND publish_at_ms = 0
+                                      AND installation_id = $1 AND tickets.tier = r.tier
                                       AND NOT EXISTS (SELECT 1 FROM freezes
                                                       WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
                                     ORDER BY created_ms, issue_id LIMIT 1) AS issue_id
-                     FROM {rows $3: tier TEXT, place BIGINT}) AS first_of_tier
+                     FROM {rows $2: tier TEXT, place BIGINT}) AS first_of_tier
                  WHERE issue_id IS NOT NULL ORDER BY place LIMIT 1"
             );
-            let [one, other] = at.clone();
-            let rows = self.rows(by_tier, [one, other, to_json(&ranks)?.into()]).await?;
+            let rows = self.rows(by_tier, [installation.0.into(), list(&ranks)?]).await?;
             found = rows.first().map(|row| row.int("issue_id")).transpose()?;
         }
         if found.is_none() && !tried {
             // Of a tier that the programme has no more.
             let rest = sql!(
-                "SELECT issue_id FROM tickets WHERE version <> published AND installation_id = $1 AND publish_at_ms <= $2
+                "SELECT issue_id FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms = 0 AND installation_id = $1
                    AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
                  ORDER BY created_ms, issue_id LIMIT 1"
             );
-            found = self.rows(rest, at).await?.first().map(|row| row.int("issue_id")).transpose()?;
+            found = self.rows(rest, [installation.0.into()]).await?.first().map(|row| row.int("issue_id")).transpose()?;
         }
         let Some(issue) = found else { return Ok(None) };
         let statement = sql!("UPDATE tickets SET attempts = attempts + 1 WHERE issue_id = $1 RETURNING doc, version, attempts, applied");
@@ -181,10 +210,15 @@ impl Tx {
     /// The database fails.
     pub async fn next_publish(&mut self) -> Result<Option<Timestamp>> {
         let statement = sql!(
-            "SELECT min(publish_at_ms) AS at_ms, max(coalesce(lease_ms, 0)) AS lease_ms, max(coalesce(quiet_ms, 0)) AS quiet_ms,
-                    max(CASE WHEN attempts > 0 THEN 0 ELSE coalesce(pause_ms, 0) END) AS pause_ms
-             FROM tickets LEFT JOIN gates ON gates.installation_id = tickets.installation_id
-             WHERE version <> published GROUP BY tickets.installation_id, attempts > 0"
+            "SELECT min(at_ms) AS at_ms, max(coalesce(lease_ms, 0)) AS lease_ms, max(coalesce(quiet_ms, 0)) AS quiet_ms,
+                    max(CASE WHEN tried = 1 THEN 0 ELSE coalesce(pause_ms, 0) END) AS pause_ms
+             FROM (SELECT installation_id, min(publish_at_ms) AS at_ms, 0 AS tried FROM tickets
+                   WHERE version <> published AND attempts = 0 AND publish_at_ms = 0 GROUP BY installation_id
+                   UNION ALL SELECT installation_id, min(publish_at_ms), 0 FROM tickets
+                   WHERE version <> published AND attempts = 0 AND publish_at_ms > 0 GROUP BY installation_id
+                   UNION ALL SELECT installation_id, min(publish_at_ms), 1 FROM tickets
+                   WHERE version <> published AND attempts > 0 GROUP BY installation_id) AS dirty
+             LEFT JOIN gates ON gates.installation_id = dirty.installation_id GROUP BY dirty.installation_id, tried"
         );
         let rows = self.rows(statement, []).await?;
         let instants = rows.iter().map(|row| {

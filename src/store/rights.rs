@@ -1,8 +1,9 @@
 //! What GitHub was asked about people's rights, and of whom it has to be asked (`W3`).
 
 use super::books::Loaded;
+use super::list::list;
 use super::sql::sql;
-use super::{Arg, Result, Row, Tx, to_json};
+use super::{Arg, Result, Row, Tx};
 use crate::domain::book::Agents;
 use crate::domain::ticket::Ticket;
 use crate::domain::{InstallationId, IssueId, RepoId, UserId};
@@ -183,7 +184,7 @@ impl Tx {
              ON CONFLICT (user_id, team_key) DO NOTHING"
         );
         let rows: Vec<_> = members.iter().map(|user| Waits { issue_id: 0, user_id: user.0 }).collect();
-        self.run(statement, [to_json(&rows)?.into(), key.into()]).await?;
+        self.run(statement, [list(&rows)?, key.into()]).await?;
         let statement = sql!("UPDATE teams SET asked_ms = $2, unsure = 0, next_ms = NULL, attempts = 0, refusal = '' WHERE team_key = $1");
         self.run(statement, [key.into(), now.as_millisecond().into()]).await?;
         self.want_at_once().await
@@ -267,7 +268,7 @@ impl Tx {
              FROM {rows $1: repo_id BIGINT, user_id BIGINT, agent BIGINT} WHERE true
              ON CONFLICT (repo_id, user_id) DO UPDATE SET agent = excluded.agent, asked_ms = excluded.asked_ms"
         );
-        self.run(statement, [to_json(&rows.collect::<Vec<_>>())?.into(), now.as_millisecond().into()]).await?;
+        self.run(statement, [list(&rows.collect::<Vec<_>>())?, now.as_millisecond().into()]).await?;
         Ok(())
     }
 
@@ -286,7 +287,7 @@ impl Tx {
     /// The database fails.
     pub async fn fresh_permissions(&mut self, people: &BTreeSet<UserId>, since: Timestamp) -> Result<BTreeSet<(RepoId, UserId)>> {
         let statement = sql!("SELECT repo_id, user_id FROM permissions WHERE user_id {in ints $1} AND asked_ms > $2");
-        let rows = self.rows(statement, [to_json(people)?.into(), since.as_millisecond().into()]).await?;
+        let rows = self.rows(statement, [list(people)?, since.as_millisecond().into()]).await?;
         rows.iter().map(|row| Ok((RepoId(row.int("repo_id")?), UserId(row.int("user_id")?)))).collect()
     }
 
@@ -333,7 +334,7 @@ impl Tx {
              FROM rights_wanted w JOIN tickets t ON t.issue_id = w.issue_id WHERE w.issue_id {in ints $1} ORDER BY w.issue_id, w.user_id"
         );
         let rows = match only {
-            Some(issues) => self.rows(theirs, [to_json(issues)?.into()]).await?,
+            Some(issues) => self.rows(theirs, [list(issues)?]).await?,
             None => self.rows(due, [now.as_millisecond().into(), most.into()]).await?,
         };
         rows.iter().map(wanted).collect()
@@ -345,7 +346,7 @@ impl Tx {
     /// The database fails.
     pub async fn wanting(&mut self, issues: &BTreeSet<IssueId>) -> Result<BTreeSet<IssueId>> {
         let statement = sql!("SELECT DISTINCT issue_id FROM rights_wanted WHERE issue_id {in ints $1}");
-        let rows = self.rows(statement, [to_json(issues)?.into()]).await?;
+        let rows = self.rows(statement, [list(issues)?]).await?;
         rows.iter().map(|row| Ok(IssueId(row.int("issue_id")?))).collect()
     }
 
@@ -369,7 +370,7 @@ impl Tx {
              WHERE EXISTS (SELECT 1 FROM {rows $1: issue_id BIGINT, user_id BIGINT, next_ms BIGINT}
                   WHERE r.issue_id = rights_wanted.issue_id AND r.user_id = rights_wanted.user_id)"
         );
-        self.run(statement, [to_json(&rows.collect::<Vec<_>>())?.into()]).await?;
+        self.run(statement, [list(&rows.collect::<Vec<_>>())?]).await?;
         Ok(())
     }
 
@@ -403,18 +404,18 @@ impl Tx {
             return Ok(());
         }
         let issues: Vec<_> = changed.iter().map(|ticket| ticket.issue).collect();
-        let rows = to_json(&rows)?;
+        let rows = list(&rows)?;
         let statement = sql!(
             "DELETE FROM rights_wanted WHERE issue_id {in ints $2} AND NOT EXISTS
                  (SELECT 1 FROM {rows $1: issue_id BIGINT, user_id BIGINT}
                   WHERE r.issue_id = rights_wanted.issue_id AND r.user_id = rights_wanted.user_id)"
         );
-        self.run(statement, [rows.clone().into(), to_json(&issues)?.into()]).await?;
+        self.run(statement, [rows.clone(), list(&issues)?]).await?;
         let statement = sql!(
             "INSERT INTO rights_wanted (issue_id, user_id, next_ms, attempts) SELECT issue_id, user_id, 0, 0
              FROM {rows $1: issue_id BIGINT, user_id BIGINT} WHERE true ON CONFLICT (issue_id, user_id) DO NOTHING"
         );
-        self.run(statement, [rows.into()]).await?;
+        self.run(statement, [rows]).await?;
         Ok(())
     }
 }

@@ -1,15 +1,17 @@
 //! One SQL text for both databases. Where the dialects differ, the text holds a placeholder in braces:
 //!
-//! - `{rows $1: id TEXT, at_ms BIGINT}`: a JSON array of objects as a table,
+//! - `{rows $1: id TEXT, at_ms BIGINT}`: a list of rows as a table,
 //! - `{in ints $1}`, `{in texts $1}`: membership in a list,
 //! - `{each ints $1}`, `{each texts $1}`: the same, of a list that names nothing twice,
 //! - `{then}` in a bundle: `UNION ALL`,
 //! - `{pg …}`: for PostgreSQL only.
 //!
-//! So a batch costs PostgreSQL one statement per table however many rows it has. SQLite, where a call costs less than a list inside of a
-//! statement, runs those of `{rows …}` and `{each …}` once for each value, and the parts between `{then}` one after the other.
+//! So a batch costs PostgreSQL one statement per table however many rows it has, and a bundle of statements one journey. SQLite, where a call
+//! costs less than a list inside of a statement, runs those of `{rows …}` and `{each …}` once for each value, and the parts between `{then}`
+//! one after the other.
 
 use super::Arg;
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 /// A text for SQLite, and the columns that it gives, known when it has run once.
@@ -39,7 +41,7 @@ pub(super) enum Each {
 
 impl Text {
     fn new(template: &str) -> Self {
-        let (sql, each) = each(template).map_or_else(|| (expand(template, false), value(template)), |(sql, each)| (sql, Some(each)));
+        let (sql, each) = each(template).map_or_else(|| (expand(template), value(template)), |(sql, each)| (sql, Some(each)));
         Self { sql: numbered(&sql), names: OnceLock::new(), each }
     }
 }
@@ -62,7 +64,7 @@ fn each(template: &str) -> Option<(String, Each)> {
     });
     let after = numbers.max()?;
     let row = columns.iter().enumerate().map(|(place, name)| format!("${} AS {name}", after + 1 + place)).collect::<Vec<_>>().join(", ");
-    let sql = expand(&format!("{before}(SELECT {row}) AS r{behind}"), false);
+    let sql = expand(&format!("{before}(SELECT {row}) AS r{behind}"));
     Some((sql, Each::Row { rows: number.parse::<usize>().ok()?.checked_sub(1)?, columns, after }))
 }
 
@@ -71,7 +73,7 @@ fn each(template: &str) -> Option<(String, Each)> {
 pub(crate) struct Statement {
     template: &'static str,
     sqlite: OnceLock<Text>,
-    postgres: OnceLock<String>,
+    postgres: OnceLock<PgText>,
 }
 
 impl Statement {
@@ -83,8 +85,135 @@ impl Statement {
         self.sqlite.get_or_init(|| Text::new(self.template))
     }
 
-    pub(super) fn postgres(&'static self) -> &'static str {
-        self.postgres.get_or_init(|| expand(self.template, true))
+    pub(super) fn postgres(&'static self) -> &'static PgText {
+        self.postgres.get_or_init(|| PgText::of(self.template))
+    }
+}
+
+/// A text for PostgreSQL, and where its parameters come from.
+#[derive(Debug)]
+pub(super) struct PgText {
+    pub(super) sql: Arc<str>,
+    pub(super) params: Vec<Param>,
+}
+
+/// The two kinds of values that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Int,
+    Text,
+}
+
+/// A parameter of a text for PostgreSQL, with the place of the argument that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Param {
+    /// The argument.
+    Whole(usize),
+    /// A list of values.
+    List(usize, Kind),
+    /// A column of a list of rows, mostly at this place in each.
+    Column { place: usize, at: usize, name: String, kind: Kind },
+}
+
+impl Kind {
+    fn of(word: &str) -> Self {
+        if matches!(word, "ints" | "BIGINT") { Self::Int } else { Self::Text }
+    }
+
+    const fn list(self) -> &'static str {
+        match self {
+            Self::Int => "bigint[]",
+            Self::Text => "text[]",
+        }
+    }
+}
+
+impl Param {
+    pub(super) const fn place(&self) -> usize {
+        match self {
+            Self::Whole(place) | Self::List(place, _) | Self::Column { place, .. } => *place,
+        }
+    }
+}
+
+impl PgText {
+    pub(super) fn of(template: &str) -> Self {
+        let (mut sql, mut params) = (String::with_capacity(template.len() + 64), Vec::new());
+        let mut number = |param: Param| {
+            let known = params.iter().position(|known| *known == param).unwrap_or_else(|| {
+                params.push(param);
+                params.len() - 1
+            });
+            known + 1
+        };
+        let mut rest = template;
+        while let Some(start) = rest.find(['{', '$']) {
+            let (before, after) = rest.split_at(start);
+            sql.push_str(before);
+            if let Some((place, behind)) = parameter(after) {
+                let _ = write!(sql, "${}", number(Param::Whole(place)));
+                rest = behind;
+            } else if let Some((inside, behind)) = after.strip_prefix('{').and_then(|after| after.split_once('}')) {
+                pg_placeholder(inside, &mut sql, &mut number);
+                rest = behind;
+            } else {
+                let (sign, behind) = after.split_at(1);
+                sql.push_str(sign);
+                rest = behind;
+            }
+        }
+        sql.push_str(rest);
+        Self { sql: sql.into(), params }
+    }
+
+    /// Several statements as one, which gives the rows of each as JSON.
+    fn together(templates: &[&str]) -> Self {
+        let (mut writes, mut reads) = (Vec::new(), Vec::new());
+        for (place, template) in templates.iter().enumerate() {
+            if template.trim_start().starts_with("INSERT") {
+                writes.push(format!("w{place} AS ({template})"));
+                reads.push("NULL::text".to_owned());
+            } else {
+                reads.push(format!("(SELECT json_agg(r{place})::text FROM ({template}) AS r{place})"));
+            }
+        }
+        let writes = if writes.is_empty() { String::new() } else { format!("WITH {} ", writes.join(", ")) };
+        Self::of(&format!("{writes}SELECT {}", reads.join(", ")))
+    }
+}
+
+/// `$1` at the beginning, as a place, and what is behind it.
+fn parameter(text: &str) -> Option<(usize, &str)> {
+    let digits = text.strip_prefix('$')?;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let (number, behind) = digits.split_at(end);
+    Some((number.parse::<usize>().ok()?.checked_sub(1)?, behind))
+}
+
+fn pg_placeholder(inside: &str, sql: &mut String, number: &mut impl FnMut(Param) -> usize) {
+    if let Some(only) = inside.strip_prefix("pg ") {
+        sql.push_str(only);
+    } else if inside == "then" {
+        sql.push_str("UNION ALL");
+    } else if let Some((place, columns)) = inside.strip_prefix("rows ").and_then(parameter) {
+        let columns = columns.trim_start_matches(':').split(',').enumerate().filter_map(|(at, column)| {
+            let mut words = column.split_whitespace();
+            let (name, kind) = (words.next()?, Kind::of(words.next()?));
+            Some((Param::Column { place, at, name: name.to_owned(), kind }, name, kind))
+        });
+        let (mut lists, mut names) = (Vec::new(), Vec::new());
+        for (param, name, kind) in columns {
+            lists.push(format!("${}::{}", number(param), kind.list()));
+            names.push(name);
+        }
+        let _ = write!(sql, "unnest({}) AS r({})", lists.join(", "), names.join(", "));
+    } else if let Some((kind, (place, _))) = inside.split_once(' ').and_then(|(_, list)| {
+        let (kind, place) = list.split_once(' ')?;
+        Some((Kind::of(kind), parameter(place)?))
+    }) {
+        let _ = write!(sql, "= ANY(${}::{})", number(Param::List(place, kind)), kind.list());
+    } else {
+        let _ = write!(sql, "{{{inside}}}");
     }
 }
 
@@ -92,28 +221,43 @@ impl Statement {
 #[derive(Debug)]
 pub(crate) struct Bundle {
     templates: &'static [&'static str],
-    sqlite: OnceLock<Vec<Vec<Part<Text>>>>,
-    postgres: OnceLock<Vec<Part<String>>>,
+    sqlite: OnceLock<Vec<Vec<Part>>>,
+    postgres: OnceLock<PgText>,
 }
 
-/// A statement of a bundle, which takes no arguments that it does not name.
+/// A statement of a bundle on SQLite, which takes no arguments that it does not name.
 #[derive(Debug)]
-pub(super) struct Part<T> {
-    pub(super) text: T,
+pub(super) struct Part {
+    pub(super) text: Text,
     /// Places in the bundle's arguments of `$1`, `$2` and so on.
     args: Vec<usize>,
-    /// The argument whose rows it inserts: where that is empty there is nothing to do.
-    inserts: Option<usize>,
 }
 
-impl<T> Part<T> {
+impl Part {
+    fn of(template: &str) -> Self {
+        let (mut text, mut args, mut rest) = (String::with_capacity(template.len()), Vec::new(), template);
+        while let Some(start) = rest.find('$') {
+            let (before, after) = rest.split_at(start);
+            text.push_str(before);
+            let Some((place, behind)) = parameter(after) else {
+                text.push('$');
+                rest = after.strip_prefix('$').unwrap_or_default();
+                continue;
+            };
+            let known = args.iter().position(|known| *known == place).unwrap_or_else(|| {
+                args.push(place);
+                args.len() - 1
+            });
+            let _ = write!(text, "${}", known + 1);
+            rest = behind;
+        }
+        text.push_str(rest);
+        Self { text: Text::new(&text), args }
+    }
+
     /// Its own arguments of those of the bundle.
     pub(super) fn args<'a>(&self, all: &'a [Arg]) -> impl Iterator<Item = &'a Arg> {
         self.args.iter().filter_map(|place| all.get(*place))
-    }
-
-    pub(super) fn has_nothing_to_do(&self, all: &[Arg]) -> bool {
-        self.inserts.is_some_and(|place| matches!(all.get(place), Some(Arg::Text(rows)) if rows == "[]"))
     }
 }
 
@@ -126,37 +270,14 @@ impl Bundle {
         self.templates.len()
     }
 
-    pub(super) fn sqlite(&'static self) -> &'static [Vec<Part<Text>>] {
-        let parts = |template: &&str| template.split("{then}").map(|template| part(template, Text::new)).collect();
+    pub(super) fn sqlite(&'static self) -> &'static [Vec<Part>] {
+        let parts = |template: &&str| template.split("{then}").map(Part::of).collect();
         self.sqlite.get_or_init(|| self.templates.iter().map(parts).collect())
     }
 
-    pub(super) fn postgres(&'static self) -> &'static [Part<String>] {
-        self.postgres.get_or_init(|| self.templates.iter().map(|template| part(template, |own| expand(own, true))).collect())
+    pub(super) fn postgres(&'static self) -> &'static PgText {
+        self.postgres.get_or_init(|| PgText::together(self.templates))
     }
-}
-
-fn part<T>(template: &str, of: impl Fn(&str) -> T) -> Part<T> {
-    let (mut text, mut args) = (String::with_capacity(template.len()), Vec::new());
-    let mut pieces = template.split('$');
-    text.push_str(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let digits = piece.len() - piece.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, rest) = piece.split_at(digits);
-        let Ok(number) = number.parse::<usize>() else {
-            text.extend(["$", piece]);
-            continue;
-        };
-        let place = number.saturating_sub(1);
-        let known = args.iter().position(|known| *known == place).unwrap_or_else(|| {
-            args.push(place);
-            args.len() - 1
-        });
-        text.extend(["$", &(known + 1).to_string(), rest]);
-    }
-    let rows = template.trim_start().starts_with("INSERT").then(|| template.split_once("{rows $")).flatten();
-    let inserts = rows.and_then(|(_, rest)| rest.split_once(':')?.0.parse::<usize>().ok()).map(|number| number.saturating_sub(1));
-    Part { text: of(&text), args, inserts }
 }
 
 /// SQLite counts `$1` as a name, and `?1` as the first.
@@ -189,50 +310,45 @@ macro_rules! sql {
 }
 pub(super) use sql;
 
-pub(super) fn expand(template: &str, postgres: bool) -> String {
+/// A template as SQLite has it.
+pub(super) fn expand(template: &str) -> String {
     let mut out = String::with_capacity(template.len() + 64);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (inside, after) = after.split_once('}').unwrap_or((after, ""));
         out.push_str(before);
-        out.push_str(&placeholder(inside, postgres));
+        out.push_str(&placeholder(inside));
         rest = after;
     }
     out.push_str(rest);
     out
 }
 
-fn placeholder(inside: &str, postgres: bool) -> String {
-    if let Some(only) = inside.strip_prefix("pg ") {
-        return if postgres { only.to_owned() } else { String::new() };
+fn placeholder(inside: &str) -> String {
+    if inside.starts_with("pg ") {
+        return String::new();
     }
     if inside == "then" {
         return "UNION ALL".to_owned();
     }
     let of = |kind: &str| inside.strip_prefix(kind).and_then(|rest| rest.split_once(' '));
-    if let Some((values, parameter)) = of("in ").or_else(|| of("each ")) {
-        return match (postgres, values) {
-            (true, "ints") => format!("= ANY(ARRAY(SELECT value::bigint FROM jsonb_array_elements_text({parameter}::jsonb)))"),
-            (true, _) => format!("= ANY(ARRAY(SELECT value FROM jsonb_array_elements_text({parameter}::jsonb)))"),
-            (false, _) if inside.starts_with("each") => format!("= {parameter}"),
-            (false, _) => format!("IN (SELECT value FROM json_each({parameter}))"),
-        };
+    if let Some((_, parameter)) = of("in ") {
+        return format!("IN (SELECT value FROM json_each({parameter}))");
+    }
+    if let Some((_, parameter)) = of("each ") {
+        return format!("= {parameter}");
     }
     if let Some((parameter, columns)) = inside.strip_prefix("rows ").and_then(|rows| rows.split_once(':')) {
-        return if postgres {
-            format!("jsonb_to_recordset({parameter}::jsonb) AS r({})", columns.trim())
-        } else {
-            let columns = columns.split(',').filter_map(|column| column.split_whitespace().next());
-            let columns = columns.map(|name| format!("value ->> '{name}' AS {name}")).collect::<Vec<_>>();
-            format!("(SELECT {} FROM json_each({parameter})) AS r", columns.join(", "))
-        };
+        let columns = columns.split(',').filter_map(|column| column.split_whitespace().next());
+        let columns = columns.map(|name| format!("value ->> '{name}' AS {name}")).collect::<Vec<_>>().join(", ");
+        return format!("(SELECT {columns} FROM json_each({parameter})) AS r");
     }
     format!("{{{inside}}}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Each, Text, expand, numbered, part};
+    use super::{Each, Kind, Param, Part, PgText, Text, expand, numbered};
 
     #[test]
     fn an_insert_of_rows_runs_once_for_each_of_them_on_sqlite() {
@@ -249,35 +365,52 @@ mod tests {
         let text = Text::new(template);
         assert_eq!(text.sql, "SELECT a FROM t WHERE b > ?1 AND a = ?2 UNION ALL SELECT a FROM u WHERE a = ?2");
         assert!(matches!(text.each, Some(Each::Value(1))), "{:?}", text.each);
-        assert_eq!(expand(template, true), expand(&template.replace("each", "in"), true));
-        assert_eq!(expand("SELECT a FROM t {then} SELECT b FROM u", true), "SELECT a FROM t UNION ALL SELECT b FROM u");
+        assert_eq!(PgText::of(template).sql, PgText::of(&template.replace("each", "in")).sql);
+        assert_eq!(&*PgText::of("SELECT a FROM t {then} SELECT b FROM u").sql, "SELECT a FROM t UNION ALL SELECT b FROM u");
     }
 
     #[test]
     fn arguments_are_counted_and_paths_in_json_are_not() {
-        assert_eq!(
-            numbered("SELECT doc ->> '$.at' FROM t WHERE a = $2 AND b = $10"),
-            "SELECT doc ->> '$.at' FROM t WHERE a = ?2 AND b = ?10"
-        );
+        let text = "SELECT doc ->> '$.at' FROM t WHERE a = $2 AND b = $10";
+        assert_eq!(numbered(text), "SELECT doc ->> '$.at' FROM t WHERE a = ?2 AND b = ?10");
+        let text = PgText::of(text);
+        assert_eq!(&*text.sql, "SELECT doc ->> '$.at' FROM t WHERE a = $1 AND b = $2");
+        assert_eq!(text.params, [Param::Whole(1), Param::Whole(9)]);
     }
 
     #[test]
     fn a_statement_of_a_bundle_takes_the_arguments_that_it_names() {
-        let part = part("INSERT INTO t SELECT a FROM {rows $3: a TEXT} WHERE b > $1 AND c < $3", |own| expand(own, true));
-        assert_eq!(part.text, "INSERT INTO t SELECT a FROM jsonb_to_recordset($1::jsonb) AS r(a TEXT) WHERE b > $2 AND c < $1");
-        assert_eq!((part.args, part.inserts), (vec![2, 0], Some(2)));
+        let part = Part::of("INSERT INTO t SELECT a FROM {rows $3: a TEXT} WHERE b > $1 AND c < $3");
+        assert_eq!(part.text.sql, "INSERT INTO t SELECT a FROM (SELECT ?3 AS a) AS r WHERE b > ?2 AND c < ?1");
+        assert_eq!(part.args, [2, 0]);
+    }
+
+    #[test]
+    fn a_bundle_is_one_statement_on_postgres() {
+        let reads = PgText::together(&["SELECT a FROM t WHERE a {in ints $2}", "SELECT b FROM u WHERE b = $1"]);
+        assert_eq!(
+            &*reads.sql,
+            "SELECT (SELECT json_agg(r0)::text FROM (SELECT a FROM t WHERE a = ANY($1::bigint[])) AS r0), \
+             (SELECT json_agg(r1)::text FROM (SELECT b FROM u WHERE b = $2) AS r1)"
+        );
+        assert_eq!(reads.params, [Param::List(1, Kind::Int), Param::Whole(0)]);
+        let writes = PgText::together(&["INSERT INTO t VALUES ($1)", "INSERT INTO u VALUES ($1)"]);
+        assert_eq!(&*writes.sql, "WITH w0 AS (INSERT INTO t VALUES ($1)), w1 AS (INSERT INTO u VALUES ($1)) SELECT NULL::text, NULL::text");
     }
 
     #[test]
     fn a_batch_of_rows_reads_alike_in_both() {
-        let text = "INSERT INTO t SELECT a, b FROM {rows $1: a TEXT, b BIGINT} WHERE a {in texts $2}{pg  FOR UPDATE}";
+        let template = "INSERT INTO t SELECT a, b FROM {rows $1: a TEXT, b BIGINT} WHERE a {in texts $2}{pg  FOR UPDATE}";
         assert_eq!(
-            expand(text, false),
+            expand(template),
             "INSERT INTO t SELECT a, b FROM (SELECT value ->> 'a' AS a, value ->> 'b' AS b FROM json_each($1)) AS r WHERE a IN (SELECT value FROM json_each($2))"
         );
+        let text = PgText::of(template);
         assert_eq!(
-            expand(text, true),
-            "INSERT INTO t SELECT a, b FROM jsonb_to_recordset($1::jsonb) AS r(a TEXT, b BIGINT) WHERE a = ANY(ARRAY(SELECT value FROM jsonb_array_elements_text($2::jsonb))) FOR UPDATE"
+            &*text.sql,
+            "INSERT INTO t SELECT a, b FROM unnest($1::text[], $2::bigint[]) AS r(a, b) WHERE a = ANY($3::text[]) FOR UPDATE"
         );
+        let column = |at, name: &str, kind| Param::Column { place: 0, at, name: name.to_owned(), kind };
+        assert_eq!(text.params, [column(0, "a", Kind::Text), column(1, "b", Kind::Int), Param::List(1, Kind::Text)]);
     }
 }

@@ -3,12 +3,11 @@
 //!
 //! What may take long, the lock and the disk, is waited for where no other task waits behind it.
 
+use super::list::{Cell, List, cell};
 use super::sql::{Each, Text};
 use super::{Arg, Result, Row, StoreError, migrations};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ToSql};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -262,14 +261,13 @@ impl ToSql for Arg {
             Self::MaybeInt(value) => value.to_sql(),
             Self::Text(value) => value.to_sql(),
             Self::MaybeText(value) => value.to_sql(),
-            Self::Ints(values) => Ok(json_of(values)?.into()),
-            Self::Texts(values) => Ok(json_of(values)?.into()),
+            Self::List(values) => Ok(json_of(values)?.into()),
         }
     }
 }
 
 /// A list as a statement takes it that looks into it.
-fn json_of(values: &impl serde::Serialize) -> rusqlite::Result<String> {
+fn json_of(values: &List) -> rusqlite::Result<String> {
     serde_json::to_string(values).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
@@ -311,18 +309,19 @@ fn perform<'a>(connection: &Connection, text: &Text, args: impl IntoIterator<Ite
             let args: Vec<_> = args.into_iter().collect();
             bind_all_but(&mut statement, &args, *place)?;
             match args.get(*place) {
-                Some(Arg::Ints(values)) => {
+                Some(Arg::List(List::Ints(values))) => {
                     for value in values {
                         statement.raw_bind_parameter(place + 1, value)?;
                         go(&mut statement)?;
                     }
                 }
-                Some(Arg::Texts(values)) => {
+                Some(Arg::List(List::Texts(values))) => {
                     for value in values {
                         statement.raw_bind_parameter(place + 1, value)?;
                         go(&mut statement)?;
                     }
                 }
+                Some(Arg::List(list)) if list.is_empty() => {}
                 _ => return Err(unfit("each", "no list of values")),
             }
             return Ok((all, changed));
@@ -330,90 +329,22 @@ fn perform<'a>(connection: &Connection, text: &Text, args: impl IntoIterator<Ite
         Some(Each::Row { rows, columns, after }) => (*rows, columns, *after),
     };
     let args: Vec<_> = args.into_iter().collect();
-    let Some(Arg::Text(given)) = args.get(rows) else { return Err(unfit("rows", "no list of rows")) };
-    let given: Vec<Given<'_>> = serde_json::from_str(given).map_err(|error| unfit("rows", &error.to_string()))?;
+    let given = match args.get(rows) {
+        Some(Arg::List(List::Rows(given))) => given.as_slice(),
+        Some(Arg::List(list)) if list.is_empty() => &[],
+        _ => return Err(unfit("rows", "no list of rows")),
+    };
     bind_all_but(&mut statement, &args, rows)?;
-    for row in &given {
+    for row in given {
         for (place, column) in columns.iter().enumerate() {
-            statement.raw_bind_parameter(after + 1 + place, row.cell(place, column))?;
+            statement.raw_bind_parameter(after + 1 + place, cell(row, place, column))?;
         }
         go(&mut statement)?;
     }
     Ok((all, changed))
 }
 
-/// A row that is given: names and values, mostly in the order of the columns.
-#[derive(Debug)]
-struct Given<'a>(Vec<(&'a str, Cell<'a>)>);
-
-impl Given<'_> {
-    fn cell(&self, place: usize, column: &str) -> &Cell<'_> {
-        let there = self.0.get(place).filter(|(name, _)| *name == column);
-        there.or_else(|| self.0.iter().find(|(name, _)| *name == column)).map_or(&Cell::None, |(_, cell)| cell)
-    }
-}
-
-impl<'de> Deserialize<'de> for Given<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Given<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a row")
-            }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Given<'de>, M::Error> {
-                let mut cells = Vec::with_capacity(16);
-                while let Some(cell) = map.next_entry()? {
-                    cells.push(cell);
-                }
-                Ok(Given(cells))
-            }
-        }
-        deserializer.deserialize_map(Visit)
-    }
-}
-
-/// A value of a row that is given.
-#[derive(Debug)]
-enum Cell<'a> {
-    None,
-    Int(i64),
-    Text(Cow<'a, str>),
-}
-
-/// By what is there: to try one kind after the other would make an error of each that it is not, and print the value into it.
-impl<'de> Deserialize<'de> for Cell<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Cell<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an integer, text or null")
-            }
-            fn visit_unit<E>(self) -> std::result::Result<Cell<'de>, E> {
-                Ok(Cell::None)
-            }
-            fn visit_bool<E>(self, value: bool) -> std::result::Result<Cell<'de>, E> {
-                Ok(Cell::Int(value.into()))
-            }
-            fn visit_i64<E>(self, value: i64) -> std::result::Result<Cell<'de>, E> {
-                Ok(Cell::Int(value))
-            }
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Cell<'de>, E> {
-                i64::try_from(value).map(Cell::Int).map_err(E::custom)
-            }
-            fn visit_borrowed_str<E>(self, value: &'de str) -> std::result::Result<Cell<'de>, E> {
-                Ok(Cell::Text(Cow::Borrowed(value)))
-            }
-            fn visit_str<E>(self, value: &str) -> std::result::Result<Cell<'de>, E> {
-                Ok(Cell::Text(Cow::Owned(value.to_owned())))
-            }
-        }
-        deserializer.deserialize_any(Visit)
-    }
-}
-
-impl ToSql for Cell<'_> {
+impl ToSql for Cell {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
             Self::None => Ok(ToSqlOutput::Borrowed(ValueRef::Null)),

@@ -25,9 +25,9 @@ impl Desk {
                     let pairs: Vec<_> = columns.iter().map(|name| format!("'{name}', {name}")).collect();
                     column(&beside, &format!("SELECT json_object({}) FROM {table}", pairs.join(", ")))
                 }
-                Store::Postgres(pool) => {
+                Store::Postgres(server) => {
                     let rows = format!("SELECT row_to_json({table})::text FROM {table}");
-                    let rows = sqlx::query(AssertSqlSafe(rows)).fetch_all(pool).await.unwrap();
+                    let rows = sqlx::query(AssertSqlSafe(rows)).fetch_all(server.pool()).await.unwrap();
                     rows.iter().map(|row| row.get(0)).collect()
                 }
             };
@@ -51,7 +51,7 @@ impl Desk {
     pub async fn execute(&self, statement: &str) {
         match &self.app.desk.store {
             Store::Sqlite(sqlite) => beside(sqlite).execute_batch(statement).unwrap(),
-            Store::Postgres(pool) => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(pool).await.unwrap()),
+            Store::Postgres(server) => drop(sqlx::raw_sql(AssertSqlSafe(statement)).execute(server.pool()).await.unwrap()),
         }
     }
 

@@ -11,7 +11,7 @@ impl Desk {
         let all = "SELECT holder, until_ms FROM leases ORDER BY name";
         match &self.app.desk.store {
             Store::Sqlite(sqlite) => crate::sqlite::all(&beside(sqlite), all, |row| row.try_into()),
-            Store::Postgres(pool) => sqlx::query_as(all).fetch_all(pool).await.unwrap(),
+            Store::Postgres(server) => sqlx::query_as(all).fetch_all(server.pool()).await.unwrap(),
         }
     }
 

@@ -18,8 +18,8 @@ fn files(engine: &str) -> BTreeSet<String> {
 async fn texts(store: &Store, sqlite: &str, postgres: &str) -> BTreeSet<String> {
     match store {
         Store::Sqlite(file) => column(&beside(file), sqlite).into_iter().collect(),
-        Store::Postgres(pool) => {
-            let rows = sqlx::query(AssertSqlSafe(postgres)).fetch_all(pool).await.unwrap();
+        Store::Postgres(server) => {
+            let rows = sqlx::query(AssertSqlSafe(postgres)).fetch_all(server.pool()).await.unwrap();
             rows.iter().map(|row| row.get(0)).collect()
         }
     }

@@ -155,7 +155,7 @@ fn a_backup_of_nothing_and_of_postgres_says_what_to_do() {
 async fn number(store: &Store, sql: &str) -> i64 {
     match store {
         Store::Sqlite(sqlite) => column(&beside(sqlite), sql).remove(0),
-        Store::Postgres(pool) => sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(pool).await.unwrap(),
+        Store::Postgres(server) => sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(server.pool()).await.unwrap(),
     }
 }
 

@@ -1,0 +1,291 @@
+//! PostgreSQL by sqlx: one connection that writes, as on SQLite, and a few that read. Each statement is a journey to the server, so whoever
+//! writes in one process waits here for his turn rather than there, and begins with the writers' lock in one go.
+
+use super::list::{Cell, List, cell};
+use super::sql::{Kind, Param, PgText};
+use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, sqlite};
+use serde_json::{Map, Value};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _, Transaction};
+use std::fmt;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
+
+/// The one lock of writers; any number, as long as it stays the same. Nobody stands in line for it for long: a process that is stopped there
+/// would be given the lock, once for each of its transactions, and keep it until the server ends that.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
+/// The same after one that was refused the lock.
+const BEGIN_AGAIN: &str =
+    "ROLLBACK; BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
+/// Whoever could not get it so often in a row says so.
+const MOST_TRIES: usize = 10;
+/// The writers of this process are waited for so long.
+const TURN: Duration = Duration::from_secs(20);
+/// Statements that a connection keeps prepared: more than the desk has.
+const PREPARED: usize = 512;
+
+/// How the desk's connections are set.
+///
+/// A process that is stopped in the middle of a transaction must not hold the writers' lock for ever. And every statement of the desk has an
+/// index to go by, which a test sees to; so plans go by indexes whatever the server believes of the tables. What it believes is as old as its
+/// last `ANALYZE`: a plan made when a table was empty reads all of it when it has grown by a hundred thousand rows a minute later. Nor is there
+/// anything to be gained from planning anew for other arguments.
+const SETTINGS: &[(&str, &str)] = &[
+    ("idle_in_transaction_session_timeout", "5s"),
+    ("lock_timeout", "20s"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+
+/// A server with one connection that writes and a few that read.
+#[derive(Clone)]
+pub struct Postgres(Arc<Inner>);
+
+struct Inner {
+    options: PgConnectOptions,
+    pool: PgPool,
+    /// `None`: not there yet, or to be opened anew.
+    writer: Arc<Mutex<Option<PgConnection>>>,
+    /// How often the server could not be reached: who waited for another that found this does not wait as long again.
+    failures: AtomicU64,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+/// A transaction on PostgreSQL. Dropped without its commit, it never was.
+#[derive(Debug)]
+pub enum PostgresTx {
+    /// With the writers' lock.
+    Writing(Writing),
+    /// Without.
+    Reading(Transaction<'static, Kinds>),
+}
+
+/// The writer, until its transaction has ended.
+#[derive(Debug)]
+pub struct Writing(Option<OwnedMutexGuard<Option<PgConnection>>>);
+
+/// Whether a lock was waited for in vain.
+fn is_still_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
+}
+
+fn no_answer(doing: &str) -> StoreError {
+    StoreError::Away(format!("PostgreSQL did not answer within {} s: {doing}", NO_ANSWER.as_secs()))
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)?
+            .options(SETTINGS.iter().copied())
+            .statement_cache_capacity(PREPARED)
+            .application_name("partner-desk")
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(NO_ANSWER).connect_with(options.clone()).await?;
+        migrations::run_postgres(&mut *pool.acquire().await?).await?;
+        Ok(Self::over(options, pool))
+    }
+
+    pub(super) async fn open_to_look(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)?.application_name("partner-desk doctor").disable_statement_logging();
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(NO_ANSWER).connect_with(options.clone()).await?;
+        Ok(Self::over(options, pool))
+    }
+
+    fn over(options: PgConnectOptions, pool: PgPool) -> Self {
+        Self(Arc::new(Inner { options, pool, writer: Arc::default(), failures: AtomicU64::default() }))
+    }
+
+    /// The connections that read, for what needs no transaction.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    pub(super) async fn read(&self) -> Result<PostgresTx> {
+        Ok(PostgresTx::Reading(self.0.pool.begin().await?))
+    }
+
+    pub(super) async fn write(&self) -> Result<PostgresTx> {
+        let failures = self.0.failures.load(Ordering::Relaxed);
+        let turn = timeout(TURN, self.0.writer.clone().lock_owned()).await;
+        let mut writer = turn.map_err(|_| StoreError::Away(format!("other writers took more than {} s", TURN.as_secs())))?;
+        if self.0.failures.load(Ordering::Relaxed) != failures {
+            return Err(StoreError::Away("PostgreSQL could not be reached just before".to_owned()));
+        }
+        match self.begin(&mut writer).await {
+            Ok(()) => Ok(PostgresTx::Writing(Writing(Some(writer)))),
+            Err(error) => {
+                *writer = None;
+                if error.is_everyones() {
+                    self.0.failures.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins to write. A connection that was good before and is not any more, as after a restart of the server, is replaced.
+    async fn begin(&self, writer: &mut Option<PgConnection>) -> Result<()> {
+        if self.0.pool.is_closed() {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
+        let (mut tries, mut begin) = (0, BEGIN);
+        loop {
+            let was_there = writer.is_some();
+            let connection = match &mut *writer {
+                Some(connection) => connection,
+                none => none.insert(timeout(NO_ANSWER, self.0.options.connect()).await.map_err(|_| no_answer("opening a connection"))??),
+            };
+            tries += 1;
+            // The lock has a limit of its own, below this.
+            match timeout(NO_ANSWER, sqlx::raw_sql(begin).execute(&mut *connection)).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) if is_still_locked(&error) && tries < MOST_TRIES => begin = BEGIN_AGAIN,
+                Ok(Err(_)) if was_there && begin == BEGIN => *writer = None,
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => return Err(no_answer("beginning to write")),
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        self.0.pool.close().await;
+        if let Some(connection) = self.0.writer.lock().await.take() {
+            let _ = timeout(NO_ANSWER, connection.close()).await;
+        }
+    }
+}
+
+impl Writing {
+    fn connection(&mut self) -> Result<&mut PgConnection> {
+        self.0.as_deref_mut().and_then(Option::as_mut).ok_or_else(|| StoreError::Away("it was closed".to_owned()))
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<()> {
+        let done = sqlx::raw_sql(how).execute(self.connection()?).await;
+        if let Some(mut writer) = self.0.take()
+            && done.is_err()
+        {
+            *writer = None;
+        }
+        done?;
+        Ok(())
+    }
+}
+
+impl Drop for Writing {
+    /// Others, of other processes as well, wait for the lock: it is let go now, not with the next transaction.
+    fn drop(&mut self) {
+        let Some(mut writer) = self.0.take() else { return };
+        let Some(mut connection) = writer.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Ok(Ok(_)) = timeout(NO_ANSWER, sqlx::raw_sql("ROLLBACK").execute(&mut connection)).await {
+                    *writer = Some(connection);
+                }
+            });
+        }
+    }
+}
+
+impl PostgresTx {
+    fn connection(&mut self) -> Result<&mut PgConnection> {
+        match self {
+            Self::Writing(writing) => writing.connection(),
+            Self::Reading(tx) => Ok(tx),
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Writing(writing) => writing.end("COMMIT").await,
+            Self::Reading(tx) => Ok(tx.commit().await?),
+        }
+    }
+
+    pub(super) async fn rollback(self) -> Result<()> {
+        match self {
+            Self::Writing(writing) => writing.end("ROLLBACK").await,
+            Self::Reading(tx) => Ok(tx.rollback().await?),
+        }
+    }
+
+    pub(super) async fn rows(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<PgRow>> {
+        Ok(bound(text, args)?.fetch_all(self.connection()?).await?)
+    }
+
+    pub(super) async fn run(&mut self, text: &'static PgText, args: &[Arg]) -> Result<u64> {
+        Ok(bound(text, args)?.execute(self.connection()?).await?.rows_affected())
+    }
+
+    /// Runs the statements of a bundle as one, and gives the rows of each.
+    pub(super) async fn rows_of_each(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<Vec<Row>>> {
+        let row = bound(text, args)?.fetch_one(self.connection()?).await?;
+        let each = (0..row.len()).map(|place| {
+            let rows: Option<&str> = row.try_get(place)?;
+            let rows: Vec<Map<String, Value>> = rows.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlite::unfit("rows", &error.to_string()))?;
+            Ok(rows.into_iter().map(Row::Json).collect())
+        });
+        each.collect()
+    }
+}
+
+/// A statement with its arguments.
+pub(super) fn bound<'a>(text: &'a PgText, args: &'a [Arg]) -> Result<Query<'a, Kinds, PgArguments>> {
+    let mut query = sqlx::query(AssertSqlSafe(text.sql.clone()).into_sql_str());
+    for param in &text.params {
+        query = match (param, args.get(param.place())) {
+            (Param::Whole(_), Some(Arg::Int(value))) => query.bind(value),
+            (Param::Whole(_), Some(Arg::MaybeInt(value))) => query.bind(value),
+            (Param::Whole(_), Some(Arg::Text(value))) => query.bind(value),
+            (Param::Whole(_), Some(Arg::MaybeText(value))) => query.bind(value),
+            (Param::List(_, Kind::Int), Some(Arg::List(List::Ints(values)))) => query.bind(values),
+            (Param::List(_, Kind::Text), Some(Arg::List(List::Texts(values)))) => query.bind(values),
+            (Param::List(_, Kind::Int), Some(Arg::List(list))) if list.is_empty() => query.bind(Vec::<i64>::new()),
+            (Param::List(_, Kind::Text), Some(Arg::List(list))) if list.is_empty() => query.bind(Vec::<String>::new()),
+            (Param::Column { at, name, kind, .. }, Some(Arg::List(list))) => {
+                let rows = match list {
+                    List::Rows(rows) => rows.as_slice(),
+                    list if list.is_empty() => &[],
+                    _ => return Err(sqlite::unfit(name, "values in place of rows")),
+                };
+                let cells = rows.iter().map(|row| cell(row, *at, name));
+                match kind {
+                    Kind::Int => query.bind(cells.map(|cell| int_of(cell, name)).collect::<Result<Vec<_>>>()?),
+                    Kind::Text => query.bind(cells.map(|cell| text_of(cell, name)).collect::<Result<Vec<_>>>()?),
+                }
+            }
+            (param, _) => return Err(sqlite::unfit(&format!("{param:?}"), "an argument of another kind")),
+        };
+    }
+    Ok(query)
+}
+
+fn int_of(cell: &Cell, column: &str) -> Result<Option<i64>> {
+    match cell {
+        Cell::None => Ok(None),
+        Cell::Int(value) => Ok(Some(*value)),
+        Cell::Text(_) => Err(sqlite::unfit(column, "text in place of a number")),
+    }
+}
+
+fn text_of<'a>(cell: &'a Cell, column: &str) -> Result<Option<&'a str>> {
+    match cell {
+        Cell::None => Ok(None),
+        Cell::Text(value) => Ok(Some(value)),
+        Cell::Int(_) => Err(sqlite::unfit(column, "a number in place of text")),
+    }
+}
