@@ -10,7 +10,6 @@ use crate::domain::ticket::Ticket;
 use crate::domain::{DeliveryId, IssueId};
 use crate::store::{Loaded, Needs, Outgoing, Result, StoreError, Tx};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 
 /// One piece of news, and the delivery that it came by; one that was found by asking has none.
 #[derive(Debug, Clone)]
@@ -91,7 +90,7 @@ impl Desk {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         if let Some(id) = delivery
-            && tx.note_deliveries(&[id.clone()].into(), now).await?.is_empty()
+            && !tx.note_delivery(id, now).await?
         {
             tx.rollback().await?;
             return Ok(Outcome::Repeated);
@@ -215,13 +214,13 @@ impl Desk {
     }
 
     async fn decide(&self, tx: &mut Tx, batch: &[Incoming], now: Timestamp) -> Result<(Vec<Outcome>, Loaded)> {
-        let ids: BTreeSet<_> = batch.iter().filter_map(|one| one.delivery.clone()).collect();
-        let mut fresh = if ids.is_empty() { ids } else { tx.note_deliveries(&ids, now).await? };
-        let mut needs = Needs { rights_since: rights::fresh_since(now), ..Needs::default() };
+        let deliveries = batch.iter().filter_map(|one| one.delivery.clone()).collect();
+        let mut needs = Needs { rights_since: rights::fresh_since(now), deliveries, received_at: now, ..Needs::default() };
         for event in batch.iter().filter_map(Incoming::event) {
             needs.of(event);
         }
         let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
+        let mut fresh = loaded.fresh.clone();
         for event in batch.iter().filter_map(Incoming::event) {
             if let What::Moved(moved) = &event.what
                 && loaded.book.first_seen.contains_key(&moved.repo.id)

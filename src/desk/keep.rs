@@ -171,7 +171,7 @@ impl Desk {
             return Ok(false);
         };
         tx.let_go_of(id).await?;
-        tx.note_deliveries(&[id.clone()].into(), now).await?;
+        tx.note_delivery(id, now).await?;
         let about = if kept.place.is_empty() { kept.event } else { format!("{} about {}", kept.event, kept.place) };
         let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         tx.audit(&AuditLine { at: now, act: "deliveries drop".to_owned(), detail: format!("{id}, {about}{reason}") }).await?;
@@ -213,7 +213,7 @@ impl Desk {
         tx.let_go_of(id).await?;
         tx.not_missed(id).await?;
         if note {
-            tx.note_deliveries(&[id.clone()].into(), self.clock.now()).await?;
+            tx.note_delivery(id, self.clock.now()).await?;
         }
         tx.commit().await
     }

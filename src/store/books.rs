@@ -1,8 +1,8 @@
 //! Loading a [`Book`] for the rules, and saving what they changed.
 
+use super::list::list;
 use super::places::{freeze, place};
 use super::rights::agents_of;
-use super::list::list;
 use super::sql::{bundle, sql};
 use super::{Arg, Outgoing, Result, Row, Tx, to_json};
 use crate::domain::book::{Book, LogLine, Place};
@@ -31,6 +31,10 @@ pub struct Needs {
     pub instants: BTreeSet<Timestamp>,
     /// What GitHub said of permissions before this instant is too old (`W3`).
     pub rights_since: Timestamp,
+    /// Deliveries that are being taken in, and when.
+    pub deliveries: BTreeSet<DeliveryId>,
+    /// When they came.
+    pub received_at: Timestamp,
 }
 
 /// A book with what saving it needs to remember.
@@ -38,6 +42,9 @@ pub struct Needs {
 pub struct Loaded {
     /// For the rules.
     pub book: Book,
+    /// Those of the deliveries that were not taken in before (`R1`).
+    pub fresh: BTreeSet<DeliveryId>,
+    received_at: Timestamp,
     /// Places of [`Book::members`] in the database.
     member_ids: Vec<i64>,
     /// Repositories as the database has them.
@@ -77,25 +84,39 @@ macro_rules! ledger {
     ($partners:literal, $since:literal) => {
         concat!(
             "SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-             WHERE partner_id {each texts ",
+             WHERE partner_id ",
             $partners,
-            "} AND at_ms >= ",
+            " AND at_ms >= ",
             $since,
             " UNION ALL SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-             WHERE partner_id {each texts ",
+             WHERE partner_id ",
             $partners,
-            "} AND kind = 'grant' AND until_ms > ",
+            " AND kind = 'grant' AND until_ms > ",
             $since,
             " AND at_ms < ",
             $since,
             " UNION ALL SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-             WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id {each texts ",
+             WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id ",
             $partners,
-            "} AND kind = 'grant' AND until_ms > ",
+            " AND kind = 'grant' AND until_ms > ",
             $since,
             ") AND at_ms < ",
             $since
         )
+    };
+}
+
+/// Partners as their rows are.
+macro_rules! partners {
+    ($partners:literal) => {
+        concat!("SELECT id, name, time_zone, tiers FROM partners WHERE id ", $partners)
+    };
+}
+
+/// Tickets in line.
+macro_rules! waiting {
+    ($partners:literal) => {
+        concat!("SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id ", $partners)
     };
 }
 
@@ -149,34 +170,56 @@ macro_rules! save_log {
     };
 }
 
-/// What can be asked for before anything is known, over one list of arguments.
-pub(super) const FACTS: &[&str] = &[
-    "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {each ints $1}",
-    "SELECT doc FROM tickets WHERE issue_id {each ints $1}
+const KNOWN: &str = "SELECT id FROM deliveries WHERE id {each texts $6}";
+const ALIASES: &str = "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {each ints $1}";
+const TICKETS: &str = "SELECT doc FROM tickets WHERE issue_id {each ints $1}
      {then}
-     SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {each ints $1}",
-    agents_of!("$2", "$5"),
-    // By id, and by the login that they show where no id is known; and those of whom GitHub could not be asked.
+     SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {each ints $1}";
+const AGENTS: &str = agents_of!("$2", "$5");
+/// By id, and by the login that they show where no id is known; and those of whom GitHub could not be asked.
+const MEMBERS: &str =
     "SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members WHERE user_id {each ints $2}
      {then}
      SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
      WHERE user_id IS NULL AND lookup_failed = 0 AND login_key {each texts $3}
      {then}
      SELECT id, partner_id, user_id, login, from_ms, until_ms, is_primary, lookup_failed FROM members
-     WHERE user_id IS NULL AND lookup_failed = 1",
-    repositories!("$4"),
-];
+     WHERE user_id IS NULL AND lookup_failed = 1";
+const PLACES: &str = repositories!("$4");
+
+/// What can be asked for before anything is known, over one list of arguments.
+pub(super) const FACTS: &[&str] = &[KNOWN, ALIASES, TICKETS, AGENTS, MEMBERS, PLACES];
 /// What belongs to partners that are known by then.
-pub(super) const ACCOUNTS: &[&str] = &[
-    "SELECT id, name, time_zone, tiers FROM partners WHERE id {each texts $1}",
-    "SELECT doc FROM tickets WHERE standing = 'waiting' AND partner_id {each texts $1}",
-    LEDGER,
+pub(super) const ACCOUNTS: &[&str] = &[partners!("{each texts $1}"), waiting!("{each texts $1}"), LEDGER];
+/// Both at once, for a database to which each is a journey: of the partners whose members are among the people by id, which are nearly always
+/// all of them.
+pub(super) const TOGETHER: &[&str] = &[
+    "WITH mine AS MATERIALIZED (SELECT ARRAY(SELECT DISTINCT partner_id FROM members WHERE user_id {in ints $2}) AS ids)",
+    KNOWN,
+    ALIASES,
+    TICKETS,
+    AGENTS,
+    MEMBERS,
+    PLACES,
+    partners!("= ANY((SELECT ids FROM mine)::text[])"),
+    waiting!("= ANY((SELECT ids FROM mine)::text[])"),
+    ledger!("= ANY((SELECT ids FROM mine)::text[])", "$7"),
 ];
 /// All that a batch changes.
-pub(super) const CHANGES: &[&str] = &[save_tickets!(), save_entries!("$2"), save_log!()];
-pub(super) const LEDGER: &str = ledger!("$1", "$2");
+pub(super) const CHANGES: &[&str] = &[
+    save_tickets!(),
+    save_entries!("$2"),
+    save_log!(),
+    "INSERT INTO deliveries (id, received_ms) SELECT id, $5 FROM {rows $4: id TEXT} WHERE true",
+];
+pub(super) const LEDGER: &str = ledger!("{each texts $1}", "$2");
 pub(super) const REPOSITORIES: &str = repositories!("$1");
 pub(super) const ENTRIES: &str = save_entries!("$1");
+
+#[derive(Serialize)]
+struct Delivery<'a> {
+    id: &'a DeliveryId,
+}
 
 fn entry_rows(entries: &[Entry]) -> Result<Arg> {
     #[derive(Serialize)]
@@ -223,33 +266,13 @@ fn log_rows(lines: &[LogLine]) -> Result<Arg> {
 }
 
 impl Tx {
-    /// Notes deliveries; gives back those that were not known yet (`R1`).
+    /// Notes a delivery; says whether it was not known yet (`R1`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn note_deliveries(&mut self, ids: &BTreeSet<DeliveryId>, now: Timestamp) -> Result<BTreeSet<DeliveryId>> {
-        #[derive(Serialize)]
-        struct Delivery<'a> {
-            id: &'a DeliveryId,
-        }
-        if let Self::Sqlite(_) = self {
-            // What a call changed says the same as `RETURNING`, which costs SQLite a table of its own.
-            let one = sql!("INSERT INTO deliveries (id, received_ms) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING");
-            let mut fresh = BTreeSet::new();
-            for id in ids {
-                if self.run(one, [id.0.as_str().into(), now.as_millisecond().into()]).await? > 0 {
-                    fresh.insert(id.clone());
-                }
-            }
-            return Ok(fresh);
-        }
-        let rows: Vec<_> = ids.iter().map(|id| Delivery { id }).collect();
-        let statement = sql!(
-            "INSERT INTO deliveries (id, received_ms) SELECT id, $2 FROM {rows $1: id TEXT} WHERE true
-             ON CONFLICT (id) DO NOTHING RETURNING id"
-        );
-        let rows = self.rows(statement, [list(&rows)?, now.as_millisecond().into()]).await?;
-        rows.iter().map(|row| Ok(DeliveryId(row.text("id")?))).collect()
+    pub async fn note_delivery(&mut self, id: &DeliveryId, now: Timestamp) -> Result<bool> {
+        let statement = sql!("INSERT INTO deliveries (id, received_ms) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING");
+        Ok(self.run(statement, [id.0.as_str().into(), now.as_millisecond().into()]).await? > 0)
     }
 
     /// Loads everything that the rules may look at for these needs. `ledger_since` says from when on the ledger is needed for
@@ -258,18 +281,28 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn load(&mut self, mut needs: Needs, ledger_since: &(dyn Fn(Timestamp) -> Timestamp + Sync)) -> Result<Loaded> {
-        let mut loaded = Loaded::default();
+        let mut loaded = Loaded { received_at: needs.received_at, ..Loaded::default() };
         let since = |needs: &Needs| needs.instants.first().map(|earliest| ledger_since(*earliest));
-        let mut facts = self.facts(&needs, true).await?;
+        let asked = since(&needs);
+        let mut facts = self.facts(&needs, true, asked).await?;
+        let accounts = facts.split_off(FACTS.len());
+        loaded.fresh = std::mem::take(&mut needs.deliveries);
+        for row in facts.first().into_iter().flatten() {
+            loaded.fresh.remove(&DeliveryId(row.text("id")?));
+        }
         // Most batches are of issues that are new, and need no more than this.
         if take_tickets(&facts, &mut needs, &mut loaded)? {
-            facts = self.facts(&needs, false).await?;
+            facts = self.facts(&needs, false, None).await?;
         }
         take_people(&facts, &mut loaded)?;
+        take_accounts(&accounts, asked.is_some(), &mut loaded.book)?;
         let mut partners: BTreeSet<_> = loaded.book.members.iter().map(|member| member.partner.clone()).collect();
         partners.extend(self.named_partners(&needs).await?);
+        let known_since = asked;
         let asked = since(&needs);
-        self.take_accounts(&partners, asked, &mut loaded.book).await?;
+        if asked != known_since || partners.iter().any(|partner| !loaded.book.partners.contains_key(partner)) {
+            self.load_accounts(&partners, asked, &mut loaded.book).await?;
+        }
         // Those in line are their partners' and no others', but may have come before everything that was asked for.
         let mut repos = needs.repos.clone();
         let queue = loaded.book.tickets.values().filter_map(|ticket| match &ticket.standing {
@@ -293,8 +326,9 @@ impl Tx {
         Ok(loaded)
     }
 
-    /// What can be asked for before anything is known; `tickets` says whether the issues themselves are.
-    async fn facts(&mut self, needs: &Needs, tickets: bool) -> Result<Vec<Vec<Row>>> {
+    /// What can be asked for before anything is known; `tickets` says whether the issues themselves are. On PostgreSQL what belongs to most
+    /// partners comes with it, their ledger from an instant on.
+    async fn facts(&mut self, needs: &Needs, tickets: bool, since: Option<Timestamp>) -> Result<Vec<Vec<Row>>> {
         let issues = needs.issues.iter().filter(|_| tickets).map(|issue| issue.0).collect::<Vec<_>>();
         let logins: BTreeSet<_> = needs.people.values().map(|login| login.to_ascii_lowercase()).collect();
         let args = [
@@ -303,8 +337,13 @@ impl Tx {
             logins.into_iter().collect::<Vec<_>>().into(),
             needs.repos.iter().map(|repo| repo.0).collect::<Vec<_>>().into(),
             needs.rights_since.as_millisecond().into(),
+            needs.deliveries.iter().map(|id| id.0.clone()).collect::<Vec<_>>().into(),
+            since.map_or(i64::MAX, Timestamp::as_millisecond).into(),
         ];
-        self.rows_of_each(bundle!(FACTS), args).await
+        match self {
+            Self::Postgres(_) if tickets => self.rows_of_each(bundle!(TOGETHER), args).await,
+            _ => self.rows_of_each(bundle!(FACTS), args).await,
+        }
     }
 
     /// The partners that texts and tickets name, by id or by name.
@@ -320,27 +359,14 @@ impl Tx {
         rows.iter().map(|row| partner_id(row, "id")).collect()
     }
 
-    /// Puts partners into the book, with who waits in their lines, and their ledger from an instant on; without an instant none is needed.
-    async fn take_accounts(&mut self, partners: &BTreeSet<PartnerId>, since: Option<Timestamp>, book: &mut Book) -> Result<()> {
+    /// Loads partners into the book, with who waits in their lines, and their ledger from an instant on; without an instant none is needed.
+    async fn load_accounts(&mut self, partners: &BTreeSet<PartnerId>, since: Option<Timestamp>, book: &mut Book) -> Result<()> {
         if partners.is_empty() {
             return Ok(());
         }
         let ids: Vec<_> = partners.iter().map(ToString::to_string).collect();
         let args = [ids.into(), since.map_or(i64::MAX, Timestamp::as_millisecond).into()];
-        let found = self.rows_of_each(bundle!(ACCOUNTS), args).await?;
-        let [partners, waiting, ledger] = found.as_slice() else { return Ok(()) };
-        for row in partners {
-            let partner = partner(row)?;
-            book.partners.insert(partner.id.clone(), partner);
-        }
-        for row in waiting {
-            let ticket: Ticket = row.json("doc")?;
-            book.tickets.insert(ticket.issue, ticket);
-        }
-        if since.is_some() {
-            take_ledger(ledger, book)?;
-        }
-        Ok(())
+        take_accounts(&self.rows_of_each(bundle!(ACCOUNTS), args).await?, since.is_some(), book)
     }
 
     /// Saves what the rules changed. `wakes` gives the next instant of a ticket, `shows` whether GitHub may have to be told.
@@ -356,9 +382,10 @@ impl Tx {
         let book = &loaded.book;
         let tickets = book.changes.tickets.iter().filter_map(|id| book.tickets.get(id));
         let rows = tickets.map(|ticket| ticket_row(ticket, wakes(ticket), shows(ticket))).collect::<Result<Vec<_>>>()?;
+        let deliveries: Vec<_> = loaded.fresh.iter().map(|id| Delivery { id }).collect();
         let (entries, log) = (entry_rows(&book.changes.entries)?, log_rows(&book.changes.log)?);
-        let bundle = bundle!(CHANGES);
-        self.rows_of_each(bundle, [list(&rows)?, entries, log]).await?;
+        let args = [list(&rows)?, entries, log, list(&deliveries)?, loaded.received_at.as_millisecond().into()];
+        self.rows_of_each(bundle!(CHANGES), args).await?;
         self.save_wanted(loaded).await?;
         for (issue, ticket) in &book.changes.aliases {
             let statement = sql!(
@@ -534,10 +561,10 @@ impl Tx {
 
 /// Puts the tickets found into the book, and what they touch to the needs. Says whether there were any.
 fn take_tickets(found: &[Vec<Row>], needs: &mut Needs, loaded: &mut Loaded) -> Result<bool> {
-    for row in found.first().into_iter().flatten() {
+    for row in found.get(1).into_iter().flatten() {
         loaded.book.aliases.insert(IssueId(row.int("issue_id")?), IssueId(row.int("ticket_id")?));
     }
-    for row in found.get(1).into_iter().flatten() {
+    for row in found.get(2).into_iter().flatten() {
         let ticket: Ticket = row.json("doc")?;
         needs.add(&ticket);
         if !ticket.unasked().is_empty() {
@@ -551,12 +578,26 @@ fn take_tickets(found: &[Vec<Row>], needs: &mut Needs, loaded: &mut Loaded) -> R
 /// Puts people and places into the book.
 fn take_people(found: &[Vec<Row>], loaded: &mut Loaded) -> Result<()> {
     let book = &mut loaded.book;
-    let [_, _, agents, members, repos] = found else { return Ok(()) };
+    let [_, _, _, agents, members, repos] = found else { return Ok(()) };
     book.agents = super::rights::agents(agents)?;
     let mut members = members.iter().map(|row| Ok((row.int("id")?, membership(row)?))).collect::<Result<Vec<_>>>()?;
     members.sort_by_key(|(id, _)| *id);
     (loaded.member_ids, book.members) = members.into_iter().unzip();
     take_places(repos, book)
+}
+
+/// Puts partners into the book, with who waits in their lines, and their ledger where it was asked for.
+fn take_accounts(found: &[Vec<Row>], with_ledger: bool, book: &mut Book) -> Result<()> {
+    let [partners, waiting, ledger] = found else { return Ok(()) };
+    for row in partners {
+        let partner = partner(row)?;
+        book.partners.insert(partner.id.clone(), partner);
+    }
+    for row in waiting {
+        let ticket: Ticket = row.json("doc")?;
+        book.tickets.insert(ticket.issue, ticket);
+    }
+    if with_ledger { take_ledger(ledger, book) } else { Ok(()) }
 }
 
 /// Makes these the book's ledger, each partner's in the order of its instants.

@@ -159,13 +159,8 @@ impl Tx {
                  from_ms = CASE WHEN from_ms > $3 THEN $3 ELSE from_ms END, until_ms = CASE WHEN until_ms <= $3 THEN until_ms ELSE $3 END
              WHERE user_id = $4 OR (user_id IS NULL AND login_key {in texts $5})"
         );
-        let args: [Arg; 5] = [
-            who.stand_in.0.into(),
-            FORGOTTEN.into(),
-            now.as_millisecond().into(),
-            who.user.map(|user| user.0).into(),
-            list(&who.names)?,
-        ];
+        let args: [Arg; 5] =
+            [who.stand_in.0.into(), FORGOTTEN.into(), now.as_millisecond().into(), who.user.map(|user| user.0).into(), list(&who.names)?];
         self.run(statement, args).await
     }
 

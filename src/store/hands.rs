@@ -1,7 +1,7 @@
 //! What hands did to tickets lately, and what GitHub is known to show of them (`G5`).
 
-use super::publish::{Applied, applied};
 use super::list::list;
+use super::publish::{Applied, applied};
 use super::sql::sql;
 use super::{Result, Row, Tx, to_json};
 use crate::domain::hands::Hands;

@@ -7,7 +7,9 @@ use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, sqlite};
 use serde_json::{Map, Value};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _, Transaction,
+};
 use std::fmt;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -236,7 +238,8 @@ impl PostgresTx {
         let row = bound(text, args)?.fetch_one(self.connection()?).await?;
         let each = (0..row.len()).map(|place| {
             let rows: Option<&str> = row.try_get(place)?;
-            let rows: Vec<Map<String, Value>> = rows.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlite::unfit("rows", &error.to_string()))?;
+            let rows: Vec<Map<String, Value>> =
+                rows.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlite::unfit("rows", &error.to_string()))?;
             Ok(rows.into_iter().map(Row::Json).collect())
         });
         each.collect()

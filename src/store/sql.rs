@@ -166,11 +166,13 @@ impl PgText {
         Self { sql: sql.into(), params }
     }
 
-    /// Several statements as one, which gives the rows of each as JSON.
-    fn together(templates: &[&str]) -> Self {
+    /// Several statements as one, which gives the rows of each as JSON; `WITH …` is what the others look into.
+    pub(super) fn together(templates: &[&str]) -> Self {
         let (mut writes, mut reads) = (Vec::new(), Vec::new());
         for (place, template) in templates.iter().enumerate() {
-            if template.trim_start().starts_with("INSERT") {
+            if let Some(made) = template.strip_prefix("WITH ") {
+                writes.push(made.to_owned());
+            } else if template.trim_start().starts_with("INSERT") {
                 writes.push(format!("w{place} AS ({template})"));
                 reads.push("NULL::text".to_owned());
             } else {
