@@ -1,22 +1,37 @@
-//! `demo`: the real desk in a story that plays by itself.
+//! `demo`: the real desk in a story that plays by itself, or on pages where anybody can play.
 
 use super::CliError;
 use super::serve::told_to_stop;
+use crate::demo::live;
 use crate::demo::{self, Options, Pace};
 use crate::programme::parse_duration;
 use crate::settings::Settings;
 use std::io::{IsTerminal as _, Write};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// How the story is played.
+/// What an hour takes where nobody says otherwise: in the story, and where people act themselves.
+const STORY: Duration = Duration::from_secs(20);
+const OPEN: Duration = Duration::from_mins(1);
+
+/// How the demo is played.
 #[derive(Debug, clap::Args)]
 pub struct Demo {
     /// Jump through the waiting and end with the story: exit code 0 if all of it came true, else 1.
     #[arg(long)]
     exit_after_story: bool,
-    /// How long an hour of the story takes: seconds, or a length of time.
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = speed)]
-    speed: Duration,
+    /// No story: an issue tracker and a chat to try out, in the browser, which opens by itself.
+    #[arg(long, conflicts_with = "exit_after_story")]
+    open: bool,
+    /// With --open: only print the address.
+    #[arg(long, requires = "open")]
+    no_browser: bool,
+    /// With --open: where the pages are, on 127.0.0.1; a free port, if nothing is said.
+    #[arg(long, value_name = "PORT", requires = "open")]
+    port: Option<u16>,
+    /// How long an hour takes: seconds, or a length of time [default: 20s, with --open 1m].
+    #[arg(long, value_name = "TIME", value_parser = speed)]
+    speed: Option<Duration>,
 }
 
 const SPEED_FORM: &str =
@@ -42,12 +57,39 @@ pub(super) fn log_filter() -> String {
 /// # Errors
 /// Something came out otherwise than the story says, or the stage could not be built.
 pub async fn run(demo: &Demo, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
-    let options = Options {
-        pace: if demo.exit_after_story { Pace::Jump } else { Pace::Play { hour: demo.speed } },
-        colours: std::io::stdout().is_terminal() && Settings::process_variable("NO_COLOR").is_none(),
-    };
+    let colours = std::io::stdout().is_terminal() && Settings::process_variable("NO_COLOR").is_none();
+    if demo.open {
+        let options = live::Options { hour: demo.speed.unwrap_or(OPEN), port: demo.port.unwrap_or_default(), colours };
+        let browse = |address: &str| {
+            if !demo.no_browser {
+                open_browser(address);
+            }
+        };
+        let served = live::serve(options, browse, told_to_stop(), out).await;
+        return served.map_err(|failure| CliError::Failed(failure.to_string()));
+    }
+    let hour = demo.speed.unwrap_or(STORY);
+    let options = Options { pace: if demo.exit_after_story { Pace::Jump } else { Pace::Play { hour } }, colours };
     let played = demo::play(&demo::story::story(), options, told_to_stop(), out).await;
     played.map_err(|failure| CliError::Failed(failure.to_string()))
+}
+
+/// Has the machine's own browser show a page. Where there is none, the address stands in the terminal.
+fn open_browser(address: &str) {
+    let (program, before): (&str, &[&str]) = match std::env::consts::OS {
+        "macos" => ("open", &[]),
+        "windows" => ("cmd", &["/C", "start", ""]),
+        // Without a screen it would only find a browser for terminals, and this terminal is taken.
+        _ if ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"].into_iter().all(|name| Settings::process_variable(name).is_none()) => return,
+        _ => ("xdg-open", &[]),
+    };
+    let mut command = Command::new(program);
+    command.args(before).arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.spawn() {
+        // Nobody needs to know how it ended, but somebody has to ask.
+        Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
+        Err(error) => tracing::debug!(%error, program, "no browser was opened"),
+    }
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ impl Checks {
     }
 
     fn count(&mut self, stage: &Stage, news: &[Seen]) {
-        let labels = &stage.app.desk.policy.labels;
+        let labels = &stage.settings.policy.labels;
         let bot = stage.sandbox.bot().1;
         let is_ours = |number: u64| stage.tickets.values().any(|ours| *ours == number);
         for seen in news {

@@ -7,6 +7,7 @@
 mod checks;
 mod folder;
 mod key;
+pub mod live;
 mod page;
 pub mod script;
 mod stage;
@@ -137,7 +138,7 @@ impl Telling<'_> {
     async fn tell(&mut self) -> Result<(), Failure> {
         let story = self.story;
         let started = self.real.now();
-        let stage = self.stage.insert(Stage::build(story).await?);
+        let stage = self.stage.insert(Stage::build(story, None).await?);
         for role in &story.partners {
             self.transcript.introduce(role.member, format!("{} of {} ({})", role.member, role.name, stage.tier_name(role.tier)));
         }
@@ -254,7 +255,7 @@ impl Telling<'_> {
 
     fn addresses(&mut self) -> Result<(), Failure> {
         let Some(stage) = &self.stage else { return Ok(()) };
-        for (what, address) in [("desk", &stage.url), ("GitHub", &stage.sandbox.url().to_owned()), ("chat", &stage.chat_url())] {
+        for (what, address) in [("desk", stage.desk_url()), ("GitHub", stage.sandbox.url()), ("chat", &stage.chat_url())] {
             self.transcript.named(what, address)?;
         }
         Ok(())

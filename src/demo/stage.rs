@@ -6,6 +6,7 @@ use super::key::{self, Keys};
 use super::script::{Act, Story};
 use crate::app::{App, StartError, Workers};
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::desk::people::LookUp;
 use crate::desk::speak::PATIENCE;
 use crate::domain::PartnerId;
@@ -16,6 +17,7 @@ use crate::settings::Settings;
 use crate::store::AuditLine;
 use crate::web;
 use crate::web::serving::{Limits, serve};
+use axum::Router;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
@@ -45,27 +47,35 @@ pub(super) enum Seen {
 pub(super) struct Stage {
     pub(super) clock: Clock,
     pub(super) sandbox: Sandbox,
-    pub(super) app: App,
-    /// Where the desk listens.
-    pub(super) url: String,
+    pub(super) chat: ChatSink,
+    pub(super) settings: Settings,
     pub(super) repository: &'static str,
     /// Numbers of the story's tickets, by its own names for them.
     pub(super) tickets: BTreeMap<&'static str, u64>,
-    chat: ChatSink,
     seen: Arc<Mutex<Vec<Seen>>>,
-    server: Server,
-    _workers: Workers,
+    /// `None` while it is stopped.
+    desk: Option<Running>,
     _folder: Folder,
 }
 
-struct Server {
+/// The desk as it runs.
+struct Running {
+    app: App,
+    server: Server,
+    workers: Workers,
+    /// Where it listens.
+    url: String,
+}
+
+/// A door that can be closed.
+pub(super) struct Server {
     task: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
 }
 
 impl Stage {
-    /// Builds it all; nothing has happened yet.
-    pub(super) async fn build(story: &Story) -> Result<Self, Failure> {
+    /// Builds it all; nothing has happened yet. `pages` is where people look at issues, if that is not the sandbox's own address.
+    pub(super) async fn build(story: &Story, pages: Option<String>) -> Result<Self, Failure> {
         let begins = instant(story.begins)?;
         let folder = Folder::new()?;
         let keys = Keys::generate().map_err(|_| Failure::Stage(StartError::Io(io::Error::other("no RSA key could be made"))))?;
@@ -78,6 +88,7 @@ impl Stage {
             public_key: Some(keys.public),
             // Clients reckon a token's life by the machine's clock, which knows nothing of the story's leaps.
             token_life: None,
+            pages: pages.clone(),
             ..Options::default()
         };
         let sandbox = Sandbox::start(clock.clone(), options).await?;
@@ -87,24 +98,17 @@ impl Stage {
             sandbox.person(login);
         }
 
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let url = format!("http://{}", listener.local_addr()?);
         let database = folder.path().join("desk.db");
         let database = database.to_str().ok_or_else(|| io::Error::other("the temporary folder's name is not UTF-8"))?;
         let variables = [
             ("DATABASE_URL", format!("sqlite://{}", utf8_percent_encode(database, PATH))),
-            ("PUBLIC_URL", url.clone()),
             ("APP_ID", APP_ID.to_string()),
             ("PRIVATE_KEY", keys.private),
             ("WEBHOOK_SECRET", secret),
             ("GITHUB_API_URL", sandbox.url().to_owned()),
-            ("GITHUB_URL", sandbox.url().to_owned()),
+            ("GITHUB_URL", pages.unwrap_or_else(|| sandbox.url().to_owned())),
         ];
         let settings = settings(&variables, &configuration(story, &chat.url(CHANNEL)))?;
-        let (app, workers) = App::build(&settings, clock.clone()).await?;
-        let server = Server::start(listener, app.clone());
-        sandbox.connect(&format!("{url}/api/github/webhooks"));
-
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let (github, said) = (seen.clone(), seen.clone());
         sandbox.on_event(move |event| push(&github, Seen::GitHub(event.clone())));
@@ -114,16 +118,56 @@ impl Stage {
         });
         let repository = story.repository;
         let tickets = BTreeMap::new();
-        let stage = Self { clock, sandbox, app, url, repository, tickets, chat, seen, server, _workers: workers, _folder: folder };
-        stage.app.desk.look_up_agents().await?;
-        stage.app.desk.catch_up().await?;
+        let mut stage = Self { clock, sandbox, chat, settings, repository, tickets, seen, desk: None, _folder: folder };
+        stage.start_desk().await?;
         stage.enrol(story).await?;
         Ok(stage)
     }
 
+    /// Starts the desk on the database that is there, and has it catch up before its clocks are looked at (`E4`).
+    pub(super) async fn start_desk(&mut self) -> Result<(), Failure> {
+        if self.desk.is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (app, workers) = App::build(&self.settings, self.clock.clone()).await?;
+        let server = Server::start(listener, web::router(app.clone()));
+        self.sandbox.connect(&format!("{url}/api/github/webhooks"));
+        let app = self.desk.insert(Running { app, server, workers, url }).app.clone();
+        app.look_first().await;
+        // What GitHub was asked to send again is on its way.
+        self.sandbox.settle().await;
+        Ok(())
+    }
+
+    /// Ends the desk after what is in flight. What GitHub has to tell from then on reaches nobody.
+    pub(super) async fn stop_desk(&mut self) {
+        let Some(Running { app, server, workers, .. }) = self.desk.take() else { return };
+        server.end().await;
+        let store = app.desk.store.clone();
+        drop(app);
+        workers.stop().await;
+        store.close().await;
+    }
+
+    /// Whether it runs.
+    pub(super) const fn desk_runs(&self) -> bool {
+        self.desk.is_some()
+    }
+
+    /// Where it listens.
+    pub(super) fn desk_url(&self) -> &str {
+        self.desk.as_ref().map_or("stopped", |desk| &desk.url)
+    }
+
+    fn desk(&self) -> Result<&Desk, Failure> {
+        self.desk.as_ref().map(|running| &running.app.desk).ok_or_else(|| Failure::Script("the desk is stopped".to_owned()))
+    }
+
     /// The partners, with the ids behind their members' logins as GitHub tells them (`W1`).
     async fn enrol(&self, story: &Story) -> Result<(), Failure> {
-        let desk = &self.app.desk;
+        let desk = self.desk()?;
         let logins: Vec<_> = story.partners.iter().map(|partner| partner.member.to_owned()).collect();
         let found = desk.look_up(&logins).await;
         let mut tx = desk.store.write().await?;
@@ -144,12 +188,12 @@ impl Stage {
 
     fn tier(&self, id: &str) -> Result<TierId, Failure> {
         let id = TierId(id.to_owned());
-        self.app.desk.programme.tier(&id).map(|tier| tier.id.clone()).ok_or_else(|| Failure::Script(format!("there is no tier `{id}`")))
+        self.settings.programme.tier(&id).map(|tier| tier.id.clone()).ok_or_else(|| Failure::Script(format!("there is no tier `{id}`")))
     }
 
     /// The name of a tier, for people.
     pub(super) fn tier_name(&self, id: &str) -> String {
-        self.app.desk.programme.tier(&TierId(id.to_owned())).map_or_else(|| id.to_owned(), |tier| tier.name.clone())
+        self.settings.programme.tier(&TierId(id.to_owned())).map_or_else(|| id.to_owned(), |tier| tier.name.clone())
     }
 
     /// The number of one of the story's tickets.
@@ -184,7 +228,7 @@ impl Stage {
     async fn move_to(&self, partner: &str, tier: &str) -> Result<(), Failure> {
         let now = self.clock.now();
         let id = PartnerId::new(partner).map_err(|error| Failure::Script(error.to_string()))?;
-        let mut tx = self.app.desk.store.write().await?;
+        let mut tx = self.desk()?.store.write().await?;
         let mut partner = tx.partner(&id).await?.ok_or_else(|| Failure::Script(format!("there is no partner `{id}`")))?;
         partner.put_tier(self.tier(tier)?, Some(now), None);
         tx.put_partner(&partner).await?;
@@ -194,9 +238,10 @@ impl Stage {
         Ok(())
     }
 
-    /// The next instant after `now` at which the desk has something to do.
+    /// The next instant after `now` at which the desk has something to do; none while it is stopped.
     pub(super) async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
-        let mut tx = self.app.desk.store.read().await?;
+        let Some(Running { app, .. }) = &self.desk else { return Ok(None) };
+        let mut tx = app.desk.store.read().await?;
         let due = [
             tx.next_at().await?,
             tx.next_rights().await?,
@@ -210,12 +255,16 @@ impl Stage {
 
     /// Does all that can be done at this instant, on both sides: what the desk writes comes back to it as webhooks.
     pub(super) async fn settle(&self) -> Result<(), Failure> {
+        let Some(Running { app, .. }) = &self.desk else {
+            self.sandbox.settle().await;
+            return Ok(());
+        };
         for _ in 0..20 {
             let before = self.sandbox.mark();
-            self.app.settle().await?;
+            app.settle().await?;
             self.sandbox.settle().await;
             if self.sandbox.mark() == before {
-                self.app.beat();
+                app.beat();
                 return Ok(());
             }
         }
@@ -233,24 +282,21 @@ impl Stage {
     }
 
     /// Closes the doors, then the database, then removes it.
-    pub(super) async fn end(self) {
-        self.server.end().await;
-        let store = self.app.desk.store.clone();
-        drop(self.app);
-        store.close().await;
+    pub(super) async fn end(mut self) {
+        self.stop_desk().await;
     }
 }
 
 impl Server {
-    fn start(listener: TcpListener, app: App) -> Self {
+    pub(super) fn start(listener: TcpListener, router: Router) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, web::router(app), Limits::default(), async {
+        let task = tokio::spawn(serve(listener, router, Limits::default(), async {
             let _ = stopped.await;
         }));
         Self { task, stop: Some(stop) }
     }
 
-    async fn end(mut self) {
+    pub(super) async fn end(mut self) {
         drop(self.stop.take());
         // Somebody may hold a connection open; nothing that matters is in flight any more.
         if tokio::time::timeout(Duration::from_millis(500), &mut self.task).await.is_err() {

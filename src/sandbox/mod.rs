@@ -43,6 +43,7 @@ mod talking;
 #[cfg(test)]
 mod tests;
 mod things;
+mod timeline;
 mod views;
 mod webhooks;
 
@@ -54,6 +55,7 @@ pub use people::{CloseOrder, Happened, IssueRef};
 pub use record::RecordedRequest;
 pub use state::{Hook, SandboxError};
 pub use things::{AccountKind, Ghost};
+pub use timeline::{Entry, Told};
 pub use views::{CommentView, IssueView, LabelView};
 pub use webhooks::{Deliver, DeliveryRecord, DeliveryState, signature};
 
@@ -92,6 +94,8 @@ pub struct Options {
     pub content_per_hour: Option<usize>,
     /// Looks at each request, for example against GitHub's own description of its API.
     pub check: Option<Check>,
+    /// Where people look at issues: what `html_url` begins with, without a slash at the end. The API's own address, if nothing is said.
+    pub pages: Option<String>,
 }
 
 impl Default for Options {
@@ -106,6 +110,7 @@ impl Default for Options {
             content_per_minute: Some(80),
             content_per_hour: Some(500),
             check: None,
+            pages: None,
         }
     }
 }

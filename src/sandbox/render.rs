@@ -97,7 +97,7 @@ impl World {
 
     pub(super) fn repo_json(&self, repo: &Repo) -> Value {
         let full_name = self.full_name(repo);
-        let html = format!("{}/{full_name}", self.base);
+        let html = format!("{}/{full_name}", self.pages);
         let open = repo.issues.values().filter(|i| i.is_open() && i.fate == Fate::Here).count();
         let created = stamp(repo.created_at);
         let identity = json!({
@@ -143,7 +143,7 @@ impl World {
     }
 
     pub(super) fn issue_html_url(&self, repo: &Repo, number: u64) -> String {
-        format!("{}/{}/issues/{number}", self.base, self.full_name(repo))
+        format!("{}/{}/issues/{number}", self.pages, self.full_name(repo))
     }
 
     pub(super) fn issue_json(&self, repo: &Repo, issue: &Issue) -> Value {

@@ -53,6 +53,8 @@ pub(super) struct World {
     pub clock: Clock,
     /// The API's base URL, which every `url` in a payload starts with.
     pub base: String,
+    /// Every `html_url` of a repository or of what is in it, likewise.
+    pub pages: String,
     pub app_id: i64,
     pub slug: String,
     pub bot: UserId,
@@ -81,6 +83,7 @@ impl World {
         let started = clock.now();
         let mut world = Self {
             clock,
+            pages: options.pages.clone().unwrap_or_else(|| base.clone()),
             base,
             app_id: options.app_id,
             slug: options.slug.clone(),

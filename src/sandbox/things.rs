@@ -110,6 +110,8 @@ pub(super) struct Happening {
     pub event: &'static str,
     pub actor: UserId,
     pub at: Timestamp,
+    /// The newest comment by then: several things happen in one second.
+    pub after: Option<CommentId>,
     /// The fields that this kind of entry has and others have not.
     pub more: Value,
 }
@@ -147,7 +149,8 @@ pub(super) struct Issue {
 
 impl Issue {
     pub(super) fn remember(&mut self, event: &'static str, actor: UserId, at: Timestamp, more: Value) {
-        self.history.push(Happening { event, actor, at, more });
+        let after = self.comments.last().map(|comment| comment.id);
+        self.history.push(Happening { event, actor, at, after, more });
     }
 
     pub(super) const fn is_open(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What stands at GitHub now, for tests and the demo to look at.
 
 use super::state::World;
-use super::things::{AccountKind, Fate};
+use super::things::{AccountKind, Comment, Fate};
 use super::{Sandbox, lock};
 use crate::domain::ids::{CommentId, InstallationId, IssueId, RepoId, UserId};
 use jiff::Timestamp;
@@ -70,14 +70,7 @@ fn view(world: &World, repo: RepoId, number: u64) -> Option<IssueView> {
     }
     let mut labels: Vec<_> = issue.labels.iter().filter_map(|id| at.label_by_id(*id)).map(|l| l.name.clone()).collect();
     labels.sort();
-    let comments = issue.comments.iter().map(|c| CommentView {
-        id: c.id,
-        author: world.login(c.user).to_owned(),
-        body: c.body.clone(),
-        created_at: c.created_at,
-        updated_at: c.updated_at,
-        reactions: c.reactions.iter().map(|r| r.content.clone()).collect(),
-    });
+    let comments = issue.comments.iter().map(|comment| comment_view(world, comment));
     Some(IssueView {
         id: issue.id,
         number,
@@ -93,6 +86,17 @@ fn view(world: &World, repo: RepoId, number: u64) -> Option<IssueView> {
         updated_at: issue.updated_at,
         closed_at: issue.closed_at,
     })
+}
+
+pub(super) fn comment_view(world: &World, comment: &Comment) -> CommentView {
+    CommentView {
+        id: comment.id,
+        author: world.login(comment.user).to_owned(),
+        body: comment.body.clone(),
+        created_at: comment.created_at,
+        updated_at: comment.updated_at,
+        reactions: comment.reactions.iter().map(|r| r.content.clone()).collect(),
+    }
 }
 
 impl Sandbox {
