@@ -1,8 +1,10 @@
 //! The demo as anybody runs it: one command, wherever and with whatever in the environment.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test may fail, and measures how long it takes")]
 
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 struct Folder(PathBuf);
@@ -21,8 +23,12 @@ impl Drop for Folder {
     }
 }
 
-/// Everything that could lead the demo astray.
 fn demo(folder: &Folder, args: &[&str]) -> Output {
+    command(folder, args).output().unwrap()
+}
+
+/// With everything that could lead the demo astray.
+fn command(folder: &Folder, args: &[&str]) -> Command {
     std::fs::write(folder.0.join("partner-desk.toml"), "agents = 5\n[[[nonsense").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_partner-desk"));
     command.arg("demo").args(args).current_dir(&folder.0).env_clear();
@@ -44,7 +50,117 @@ fn demo(folder: &Folder, args: &[&str]) -> Output {
     ] {
         command.env(name, value);
     }
-    command.output().unwrap()
+    command
+}
+
+/// The demo to touch, while it runs.
+struct Open {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    address: String,
+}
+
+impl Open {
+    fn new(folder: &Folder, args: &[&str]) -> Self {
+        let mut child = command(folder, &[&["--open", "--no-browser"], args].concat()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.by_ref().map(Result::unwrap).find_map(|line| Some(line.split_once("http://")?.1.to_owned())).unwrap();
+        Self { child, lines, address }
+    }
+
+    /// What a request of a browser's is answered with.
+    fn ask(&self, line: &str, headers: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        let form = "content-type: application/x-www-form-urlencoded";
+        write!(stream, "{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{form}\r\n{headers}\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn own(&self) -> String {
+        format!("host: {0}\r\norigin: http://{0}\r\n", self.address)
+    }
+
+    /// Ends it as Ctrl-C does; the rest of what it said.
+    fn end(mut self) -> String {
+        let stopped = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(stopped.success());
+        let rest: Vec<_> = self.lines.by_ref().map(Result::unwrap).collect();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{rest:?}");
+        rest.join("\n")
+    }
+}
+
+/// A test that fails must not leave it running.
+impl Drop for Open {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const ISSUES: &str = "/7x/exponential-support/issues";
+
+#[test]
+fn the_demo_to_touch_lets_one_act_and_leaves_nothing_behind() {
+    let folder = Folder::new("open");
+    let open = Open::new(&folder, &[]);
+    let own = open.own();
+    let page = open.ask(&format!("GET {ISSUES}"), &own, "");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("default-src 'none'"), "{page}");
+    let opened = open.ask(&format!("POST {ISSUES}"), &format!("{own}cookie: as=noor\r\n"), "title=%3Ci%3Ehelp&body=**now**");
+    assert!(opened.starts_with("HTTP/1.1 303") && opened.contains(&format!("location: {ISSUES}/10")), "{opened}");
+    let started = Instant::now();
+    loop {
+        let page = open.ask(&format!("GET {ISSUES}/10"), &own, "");
+        if page.contains("tier: Student") && page.contains("&lt;i&gt;help") && page.contains("<strong>now</strong>") {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{page}");
+    }
+    // Nobody else may look or act, and what cannot be done is said.
+    for (line, headers, body, status) in [
+        (format!("GET {ISSUES}"), "host: evil.example\r\n".to_owned(), "", "403"),
+        (format!("POST {ISSUES}"), format!("host: {}\r\n", open.address), "title=x", "403"),
+        (format!("POST {ISSUES}"), format!("host: {}\r\norigin: http://evil.example\r\n", open.address), "title=x", "403"),
+        (format!("POST {ISSUES}"), own.clone(), "title=+", "422"),
+        (format!("POST {ISSUES}/10"), format!("{own}cookie: as=rolf\r\n"), "do=completed", "422"),
+        (format!("POST {ISSUES}/10/labels"), format!("{own}cookie: as=noor\r\n"), "remove=tier%3A+Student", "422"),
+        (format!("GET {ISSUES}/99"), own.clone(), "", "404"),
+        ("POST /clock".to_owned(), own.clone(), "pace=61", "422"),
+        ("GET /nothing".to_owned(), own.clone(), "", "404"),
+    ] {
+        let answer = open.ask(&line, &headers, body);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line} {body}: {answer}");
+    }
+    let told = open.end();
+    assert!(told.contains("noor of Riverside College (Student) opens #10") && told.contains("Nothing is left behind."), "{told}");
+    assert_eq!(std::fs::read_dir(folder.0.join("tmp")).unwrap().count(), 0, "something was left behind");
+}
+
+#[test]
+fn the_database_of_the_demo_stays_if_it_is_asked_to() {
+    let folder = Folder::new("keep");
+    let told = Open::new(&folder, &["--keep"]).end();
+    let database = told.split_once("database stays: ").unwrap().1.trim();
+    let mut list = Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+    // Its name may have spaces in it, as an address has them.
+    list.args(["partner", "list"]).env_clear().env("DATABASE_URL", format!("sqlite://{}", database.replace(' ', "%20")));
+    let output = list.current_dir(folder.0.join("tmp")).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Fjord Software"), "{output:?}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_said() {
+    let folder = Folder::new("port");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = demo(&folder, &["--open", "--no-browser", "--port", &port]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains(&format!("cannot listen on 127.0.0.1:{port}")) && said.contains("--port"), "{said}");
 }
 
 #[test]

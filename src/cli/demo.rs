@@ -29,6 +29,9 @@ pub struct Demo {
     /// With --open: where the pages are, on 127.0.0.1; a free port, if nothing is said.
     #[arg(long, value_name = "PORT", requires = "open")]
     port: Option<u16>,
+    /// With --open: leave the desk's database behind, and say where it is.
+    #[arg(long, requires = "open")]
+    keep: bool,
     /// How long an hour takes: seconds, or a length of time [default: 20s, with --open 1m].
     #[arg(long, value_name = "TIME", value_parser = speed)]
     speed: Option<Duration>,
@@ -59,7 +62,7 @@ pub(super) fn log_filter() -> String {
 pub async fn run(demo: &Demo, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
     let colours = std::io::stdout().is_terminal() && Settings::process_variable("NO_COLOR").is_none();
     if demo.open {
-        let options = live::Options { hour: demo.speed.unwrap_or(OPEN), port: demo.port.unwrap_or_default(), colours };
+        let options = live::Options { hour: demo.speed.unwrap_or(OPEN), port: demo.port.unwrap_or_default(), colours, keep: demo.keep };
         let browse = |address: &str| {
             if !demo.no_browser {
                 open_browser(address);

@@ -4,9 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Removed with everything in it when dropped.
+/// Removed with everything in it when dropped, unless it is to stay.
 #[derive(Debug)]
-pub(super) struct Folder(PathBuf);
+pub(super) struct Folder {
+    path: PathBuf,
+    stays: bool,
+}
 
 impl Folder {
     pub(super) fn new() -> io::Result<Self> {
@@ -16,7 +19,7 @@ impl Folder {
             let name = format!("partner-desk-demo-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let path = std::env::temp_dir().join(name);
             match make(&path) {
-                Ok(()) => return Ok(Self(path)),
+                Ok(()) => return Ok(Self { path, stays: false }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
             }
@@ -25,7 +28,12 @@ impl Folder {
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// It stays.
+    pub(super) const fn keep(&mut self) {
+        self.stays = true;
     }
 }
 
@@ -42,8 +50,11 @@ fn make(path: &Path) -> io::Result<()> {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "the demo's folder could not be removed");
+        if self.stays {
+            return;
+        }
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(folder = %self.path.display(), %error, "the demo's folder could not be removed");
         }
     }
 }
@@ -62,5 +73,11 @@ mod tests {
         let path = one.path().to_owned();
         drop(one);
         assert!(!path.exists());
+
+        let (path, mut kept) = (other.path().to_owned(), other);
+        kept.keep();
+        drop(kept);
+        assert!(path.exists());
+        std::fs::remove_dir(path).unwrap();
     }
 }

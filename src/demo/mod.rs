@@ -146,8 +146,10 @@ impl Telling<'_> {
             .line("Partner Desk: a story. GitHub and the chat are a sandbox; the desk between them is the real one.", Style::Bold)?;
         if let Pace::Play { hour } = self.pace {
             self.addresses()?;
-            let pace =
-                format!("An hour takes {} s here; Ctrl-C ends it, --exit-after-story jumps through the waiting.", hour.as_secs_f64());
+            let pace = format!(
+                "An hour takes {} s here; Ctrl-C ends it, --exit-after-story jumps through the waiting, --open lets you act yourself.",
+                hour.as_secs_f64()
+            );
             self.transcript.line(&pace, Style::Dim)?;
         }
         let mut walk = Walk { story: instant(story.begins)?, real: started };

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -29,6 +30,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 const APP_ID: i64 = 7;
+/// The desk's database, in the demo's folder.
+const DATABASE: &str = "desk.db";
 /// The one channel.
 pub(super) const CHANNEL: &str = "support";
 /// What a database's address may hold as it is.
@@ -55,7 +58,7 @@ pub(super) struct Stage {
     seen: Arc<Mutex<Vec<Seen>>>,
     /// `None` while it is stopped.
     desk: Option<Running>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// The desk as it runs.
@@ -98,7 +101,7 @@ impl Stage {
             sandbox.person(login);
         }
 
-        let database = folder.path().join("desk.db");
+        let database = folder.path().join(DATABASE);
         let database = database.to_str().ok_or_else(|| io::Error::other("the temporary folder's name is not UTF-8"))?;
         let variables = [
             ("DATABASE_URL", format!("sqlite://{}", utf8_percent_encode(database, PATH))),
@@ -118,7 +121,7 @@ impl Stage {
         });
         let repository = story.repository;
         let tickets = BTreeMap::new();
-        let mut stage = Self { clock, sandbox, chat, settings, repository, tickets, seen, desk: None, _folder: folder };
+        let mut stage = Self { clock, sandbox, chat, settings, repository, tickets, seen, desk: None, folder };
         stage.start_desk().await?;
         stage.enrol(story).await?;
         Ok(stage)
@@ -274,6 +277,12 @@ impl Stage {
     /// What could be seen since this was last asked.
     pub(super) fn news(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The desk's database stays where it is, which is said.
+    pub(super) fn keep(&mut self) -> PathBuf {
+        self.folder.keep();
+        self.folder.path().join(DATABASE)
     }
 
     /// Where the chat takes messages.

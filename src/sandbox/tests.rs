@@ -314,3 +314,42 @@ fn a_public_key_tells_the_apps_token_from_others() {
     assert_eq!(auth::check_jwt(SIGNED, &Options { app_id: 5, ..Options::default() }), Err("Integration not found"));
     assert!(auth::check_jwt(SIGNED, &Options { public_key: Some("nonsense".to_owned()), ..Options::default() }).is_err());
 }
+
+#[tokio::test]
+async fn a_time_line_keeps_the_order_of_what_happened_in_one_second() {
+    let desk = Desk::new().await;
+    let github = &desk.github;
+    let repo = "acme/support";
+    let number = github.open_issue(repo, "mia", "Help", "").await.unwrap().number();
+    github.add_label(repo, number, "ann", "first").await.unwrap();
+    github.comment(repo, number, "mia", "second").await.unwrap();
+    github.remove_label(repo, number, "ann", "first").await.unwrap();
+    github.close_with_comment(repo, number, "ann", "not_planned", "fourth", CloseOrder::CommentFirst).await.unwrap();
+    github.reopen(repo, number, "ann").await.unwrap();
+    github.lock(repo, number, "ann").await.unwrap();
+    let told = |entry: Entry| {
+        assert_eq!(entry.at.to_string(), "2026-11-22T14:00:00Z");
+        let what = match entry.told {
+            Told::Comment(comment) => comment.body,
+            Told::Labelled(label) => format!("+{} {}", label.name, label.color),
+            Told::Unlabelled(label) => format!("-{}", label.name),
+            Told::Closed { reason } => reason,
+            Told::Reopened => "reopened".to_owned(),
+            Told::Other(other) => other.to_owned(),
+        };
+        format!("{} {what}", entry.actor)
+    };
+    let told: Vec<_> = github.timeline(repo, number).into_iter().map(told).collect();
+    assert_eq!(told, ["ann +first ededed", "mia second", "ann -first", "ann fourth", "ann not_planned", "ann reopened", "ann locked"]);
+    assert!(github.timeline(repo, 99).is_empty() && github.timeline("acme/none", 1).is_empty());
+}
+
+#[tokio::test]
+async fn pages_can_be_elsewhere_than_the_api() {
+    let desk = Desk::with(Options { pages: Some("http://127.0.0.1:1".to_owned()), ..Options::default() }).await;
+    let opened = desk.github.open_issue("acme/support", "mia", "Help", "").await.unwrap();
+    assert_eq!(opened.issue.unwrap().html_url, "http://127.0.0.1:1/acme/support/issues/1");
+    let (_, issue) = desk.ask(Method::GET, "/repos/acme/support/issues/1", Value::Null).await;
+    assert_eq!(issue["html_url"], "http://127.0.0.1:1/acme/support/issues/1");
+    assert_eq!(issue["url"], format!("{}/repos/acme/support/issues/1", desk.github.url()));
+}

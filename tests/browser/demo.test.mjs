@@ -123,7 +123,7 @@ for (const [width, size] of Object.entries(SIZES)) {
     await page.getByText('One webhook reached nobody.').waitFor()
     await be(page, 'ben')
     await page.locator('#writer', { hasText: 'ben support engineer' }).waitFor()
-    await press(page, '600×')
+    await press(page, '3600×')
     // Platinum's promise breaks meanwhile, and nobody says so.
     await eventually(async () => (await page.locator('#now').textContent()).match(/1[5-9]:\d\d UTC/))
     await press(page, 'Pause')

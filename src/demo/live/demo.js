@@ -134,6 +134,9 @@ regions(document).forEach(remember)
 colour(document)
 const messages = document.getElementById('messages')
 messages.scrollTop = messages.scrollHeight
+// On a small screen the row of people is pushed aside to whom one is.
+const people = document.getElementById('people')
+people.scrollLeft = (people.querySelector('[aria-pressed="true"]')?.getBoundingClientRect().left ?? 0) - 70
 setInterval(tick, 100)
 
 const line = new EventSource('/live')

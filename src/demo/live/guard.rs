@@ -37,8 +37,9 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
 fn refusal(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).or_else(|| uri.authority().map(|authority| authority.as_str())).unwrap_or_default();
-    let name = if host.starts_with('[') { host.split_inclusive(']').next() } else { host.split(':').next() };
-    if !matches!(name, Some("127.0.0.1" | "localhost" | "[::1]")) {
+    let port = |port: &str| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, last)| port(last)).map_or(host, |(name, _)| name);
+    if !matches!(name, "127.0.0.1" | "localhost" | "[::1]") {
         return Some("The demo is for a browser on this machine: open it as 127.0.0.1 or localhost.");
     }
     let reads = method == Method::GET || method == Method::HEAD;
@@ -64,7 +65,9 @@ mod tests {
         for host in ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "localhost"] {
             assert!(judged(&Method::GET, host, None) && judged(&Method::POST, host, Some(&format!("http://{host}"))), "{host}");
         }
-        for host in ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::1].evil", "10.0.0.1:80"] {
+        for host in
+            ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::1].evil", "10.0.0.1:80"]
+        {
             assert!(!judged(&Method::GET, host, None), "{host}");
         }
         for origin in [None, Some("null"), Some("http://localhost:9999"), Some("https://127.0.0.1:8000"), Some("http://evil.example")] {

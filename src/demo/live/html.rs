@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_label_is_read_on_its_colour() {
-        for (color, dark) in [("ffffff", true), ("000000", false), ("fbca04", true), ("b60205", false), ("fef2c0", true), ("1d76db", false)] {
+        for (color, dark) in [("ffffff", true), ("000000", false), ("fbca04", true), ("b60205", false), ("fef2c0", true), ("1d76db", false)]
+        {
             assert_eq!(reads_dark(color), dark, "{color}");
         }
     }

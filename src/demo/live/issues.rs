@@ -41,10 +41,14 @@ pub(super) struct May {
 pub(super) fn may(demo: &Shared, person: &Person, issue: &IssueView) -> May {
     let (open, author) = (issue.state == "open", issue.author == person.login);
     let closed_by = || {
-        let closes = demo.github.timeline(demo.repository, issue.number).into_iter().rev().find(|entry| matches!(entry.told, Told::Closed { .. }));
+        let closes =
+            demo.github.timeline(demo.repository, issue.number).into_iter().rev().find(|entry| matches!(entry.told, Told::Closed { .. }));
         closes.map(|entry| entry.actor)
     };
-    May { close: open && (person.agent || author), reopen: !open && (person.agent || author && closed_by().as_ref() == Some(&issue.author)) }
+    May {
+        close: open && (person.agent || author),
+        reopen: !open && (person.agent || author && closed_by().as_ref() == Some(&issue.author)),
+    }
 }
 
 /// Colours of the repository's labels, by name.
@@ -71,7 +75,11 @@ pub(super) fn list(demo: &Shared, filter: Filter) -> String {
     let tab = |to: Filter, word: &str| {
         let count = issues.iter().filter(|issue| to.takes(issue)).count();
         let current = if to == filter { r#" aria-current="page""# } else { "" };
-        format!(r#"<a id="tab-{0}" href="{1}?state={0}"{current}>{word} <span class="count">{count}</span></a>"#, to.name(), demo.path(None))
+        format!(
+            r#"<a id="tab-{0}" href="{1}?state={0}"{current}>{word} <span class="count">{count}</span></a>"#,
+            to.name(),
+            demo.path(None)
+        )
     };
     let rows = all(issues.iter().rev().filter(|issue| filter.takes(issue)), |issue| {
         let comments = match issue.comments.len() {
@@ -151,7 +159,8 @@ pub(super) fn one(demo: &Shared, person: &Person, issue: &IssueView) -> String {
     };
     let labels = labels(&colours, &issue.labels, off);
     let add = if person.agent { adding(&colours, issue, &path) } else { String::new() };
-    let opening = comment(demo, "opening", &issue.author, &time(issue.created_at), false, issue.body.as_deref().unwrap_or("*No text.*"), None);
+    let opening =
+        comment(demo, "opening", &issue.author, &time(issue.created_at), false, issue.body.as_deref().unwrap_or("*No text.*"), None);
     format!(
         r#"<p class="up-to"><a href="{all}">← Issues</a></p>
 <div id="issue" data-live>

@@ -246,7 +246,8 @@ fn mark<'s>(rest: &'s str, before: char, repository: &str, depth: usize) -> Opti
         }
         '@' if !word => {
             let login = leading(after, |c| c.is_ascii_alphanumeric() || c == '-');
-            (!login.is_empty()).then(|| (format!("<strong class=\"mention\">@{}</strong>", text(login)), after.get(login.len()..).unwrap_or_default()))
+            (!login.is_empty())
+                .then(|| (format!("<strong class=\"mention\">@{}</strong>", text(login)), after.get(login.len()..).unwrap_or_default()))
         }
         '#' if !word => {
             let number = leading(after, |c| c.is_ascii_digit());
@@ -273,7 +274,9 @@ fn between<'s>(rest: &'s str, mark: &str) -> Option<(&'s str, &'s str)> {
 
 fn is_address(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && !url.contains(|c: char| c.is_whitespace() || c.is_control()))
+    rest.is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && !url.contains(|c: char| c.is_whitespace() || c.is_control())
+    })
 }
 
 /// A page that is led to is not told where from, and gets no hold of this one.
@@ -317,7 +320,10 @@ mod tests {
             ("```rust\n<b>\n```\nx", "<pre><code>&lt;b&gt;</code></pre><p>x</p>"),
             ("a *b* _c_ ~~d~~ e_f_g 2 * 3 * 4", "<p>a <em>b</em> <em>c</em> <del>d</del> e_f_g 2 * 3 * 4</p>"),
             ("@ann see #12, a@b.c", "<p><strong class=\"mention\">@ann</strong> see <a href=\"/7x/support/issues/12\">#12</a>, a@b.c</p>"),
-            ("see https://a.example/x?y=1&z.", "<p>see <a href=\"https://a.example/x?y=1&amp;z\" rel=\"noopener noreferrer nofollow\">https://a.example/x?y=1&amp;z</a>.</p>"),
+            (
+                "see https://a.example/x?y=1&z.",
+                "<p>see <a href=\"https://a.example/x?y=1&amp;z\" rel=\"noopener noreferrer nofollow\">https://a.example/x?y=1&amp;z</a>.</p>",
+            ),
             ("[x](https://a.example)", "<p><a href=\"https://a.example\" rel=\"noopener noreferrer nofollow\">x</a></p>"),
             ("---", "<hr>"),
             ("``a`b``", "<p><code>a`b</code></p>"),
@@ -332,7 +338,10 @@ mod tests {
         for (written, shown) in [
             ("<script>alert(1)</script>", "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>"),
             ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>"),
-            ("[x](https://a\" onclick=\"x)", "<p>[x](<a href=\"https://a\" rel=\"noopener noreferrer nofollow\">https://a</a>&quot; onclick=&quot;x)</p>"),
+            (
+                "[x](https://a\" onclick=\"x)",
+                "<p>[x](<a href=\"https://a\" rel=\"noopener noreferrer nofollow\">https://a</a>&quot; onclick=&quot;x)</p>",
+            ),
             ("<img src=x onerror=y>", "<p>&lt;img src=x onerror=y&gt;</p>"),
             ("</details></div>", "<p>&lt;/details&gt;&lt;/div&gt;</p>"),
             ("a <!-- b", "<p>a</p>"),
@@ -346,12 +355,41 @@ mod tests {
         let ours = |tag: &str| {
             let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
             [
-                "p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "del", "small", "code", "pre", "ul", "ol", "li", "blockquote", "details",
-                "summary", "div", "table", "thead", "tbody", "tr", "th", "td", "a",
+                "p",
+                "br",
+                "hr",
+                "h3",
+                "h4",
+                "h5",
+                "h6",
+                "strong",
+                "em",
+                "del",
+                "small",
+                "code",
+                "pre",
+                "ul",
+                "ol",
+                "li",
+                "blockquote",
+                "details",
+                "summary",
+                "div",
+                "table",
+                "thead",
+                "tbody",
+                "tr",
+                "th",
+                "td",
+                "a",
             ]
             .contains(&name)
         };
-        html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap().to_owned()).inspect(|tag| assert!(ours(tag), "<{tag}> in {html}")).collect()
+        html.split('<')
+            .skip(1)
+            .map(|rest| rest.split('>').next().unwrap().to_owned())
+            .inspect(|tag| assert!(ours(tag), "<{tag}> in {html}"))
+            .collect()
     }
 
     proptest! {
@@ -363,7 +401,8 @@ mod tests {
             let mut open: Vec<String> = Vec::new();
             for tag in tags(&html) {
                 if let Some(name) = tag.strip_prefix('/') {
-                    prop_assert_eq!(open.pop().as_deref(), Some(name), "{}", html);
+                    let last = open.pop();
+                    prop_assert_eq!(last.as_deref(), Some(name), "{}", html);
                 } else if tag != "br" && tag != "hr" {
                     if tag.contains(' ') {
                         prop_assert!(

@@ -16,23 +16,25 @@ mod slack;
 use super::Failure;
 use super::page::{Page, Style};
 use super::stage::{Seen, Server, Stage, instant};
+use super::text;
 use super::transcript::Transcript;
-use super::{Walk, text};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::sandbox::What;
 use deed::Deed;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pages::Shared;
 use std::io::{self, Write};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// The clock moves this often.
+/// The clock moves this often,
 const TICK: Duration = Duration::from_millis(100);
+/// and no further than what this brings: a machine that slept does not wake up days later.
+const LONGEST_TICK: SignedDuration = SignedDuration::from_secs(1);
 
 /// How the demo is offered.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,8 @@ pub struct Options {
     pub port: u16,
     /// The terminal's transcript with colours.
     pub colours: bool,
+    /// The desk's database stays.
+    pub keep: bool,
 }
 
 /// What every page shows of it.
@@ -82,11 +86,16 @@ enum Ask {
 type Answer = Result<u64, String>;
 type Asked = (Ask, oneshot::Sender<Answer>);
 
-/// Serves the pages until `stop` comes back. `ready` is told their address. Leaves nothing behind.
+/// Serves the pages until `stop` comes back. `ready` is told their address. Leaves nothing behind that was not asked for.
 ///
 /// # Errors
 /// The stage could not be built, the port is taken, or the desk's database broke down.
-pub async fn serve(options: Options, ready: impl FnOnce(&str), stop: impl Future<Output = ()>, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+pub async fn serve(
+    options: Options,
+    ready: impl FnOnce(&str),
+    stop: impl Future<Output = ()>,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
     let mut stop = pin!(stop);
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| {
         StartError::Io(io::Error::new(error.kind(), format!("cannot listen on 127.0.0.1:{}: {error}; --port takes another", options.port)))
@@ -94,7 +103,8 @@ pub async fn serve(options: Options, ready: impl FnOnce(&str), stop: impl Future
     let address = format!("http://{}", listener.local_addr()?);
     let story = scene::story();
     let mut transcript = Transcript::new(Page::new(out, options.colours), story.agents);
-    transcript.line("Partner Desk: a demo to touch. GitHub and the chat are a sandbox; the desk between them is the real one.", Style::Bold)?;
+    transcript
+        .line("Partner Desk: a demo to touch. GitHub and the chat are a sandbox; the desk between them is the real one.", Style::Bold)?;
     let stage = tokio::select! {
         built = build(&story, &address) => built?,
         () = &mut stop => return Ok(()),
@@ -105,7 +115,7 @@ pub async fn serve(options: Options, ready: impl FnOnce(&str), stop: impl Future
     }
     transcript.named("open", &address)?;
     let factor = factor_of(options.hour);
-    transcript.line(&format!("Time runs {factor} times as fast as yours. Ctrl-C ends it and leaves nothing behind."), Style::Dim)?;
+    transcript.line(&format!("Time runs {factor} times as fast as yours. Ctrl-C ends it."), Style::Dim)?;
     transcript.gap()?;
 
     let (asks, asked) = mpsc::channel(16);
@@ -115,23 +125,24 @@ pub async fn serve(options: Options, ready: impl FnOnce(&str), stop: impl Future
     let shared = Shared::new(&stage, people, address.clone(), shown, asks);
     let pages = Server::start(listener, pages::router(Arc::new(shared)));
     let real = Clock::system();
-    let walk = Walk { story: now, real: real.now() };
-    let mut live = Live { stage, real, walk, transcript, told: false, state };
+    let moved = real.now();
+    let mut live = Live { stage, real, moved, transcript, told: false, state };
     ready(&address);
-    let ended = tokio::select! {
-        ended = live.run(asked) => ended,
-        () = &mut stop => Ok(()),
-    };
-    let Live { stage, mut transcript, told, state, .. } = live;
+    let ended = live.run(asked, stop).await;
+    let Live { mut stage, mut transcript, told, state, .. } = live;
     // Pages that watch it end with it.
     drop(state);
     pages.end().await;
+    let kept = options.keep.then(|| stage.keep());
     stage.end().await;
     ended?;
     if told {
         transcript.gap()?;
     }
-    Ok(transcript.line("Good bye. Nothing is left behind.", Style::Dim)?)
+    Ok(match kept {
+        Some(database) => transcript.line(&format!("Good bye. The desk's database stays: {}", database.display()), Style::Plain)?,
+        None => transcript.line("Good bye. Nothing is left behind.", Style::Dim)?,
+    })
 }
 
 /// The stage, with what happened on it before anybody looked.
@@ -162,7 +173,8 @@ fn factor_of(hour: Duration) -> u32 {
 struct Live<'o> {
     stage: Stage,
     real: Clock,
-    walk: Walk,
+    /// When the clock was moved last, by the machine's own.
+    moved: Timestamp,
     transcript: Transcript<'o>,
     /// Whether the transcript tells anything yet.
     told: bool,
@@ -170,11 +182,13 @@ struct Live<'o> {
 }
 
 impl Live<'_> {
-    async fn run(&mut self, mut asked: mpsc::Receiver<Asked>) -> Result<(), Failure> {
+    /// Until `stop` comes back; what is just going on comes to its end.
+    async fn run(&mut self, mut asked: mpsc::Receiver<Asked>, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<(), Failure> {
         self.show().await?;
         loop {
             let runs = self.state.borrow().factor > 0;
             tokio::select! {
+                () = &mut stop => return Ok(()),
                 asked = asked.recv() => {
                     let Some((ask, answer)) = asked else { return Ok(()) };
                     self.hear(ask, answer).await?;
@@ -198,13 +212,14 @@ impl Live<'_> {
             }
             Ask::Pace(factor) => {
                 self.pass().await?;
-                self.state.send_modify(|state| state.factor = factor);
-                self.begin_walk();
+                self.state.send_modify(|state| {
+                    state.factor = factor;
+                    state.version += 1;
+                });
             }
             Ask::Skip => match self.stage.next_due(self.stage.clock.now()).await? {
                 Some(next) => {
                     self.stage.clock.advance_to(next);
-                    self.begin_walk();
                     self.settle().await?;
                 }
                 None => said = Err("There is nothing that the desk waits for.".to_owned()),
@@ -224,19 +239,14 @@ impl Live<'_> {
     /// Lets time pass up to where it should be by now, or to where the desk has something to do: it falls behind where that takes a moment,
     /// and never runs ahead.
     async fn pass(&mut self) -> Result<(), Failure> {
-        let factor = self.state.borrow().factor;
-        let Some(hour) = Duration::from_hours(1).checked_div(factor) else { return Ok(()) };
-        let to = self.walk.at(self.real.now(), hour);
-        let next = self.stage.next_due(self.stage.clock.now()).await?.filter(|next| *next <= to);
+        let real = self.real.now();
+        let passed = real.duration_since(std::mem::replace(&mut self.moved, real)).clamp(SignedDuration::ZERO, LONGEST_TICK);
+        let passed = passed.saturating_mul(self.state.borrow().factor.try_into().unwrap_or(i32::MAX));
+        let now = self.stage.clock.now();
+        let to = now.saturating_add(passed).unwrap_or(now);
+        let next = self.stage.next_due(now).await?.filter(|next| *next <= to);
         self.stage.clock.advance_to(next.unwrap_or(to));
-        if next.is_some() {
-            self.begin_walk();
-        }
         self.settle().await
-    }
-
-    fn begin_walk(&mut self) {
-        self.walk = Walk { story: self.stage.clock.now(), real: self.real.now() };
     }
 
     /// All that can be done at this instant. Two who undo each other's work do not come to rest; here they may.
@@ -257,10 +267,14 @@ impl Live<'_> {
         let next = self.stage.next_due(now).await?;
         let desk_runs = self.stage.desk_runs();
         let said = news.iter().rev().find_map(in_words);
-        self.state.send_modify(|state| {
-            state.version += u64::from(!news.is_empty() || state.desk_runs != desk_runs || state.next != next);
+        self.state.send_if_modified(|state| {
+            let changed = !news.is_empty() || state.desk_runs != desk_runs || state.next != next;
+            // Pages reckon by themselves what time it is, and are put right every minute.
+            let minute = state.now.as_second() / 60 != now.as_second() / 60;
+            state.version += u64::from(changed);
             (state.now, state.next, state.desk_runs) = (now, next, desk_runs);
             state.said = said.unwrap_or_else(|| std::mem::take(&mut state.said));
+            changed || minute
         });
         if news.is_empty() {
             return Ok(());

@@ -38,7 +38,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(stage: &Stage, people: Vec<Person>, address: String, state: watch::Receiver<State>, asks: mpsc::Sender<Asked>) -> Self {
+    pub(super) fn new(
+        stage: &Stage,
+        people: Vec<Person>,
+        address: String,
+        state: watch::Receiver<State>,
+        asks: mpsc::Sender<Asked>,
+    ) -> Self {
         let (github, chat) = (stage.sandbox.clone(), stage.chat.clone());
         Self { bot: github.bot().1, github, chat, repository: stage.repository, people, address, state, asks }
     }
@@ -53,7 +59,10 @@ impl Shared {
         let chosen = cookies.filter_map(|cookie| cookie.trim().strip_prefix("as=")).next();
         let by_login = |login: &str| self.people.iter().find(|person| person.login == login);
         // Whoever says nothing has used six of seven.
-        chosen.and_then(by_login).or_else(|| by_login("liv")).unwrap_or(const { &Person { login: String::new(), partner: None, agent: false } })
+        chosen
+            .and_then(by_login)
+            .or_else(|| by_login("liv"))
+            .unwrap_or(const { &Person { login: String::new(), partner: None, agent: false } })
     }
 
     async fn ask(&self, ask: Ask) -> Answer {
@@ -164,7 +173,12 @@ struct Opening {
 async fn open(Share(demo): Demo, headers: HeaderMap, Form(opening): Form<Opening>) -> Response {
     let (title, body) = (opening.title.trim(), opening.body.trim());
     if title.is_empty() || title.chars().count() > 256 || body.len() > LONGEST {
-        return trouble(&demo, &headers, StatusCode::UNPROCESSABLE_ENTITY, "An issue has a title of 1 to 256 characters, and a text of at most 16 KiB.");
+        return trouble(
+            &demo,
+            &headers,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "An issue has a title of 1 to 256 characters, and a text of at most 16 KiB.",
+        );
     }
     let who = demo.person(&headers).login.clone();
     let deed = super::Deed::Open { who, title: title.to_owned(), body: body.to_owned() };
@@ -215,7 +229,12 @@ struct Labelling {
     remove: String,
 }
 
-async fn label(Share(demo): Demo, headers: HeaderMap, Path(number): Path<u64>, Form(Labelling { add, remove }): Form<Labelling>) -> Response {
+async fn label(
+    Share(demo): Demo,
+    headers: HeaderMap,
+    Path(number): Path<u64>,
+    Form(Labelling { add, remove }): Form<Labelling>,
+) -> Response {
     let person = demo.person(&headers);
     let who = person.login.clone();
     let deed = match (add.trim(), remove.trim()) {
@@ -390,7 +409,7 @@ fn controls(state: &State, here: &str) -> String {
     let (word, class, verb) = if state.desk_runs { ("The desk runs", "up", "stop") } else { ("The desk is stopped", "down", "start") };
     let mut out = format!(
         r#"<div id="controls" class="controls" data-live>
-<form method="post" action="/clock" data-quiet>{back}<div role="group" aria-label="Pace of the clock"><span class="word">Time</span>{paces}{skip}</div></form>
+<form method="post" action="/clock" data-quiet>{back}<div role="group" aria-label="Pace of the clock">{paces}{skip}</div></form>
 <form method="post" action="/desk" data-quiet>{back}<div role="group" aria-label="The desk"><span class="state {class}">{word}</span><button id="desk" name="desk" value="{verb}">{}</button></div></form>"#,
         if state.desk_runs { "Stop the desk" } else { "Start the desk" }
     );
@@ -400,7 +419,10 @@ fn controls(state: &State, here: &str) -> String {
             1 => "One webhook reached nobody.".to_owned(),
             lost => format!("{lost} webhooks reached nobody."),
         };
-        let _ = write!(out, r#"<p class="banner">Time goes on, and nobody counts, labels or pings. {lost} Start the desk, and it catches up.</p>"#);
+        let _ = write!(
+            out,
+            r#"<p class="banner">Nobody counts, labels or pings while it is stopped. {lost} Start the desk, and it catches up.</p>"#
+        );
     }
     out + "</div>"
 }
@@ -409,9 +431,9 @@ fn people(demo: &Shared, now: &Person, here: &str) -> String {
     let buttons = all(&demo.people, |person| {
         let Person { login, partner, .. } = person;
         let (pressed, role) = (login == &now.login, text(person.role()));
-        let (beside, below) = partner.as_ref().map_or((String::new(), role.clone()), |(partner, _)| (format!(" {role}"), text(partner)));
+        let of = partner.as_ref().map_or_else(String::new, |(partner, _)| format!(r#" title="{}""#, text(partner)));
         format!(
-            r#"<button id="as-{login}" name="who" value="{login}" aria-pressed="{pressed}">{}<span><b>{login}</b>{beside}<small>{below}</small></span></button>"#,
+            r#"<button id="as-{login}" name="who" value="{login}" aria-pressed="{pressed}"{of}>{}<span><b>{login}</b><small>{role}</small></span></button>"#,
             avatar(demo, login)
         )
     });

@@ -46,10 +46,13 @@ impl Person {
 pub(super) fn people(story: &Story, programme: &Programme) -> Vec<Person> {
     let members = story.partners.iter().map(|role| {
         let tier = programme.tier(&TierId(role.tier.to_owned()));
-        let tier = tier.map_or_else(|| role.tier.to_owned(), |tier| match tier.tickets {
-            Some(tickets) => format!("{}, {tickets}", tier.name),
-            None => tier.name.clone(),
-        });
+        let tier = tier.map_or_else(
+            || role.tier.to_owned(),
+            |tier| match tier.tickets {
+                Some(tickets) => format!("{}, {tickets}", tier.name),
+                None => tier.name.clone(),
+            },
+        );
         Person { login: role.member.to_owned(), partner: Some((role.name.to_owned(), tier)), agent: false }
     });
     let agents = story.agents.iter().map(|login| Person { login: (*login).to_owned(), partner: None, agent: true });
@@ -74,7 +77,8 @@ pub(super) fn suggestion(count: usize) -> (&'static str, &'static str) {
 
 /// What happened since the story's beginning.
 pub(super) fn before() -> Vec<(&'static str, Deed)> {
-    let opens = |at, who: &str, title: &str, body: &str| (at, Deed::Open { who: who.to_owned(), title: title.to_owned(), body: body.to_owned() });
+    let opens =
+        |at, who: &str, title: &str, body: &str| (at, Deed::Open { who: who.to_owned(), title: title.to_owned(), body: body.to_owned() });
     let says = |at, who: &str, number, body: &str| (at, Deed::Comment { who: who.to_owned(), number, body: body.to_owned() });
     let closes = |at, who: &str, number, body: &str| {
         (at, Deed::Close { who: who.to_owned(), number, reason: "completed".to_owned(), body: body.to_owned() })
@@ -89,9 +93,19 @@ pub(super) fn before() -> Vec<(&'static str, Deed)> {
         opens("2026-11-18T15:30Z", "liv", "Search ignores umlauts", "`Müller` finds nothing, `Muller` does."),
         closes("2026-11-18T17:00Z", "ann", 4, "Fixed in 4.2.1, which is out now."),
         opens("2026-11-19T08:15Z", "liv", "Weekly report arrives on Mondays at 3", "We are in Oslo and would like it at 8."),
-        says("2026-11-19T11:00Z", "ben", 5, "The report runs in UTC. I have asked whether it could follow the account's time zone, and tell you here."),
+        says(
+            "2026-11-19T11:00Z",
+            "ben",
+            5,
+            "The report runs in UTC. I have asked whether it could follow the account's time zone, and tell you here.",
+        ),
         opens("2026-11-20T16:45Z", "liv", "Two-factor codes arrive late", "After two minutes; they are valid for one."),
-        closes("2026-11-20T18:10Z", "ann", 6, "The carrier had a bad afternoon. An authenticator app does not need one: *Profile → Security*."),
+        closes(
+            "2026-11-20T18:10Z",
+            "ann",
+            6,
+            "The carrier had a bad afternoon. An authenticator app does not need one: *Profile → Security*.",
+        ),
         opens("2026-11-21T09:20Z", "liv", "Dashboard tiles overlap on small screens", "Below 400 pixels or so."),
         says("2026-11-21T12:30Z", "ben", 7, "I can see it too. Could you tell which browser?"),
         opens("2026-11-22T11:48Z", "kenji", "Shipments stay in “label printed”", "All of today's, and the lorry leaves at five."),
