@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// What an hour takes where nobody says otherwise: in the story, and where people act themselves.
 const STORY: Duration = Duration::from_secs(20);
-const OPEN: Duration = Duration::from_mins(1);
+const TOUCHED: Duration = Duration::from_mins(1);
 
 /// How the demo is played.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,16 @@ pub struct Demo {
     /// Jump through the waiting and end with the story: exit code 0 if all of it came true, else 1.
     #[arg(long)]
     exit_after_story: bool,
+    #[command(flatten)]
+    touch: Touch,
+    /// How long an hour takes: seconds, or a length of time [default: 20s, with --open 1m].
+    #[arg(long, value_name = "TIME", value_parser = speed)]
+    speed: Option<Duration>,
+}
+
+/// How people act themselves.
+#[derive(Debug, clap::Args)]
+struct Touch {
     /// No story: an issue tracker and a chat to try out, in the browser, which opens by itself.
     #[arg(long, conflicts_with = "exit_after_story")]
     open: bool,
@@ -32,9 +42,6 @@ pub struct Demo {
     /// With --open: leave the desk's database behind, and say where it is.
     #[arg(long, requires = "open")]
     keep: bool,
-    /// How long an hour takes: seconds, or a length of time [default: 20s, with --open 1m].
-    #[arg(long, value_name = "TIME", value_parser = speed)]
-    speed: Option<Duration>,
 }
 
 const SPEED_FORM: &str =
@@ -61,10 +68,10 @@ pub(super) fn log_filter() -> String {
 /// Something came out otherwise than the story says, or the stage could not be built.
 pub async fn run(demo: &Demo, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
     let colours = std::io::stdout().is_terminal() && Settings::process_variable("NO_COLOR").is_none();
-    if demo.open {
-        let options = live::Options { hour: demo.speed.unwrap_or(OPEN), port: demo.port.unwrap_or_default(), colours, keep: demo.keep };
+    if let Touch { open: true, no_browser, port, keep } = demo.touch {
+        let options = live::Options { hour: demo.speed.unwrap_or(TOUCHED), port: port.unwrap_or_default(), colours, keep };
         let browse = |address: &str| {
-            if !demo.no_browser {
+            if !no_browser {
                 open_browser(address);
             }
         };

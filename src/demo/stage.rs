@@ -135,7 +135,7 @@ impl Stage {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (app, workers) = App::build(&self.settings, self.clock.clone()).await?;
-        let server = Server::start(listener, web::router(app.clone()));
+        let server = Server::start(listener, web::router(app.clone()), Limits::default());
         self.sandbox.connect(&format!("{url}/api/github/webhooks"));
         let app = self.desk.insert(Running { app, server, workers, url }).app.clone();
         app.look_first().await;
@@ -297,9 +297,9 @@ impl Stage {
 }
 
 impl Server {
-    pub(super) fn start(listener: TcpListener, router: Router) -> Self {
+    pub(super) fn start(listener: TcpListener, router: Router, limits: Limits) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, router, Limits::default(), async {
+        let task = tokio::spawn(serve(listener, router, limits, async {
             let _ = stopped.await;
         }));
         Self { task, stop: Some(stop) }

@@ -68,6 +68,19 @@ fn icon(open: bool) -> &'static str {
     }
 }
 
+/// What a visitor may want to do first.
+const TO_TRY: &str = r#"<section class="try" aria-labelledby="try">
+<h2 id="try">What to try</h2>
+<ul>
+<li>Open three issues as <b>liv</b>: six of her seven are used. The eighth and the ninth wait, with their place.</li>
+<li>Answer one as <b>ann</b> or <b>ben</b>: <code>due:</code> goes, <code>sla: met</code> comes.</li>
+<li>Skip to what the desk does next: the chat hears of kenji’s issue before its promise breaks, and when it does.</li>
+<li>Take a label off as an engineer, and see it come back.</li>
+<li>Stop the desk, go on writing, start it again: it catches up.</li>
+<li>Comment <code>/why</code>, and read each charge and each clock with its reason.</li>
+</ul>
+</section>"#;
+
 /// The list, newest first.
 pub(super) fn list(demo: &Shared, filter: Filter) -> String {
     let issues = demo.github.issues(demo.repository);
@@ -102,7 +115,8 @@ pub(super) fn list(demo: &Shared, filter: Filter) -> String {
     format!(
         r#"<div class="head"><h1>Issues</h1><a class="button primary" href="{}/new">New issue</a></div>
 <nav id="tabs" class="tabs" aria-label="Which issues" data-live>{}{}{}</nav>
-<ul id="issues" class="issues" data-live>{rows}</ul>"#,
+<ul id="issues" class="issues" data-live>{rows}</ul>
+{TO_TRY}"#,
         demo.path(None),
         tab(Filter::Open, "Open"),
         tab(Filter::Closed, "Closed"),

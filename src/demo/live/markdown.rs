@@ -252,7 +252,7 @@ fn mark<'s>(rest: &'s str, before: char, repository: &str, depth: usize) -> Opti
         '#' if !word => {
             let number = leading(after, |c| c.is_ascii_digit());
             (!number.is_empty() && number.len() < 10).then(|| {
-                let html = format!(r##"<a href="/{}/issues/{number}">#{number}</a>"##, text(repository));
+                let html = format!("<a href=\"/{}/issues/{number}\">#{number}</a>", text(repository));
                 (html, after.get(number.len()..).unwrap_or_default())
             })
         }

@@ -1,8 +1,8 @@
 //! The demo to touch: pages that look and feel like an issue tracker and a chat window, over the same sandbox and the same desk as the
 //! story's, on a clock that runs faster by a stated factor.
 //!
-//! One task has the stage to itself ([`Live`]): it moves the clock, stopping wherever the desk has something to do, and carries out what
-//! people ask for on the [`pages`], one thing after the other. Pages read GitHub and chat as they stand.
+//! One task has the stage to itself (`Live`): it moves the clock, stopping wherever the desk has something to do, and carries out what
+//! people ask for on the pages, one thing after the other. Pages read GitHub and chat as they stand.
 
 mod deed;
 mod guard;
@@ -21,6 +21,7 @@ use super::transcript::Transcript;
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::sandbox::What;
+use crate::web::serving::Limits;
 use deed::Deed;
 use jiff::{SignedDuration, Timestamp};
 use pages::Shared;
@@ -31,6 +32,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// A page that is looked at while nothing happens asks for nothing either; its line stays.
+const LONGEST_LOOK: Duration = Duration::from_hours(24);
 /// The clock moves this often,
 const TICK: Duration = Duration::from_millis(100);
 /// and no further than what this brings: a machine that slept does not wake up days later.
@@ -123,7 +126,7 @@ pub async fn serve(
     let state = State { version: 1, now, next: None, factor, usual: factor, desk_runs: true, lost: 0, said: String::new() };
     let (state, shown) = watch::channel(state);
     let shared = Shared::new(&stage, people, address.clone(), shown, asks);
-    let pages = Server::start(listener, pages::router(Arc::new(shared)));
+    let pages = Server::start(listener, pages::router(Arc::new(shared)), Limits { idle: LONGEST_LOOK, ..Limits::default() });
     let real = Clock::system();
     let moved = real.now();
     let mut live = Live { stage, real, moved, transcript, told: false, state };
@@ -139,10 +142,11 @@ pub async fn serve(
     if told {
         transcript.gap()?;
     }
-    Ok(match kept {
-        Some(database) => transcript.line(&format!("Good bye. The desk's database stays: {}", database.display()), Style::Plain)?,
-        None => transcript.line("Good bye. Nothing is left behind.", Style::Dim)?,
-    })
+    let (left, style) = match kept {
+        Some(database) => (format!("The desk's database stays: {}", database.display()), Style::Plain),
+        None => ("Nothing is left behind.".to_owned(), Style::Dim),
+    };
+    Ok(transcript.line(&format!("Good bye. {left}"), style)?)
 }
 
 /// The stage, with what happened on it before anybody looked.

@@ -56,7 +56,7 @@ impl Shared {
     /// Whom the visitor is: as they last chose, by a cookie.
     fn person(&self, headers: &HeaderMap) -> &Person {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
-        let chosen = cookies.filter_map(|cookie| cookie.trim().strip_prefix("as=")).next();
+        let chosen = cookies.into_iter().find_map(|cookie| cookie.trim().strip_prefix("as="));
         let by_login = |login: &str| self.people.iter().find(|person| person.login == login);
         // Whoever says nothing has used six of seven.
         chosen
@@ -95,16 +95,16 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/clock", post(clock))
         .route("/desk", post(desk))
         .route("/live", get(live))
-        .route("/demo.css", get(|| asset("text/css; charset=utf-8", include_str!("demo.css"))))
-        .route("/demo.js", get(|| asset("text/javascript; charset=utf-8", include_str!("demo.js"))))
-        .route("/icon.svg", get(|| asset("image/svg+xml", include_str!("icon.svg"))))
+        .route("/demo.css", get(async || asset("text/css; charset=utf-8", include_str!("demo.css"))))
+        .route("/demo.js", get(async || asset("text/javascript; charset=utf-8", include_str!("demo.js"))))
+        .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("icon.svg"))))
         .fallback(nothing)
         .layer(DefaultBodyLimit::max(4 * LONGEST))
         .layer(from_fn(guard::guard))
         .with_state(shared)
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, kind)], text)
 }
 
