@@ -169,6 +169,8 @@ export class Stage {
   /** A picture of the whole page, in target/browser. With `docs` it is also put there under docs/images, where that is asked for. */
   async picture(page, name, { docs, ...options } = {}) {
     const path = join(pictures, `${name}.png`)
+    // What is fixed or sticks is where it belongs only at the top.
+    await page.evaluate('scrollTo(0, 0)')
     await page.screenshot({ path, fullPage: true, animations: 'disabled', ...options })
     if (docs && process.env.PARTNER_DESK_RECORD) copyFileSync(path, join(root, 'docs/images', docs))
   }

@@ -57,6 +57,17 @@ function update(region, fresh) {
   sent.set(region, html)
 }
 
+/** The chat shows its newest message, unless somebody looks at an older one. */
+const messages = document.getElementById('messages')
+let following = true
+function follow() {
+  if (following) messages.scrollTop = messages.scrollHeight
+}
+messages.addEventListener('scroll', () => {
+  following = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40
+})
+new ResizeObserver(follow).observe(messages)
+
 async function refresh() {
   if (refreshing) return
   refreshing = true
@@ -68,13 +79,11 @@ async function refresh() {
       const answer = await fetch(location.href, { headers: { accept: 'text/html' } })
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
       const focused = document.activeElement?.id
-      const messages = document.getElementById('messages')
-      const atEnd = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40
       for (const region of regions(document)) {
         const fresh = page.getElementById(region.id)
         if (fresh) update(region, fresh)
       }
-      if (atEnd) messages.scrollTop = messages.scrollHeight
+      follow()
       if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true })
       shown = version
     } while (asked || shown < wanted)
@@ -132,8 +141,6 @@ function tick() {
 
 regions(document).forEach(remember)
 colour(document)
-const messages = document.getElementById('messages')
-messages.scrollTop = messages.scrollHeight
 // On a small screen the row of people is pushed aside to whom one is.
 const people = document.getElementById('people')
 people.scrollLeft = (people.querySelector('[aria-pressed="true"]')?.getBoundingClientRect().left ?? 0) - 70
