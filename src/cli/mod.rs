@@ -39,7 +39,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the desk: take webhooks, show tickets at GitHub, watch the clocks.
-    Serve,
+    Serve(serve::Serve),
     /// Play a story against a GitHub and a chat of its own: no account, no configuration, nothing leaves this machine.
     Demo(demo::Demo),
     /// Check the files alone, configuration and programme, and say what they come to: needs neither network nor database.
@@ -127,7 +127,7 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             log(&demo::log_filter(), LogFormat::Text);
             demo::run(&demo, out).await
         }
-        Command::Serve => serve::run(&settings(Settings::from_process)?).await,
+        Command::Serve(serve) => serve::run(&serve, settings(Settings::from_process)?).await,
         Command::Backup(backup) => backup::run(&backup, &settings(Settings::from_process_offline)?, out),
         Command::MigrateStore(migrate) => {
             log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned()), LogFormat::Text);

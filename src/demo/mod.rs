@@ -6,7 +6,6 @@
 
 mod checks;
 mod folder;
-mod key;
 mod page;
 pub mod script;
 mod stage;
