@@ -13,6 +13,7 @@ pub mod migrate_store;
 pub mod partner;
 pub mod receive;
 pub mod retarget;
+pub mod sandbox;
 pub mod serve;
 
 use crate::app::{StartError, open_desk};
@@ -68,6 +69,9 @@ enum Command {
     Completions(completions::Completions),
     /// Print the manual page.
     Man,
+    /// A GitHub to try the set-up against.
+    #[command(hide = true)]
+    Sandbox,
 }
 
 /// Why a command did not do what it was for. Exit code 1 for what failed, 2 for what was asked wrongly.
@@ -140,6 +144,10 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         }
         Command::Completions(completions) => completions::run(&completions, out),
         Command::Man => man::run(out),
+        Command::Sandbox => {
+            log("warn", LogFormat::Text);
+            sandbox::run(out).await
+        }
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
         Command::Doctor(doctor) => {
             let settings = Settings::from_process_offline();

@@ -166,7 +166,7 @@ impl World {
         let words: Vec<_> = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
         self.slug = words.join("-");
         self.bot = self.new_account(format!("{}[bot]", self.slug), AccountKind::Bot);
-        self.webhook_secret = secret.to_owned();
+        secret.clone_into(&mut self.webhook_secret);
         self.public_key = Some(keys.public.clone());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         self.events = manifest["default_events"].as_array().into_iter().flatten().map(text).collect();

@@ -218,10 +218,10 @@ fn choose(setup: &SetUp, status: StatusCode, wrong: Option<&str>) -> Response {
     let places = setup.places();
     let direct = direct_hook(setup);
     let wrong = wrong.map(|wrong| format!("<p class=\"box bad\" role=\"alert\">{}</p>\n", escaped(wrong))).unwrap_or_default();
-    let (local, web) = (is_local(setup.public_url()), escaped(&places.web_url));
+    let (local, web) = (is_local(setup.public_url()), escaped(places.web_url.trim_start_matches("https://")));
     let hook = match &places.relay {
         Some(relay) => format!(
-            "<fieldset><legend>Webhooks</legend>\n<label><input type=\"radio\" name=\"hook\" value=\"relay\"{}> by the relay <code>{}</code></label>\n<label><input type=\"radio\" name=\"hook\" value=\"direct\"{}> straight to <code>{}</code></label></fieldset>\n",
+            "<fieldset><legend>Webhooks</legend>\n<label class=\"choice\"><input type=\"radio\" name=\"hook\" value=\"relay\"{}><span>by the relay <code>{}</code></span></label>\n<label class=\"choice\"><input type=\"radio\" name=\"hook\" value=\"direct\"{}><span>straight to <code>{}</code></span></label></fieldset>\n",
             if local { " checked" } else { "" },
             escaped(relay),
             if local { "" } else { " checked" },
@@ -238,9 +238,9 @@ fn choose(setup: &SetUp, status: StatusCode, wrong: Option<&str>) -> Response {
         "{steps}{wrong}<p>The desk works at GitHub as an App of yours. It is made there in two clicks; its credentials come back by themselves, are stored, and are shown nowhere.</p>
 <form method=\"post\" action=\"/setup/app\">
 <fieldset><legend>Who owns the App?</legend>
-<label><input type=\"radio\" name=\"owner\" value=\"organization\" checked> an organisation at <b>{web}</b></label>
+<label class=\"choice\"><input type=\"radio\" name=\"owner\" value=\"organization\" checked><span>an organisation at <b>{web}</b></span></label>
 <label class=\"text\">its login, as in its address <input type=\"text\" name=\"login\" maxlength=\"39\" autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\"></label>
-<label><input type=\"radio\" name=\"owner\" value=\"personal\"> my own account at <b>{web}</b></label></fieldset>
+<label class=\"choice\"><input type=\"radio\" name=\"owner\" value=\"personal\"><span>my own account at <b>{web}</b></span></label></fieldset>
 {hook}<button>Go on</button>
 </form>
 <p class=\"faint\">Another GitHub, such as an Enterprise Server? Set <code>GITHUB_URL</code> and <code>GITHUB_API_URL</code>, and start the desk again.</p>",
@@ -261,16 +261,19 @@ async fn progress(setup: &SetUp) -> Response {
 }
 
 fn install(app: &StoredApp, signs: &FirstSigns) -> String {
-    let current = match signs {
-        FirstSigns { delivery: None, .. } => 1,
-        _ => 3,
+    let (slug, page) = (escaped(&app.slug), escaped(&app.page));
+    let (current, offer) = match signs.delivery {
+        None => (
+            1,
+            format!(
+                "<p>Choose the repositories whose issues are tickets.</p>\n<p><a class=\"button\" href=\"{page}/installations/new\">Install {slug}</a></p>"
+            ),
+        ),
+        Some(_) => (3, format!("<p>It is installed. <a href=\"{page}/installations/new\">Choose other repositories</a></p>")),
     };
     format!(
-        "{}<p>It is called <b>{}</b>. Its credentials are stored, and this page is open to nobody but this browser, for some hours.</p>\n<h2>Install it</h2>\n<p>Choose the repositories whose issues are tickets.</p>\n<p><a class=\"button\" href=\"{}/installations/new\">Install {}</a></p>\n",
+        "{}<p>It is called <b>{slug}</b>. Its credentials are stored, and this page is open to nobody but this browser, for some hours.</p>\n<h2>Install it</h2>\n<div data-part=\"install\">{offer}</div>\n",
         steps(current),
-        escaped(&app.slug),
-        escaped(&app.page),
-        escaped(&app.slug)
     )
 }
 
@@ -298,20 +301,22 @@ fn live(signs: &FirstSigns) -> String {
 
 const NEXT: &str = "<h2>Agents and partners</h2>
 <p>Who answers tickets stands in <code>partner-desk.toml</code>, beside where <code>serve</code> was started; it is read at the start. Without it, whoever may triage in a repository is an agent.</p>
-<pre><code>agents = [\"ann\", \"ben\", \"@acme/support\"]   # logins and teams
+<pre tabindex=\"0\"><code># logins and teams
+agents = [\"ann\", \"@acme/support\"]
 
-[[chat]]                                   # who is told before a promise is broken
+# who is told before a promise is broken
+[[chat]]
 name = \"support\"
 kind = \"slack\"
 url = \"env:SLACK_WEBHOOK_URL\"
 </code></pre>
 <p>Who the partners are stands in a list, <code>partners.csv</code>:</p>
-<pre><code>partner,name,tier,logins
+<pre tabindex=\"0\"><code>partner,name,tier,logins
 acme,Acme Corp,gold,alice bob
 globex,Globex,starter,carol
 </code></pre>
 <p>and is read while the desk runs, as often as you like:</p>
-<pre><code>partner-desk partner import partners.csv
+<pre tabindex=\"0\"><code>partner-desk partner import partners.csv
 partner-desk doctor
 </code></pre>";
 

@@ -29,7 +29,7 @@ const pictures = join(root, 'target/browser')
 export const WIDE = { width: 1280, height: 900 }
 export const NARROW = { width: 390, height: 844 }
 /** Whatever has not come by then does not come. */
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 30_000
 
 /** The tests, by the files that they stand in. */
 export const tests = {

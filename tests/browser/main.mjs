@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs'
 import { Stage, browser, closeBrowser, tests } from './harness.mjs'
 
-const LONGEST_MS = 120_000
+const LONGEST_MS = 240_000
 
 const filters = []
 const skips = []

@@ -401,6 +401,18 @@ first_run!(o3_a_form_that_does_not_fit_is_answered_with_what_is_wrong, |first| {
     let (action, fields) = form(&page);
     assert!(action.starts_with(&format!("{}/settings/apps/new?state=", first.sandbox.url())), "{action}");
     assert!(fields["manifest"].contains(&format!("{}/api/github/webhooks", first.desk.url)), "there is no relay to choose");
+
+    let relay = Some("https://smee.io/a-channel".to_owned());
+    let relayed = Instance::starts(&Settings { relay, ..first.settings.clone() }, &first.clock).await;
+    let mut browser = Browser::let_in(&relayed).await;
+    let page = browser.opens(&format!("{}/setup", relayed.url)).await;
+    assert!(page.text.contains("value=\"relay\" checked") && page.text.contains("https://smee.io/a-channel"), "{}", page.text);
+    for (choice, hook) in [("relay", "https://smee.io/a-channel".to_owned()), ("direct", format!("{}/api/github/webhooks", relayed.url))] {
+        let page = browser.chooses(&relayed, &[("owner", "personal"), ("hook", choice)]).await;
+        let manifest: serde_json::Value = serde_json::from_str(&form(&page).1["manifest"]).unwrap();
+        assert_eq!(manifest["hook_attributes"]["url"], hook);
+    }
+    relayed.stops().await;
 });
 
 first_run!(o3_a_state_is_good_once_in_its_browser_and_within_the_hour, |first| {
