@@ -8,7 +8,7 @@ use crate::store::{FirstSigns, StoreError, StoredApp};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Form, FromRequest as _, Query, Request, State};
 use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,11 @@ const SLOWEST_FORM: Duration = Duration::from_secs(10);
 type Fields = HashMap<String, String>;
 
 /// The page where everything begins, and where it goes on when GitHub has sent somebody back.
-pub async fn show(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): Query<Fields>) -> Response {
+pub async fn show(State(app): State<Arc<App>>, method: Method, headers: HeaderMap, Query(query): Query<Fields>) -> Response {
+    // What only looks at an address, such as a preview of links, must not use it up.
+    if method == Method::HEAD {
+        return page(StatusCode::METHOD_NOT_ALLOWED, "Open this page", "");
+    }
     let has_app = app.webhook_secret.is_some();
     let browser = match let_in(&app.setup, &headers).await {
         Ok(browser) => browser,

@@ -350,6 +350,7 @@ first_run!(o3_only_the_first_who_comes_by_the_link_is_let_in_and_only_within_the
     let wrong = first.desk.link.replace("token=", "token=0");
     assert_eq!(Browser::default().opens(&wrong).await.status, 403);
     assert_eq!(Browser::default().opens(&format!("{setup}?token=")).await.status, 403);
+    assert_eq!(CLIENT.head(&first.desk.link).send().await.unwrap().status(), 405, "a preview uses nothing up");
     let mut one = Browser::let_in(&first.desk).await;
     let late = Browser::default().opens(&first.desk.link).await;
     assert!(late.status == 403 && late.text.contains("This link was used") && late.cookie.is_none(), "{}", late.text);
@@ -489,6 +490,28 @@ first_run!(o3_every_instance_takes_any_step_and_follows_when_the_app_is_made, |f
     }
     other.stops().await;
 });
+
+#[test]
+#[ignore = "needs GitHub's API description: tests/run"]
+fn the_sandbox_hands_out_an_app_as_github_describes_it() {
+    run(async {
+        let github = crate::openapi::GITHUB.clone().expect("PARTNER_DESK_OPENAPI is not set: run tests/run");
+        let first = FirstRun::begins(Engine::Sqlite).await;
+        let mut browser = Browser::let_in(&first.desk).await;
+        let page = browser.chooses(&first.desk, &[("owner", "personal")]).await;
+        let back = first.makes_the_app(&page, "Desk").await;
+        let code = back.split("code=").nth(1).unwrap().split('&').next().unwrap();
+        let path = format!("/app-manifests/{code}/conversions");
+        let ask = || CLIENT.post(format!("{}{path}", first.sandbox.url())).header("user-agent", "test").send();
+        let answer = ask().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        let app: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(github.check_answer("POST", &path, 201, &app), Ok(()));
+        assert!(app["pem"].as_str().unwrap().starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
+        assert_eq!(ask().await.unwrap().status(), 404, "once");
+        first.ends().await;
+    });
+}
 
 story!(o3_the_app_of_the_environment_counts_and_there_is_nothing_to_set_up, |mut desk| {
     let mut tx = desk.app.desk.store.write().await.unwrap();
