@@ -6,6 +6,7 @@ use crate::postgres::fresh_postgres;
 use partner_desk::app::{App, open_desk};
 use partner_desk::cli::serve::keep;
 use partner_desk::clock::Clock;
+use partner_desk::doctor::{Mark, examine};
 use partner_desk::domain::PartnerId;
 use partner_desk::domain::partner::{Membership, Partner};
 use partner_desk::programme::TierId;
@@ -307,6 +308,13 @@ first_run!(o3_from_the_link_to_the_first_labelled_issue_without_a_restart, |firs
         page.text.contains("Webhooks arrive") && page.text.contains("<code>7x/support</code>") && page.text.contains("No ticket yet"),
         "{}",
         page.text
+    );
+
+    // Commands find the App where the page stored it.
+    let findings = examine(&first.settings, &first.clock, false).await.unwrap();
+    assert!(
+        findings.0.iter().any(|found| found.mark == Mark::Ok && found.what == "App" && found.seen.starts_with("desk-of-7x, id ")),
+        "{findings}"
     );
 
     // A partner, as `partner import` adds it, and its first issue.
