@@ -5,11 +5,12 @@ use crate::chat::heartbeat::Heartbeat;
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
 use crate::desk::intake::{Incoming, Outcome};
+use crate::desk::setup::{Places, SetUp};
 use crate::desk::{Agents, Desk, Wakes, next_look};
 use crate::github::client::GitHub;
 use crate::lead::{Lead, Led};
-use crate::settings::{AgentEntry, ChatKind, Settings};
-use crate::store::{Store, StoreError};
+use crate::settings::{AgentEntry, AppCredentials, ChatKind, Settings};
+use crate::store::{Store, StoreError, StoredApp};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -66,6 +67,8 @@ pub struct App {
     pub lead: Arc<Lead>,
     /// How webhooks were answered since the start.
     pub answers: Arc<Answers>,
+    /// The first run, as long as there is no App, and what is shown of it afterwards.
+    pub setup: Arc<SetUp>,
 }
 
 /// How webhooks were answered, counted.
@@ -156,10 +159,35 @@ pub fn chat(settings: &Settings) -> Result<Chat, crate::chat::ChatError> {
 /// # Errors
 /// The database, the App's key or a channel's address does not work.
 pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartError> {
+    Ok(open(settings, clock).await?.0)
+}
+
+/// The App of the environment, else the one that the set-up page stored.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn credentials(settings: &Settings, store: &Store) -> Result<Option<AppCredentials>, StoreError> {
+    if settings.app.is_some() {
+        return Ok(settings.app.clone());
+    }
+    let mut tx = store.read().await?;
+    let stored = tx.stored_app().await?;
+    tx.rollback().await?;
+    Ok(stored.map(of_stored))
+}
+
+/// What the desk works with of a stored App.
+#[must_use]
+pub fn of_stored(app: StoredApp) -> AppCredentials {
+    AppCredentials { app_id: app.app_id, private_key: app.private_key, webhook_secret: app.webhook_secret }
+}
+
+async fn open(settings: &Settings, clock: Clock) -> Result<(Desk, Option<AppCredentials>), StartError> {
     // The one TLS backend; a second call finds it installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let store = Store::open(&settings.database_url).await?;
-    let github = settings.app.as_ref().map(|app| GitHub::new(app, &settings.api_url, clock.clone())).transpose()?.map(Arc::new);
+    let app = credentials(settings, &store).await?;
+    let github = app.as_ref().map(|app| GitHub::new(app, &settings.api_url, clock.clone())).transpose()?.map(Arc::new);
     let mut agents = Agents::default();
     for agent in &settings.agents {
         match agent {
@@ -167,7 +195,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
             AgentEntry::Team { org, slug } => agents.teams.insert(format!("{org}/{slug}").to_ascii_lowercase()),
         };
     }
-    Ok(Desk {
+    let desk = Desk {
         store,
         github,
         chat: Arc::new(chat(settings)?),
@@ -180,7 +208,8 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         sweep_from: Arc::default(),
         said_of_the_clock: Arc::default(),
         life: Arc::default(),
-    })
+    };
+    Ok((desk, app))
 }
 
 impl App {
@@ -189,7 +218,7 @@ impl App {
     /// # Errors
     /// See [`open_desk`].
     pub async fn build(settings: &Settings, clock: Clock) -> Result<(Self, Workers), StartError> {
-        let desk = open_desk(settings, clock).await?;
+        let (desk, credentials) = open(settings, clock).await?;
         desk.settle_agents().await?;
         if matches!(desk.store, Store::Sqlite(_)) {
             let mut tx = desk.store.write().await?;
@@ -198,7 +227,14 @@ impl App {
         }
         desk.come_back().await?;
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
-        let webhook_secret = settings.app.as_ref().map(|app| Arc::new(app.webhook_secret.clone()));
+        let webhook_secret = credentials.map(|app| Arc::new(app.webhook_secret));
+        let places = Places {
+            public_url: settings.public_url.clone(),
+            web_url: settings.web_url.clone(),
+            api_url: settings.api_url.clone(),
+            relay: settings.relay.clone(),
+        };
+        let setup = Arc::new(SetUp::new(&desk, places));
         let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
         let switch = settings.heartbeat_url.as_ref().map(Heartbeat::new).transpose()?.map(Arc::new);
         let lead = Arc::new(Lead::new(&desk));
@@ -210,7 +246,7 @@ impl App {
         let here = Handle::current();
         tasks.spawn_blocking(move || here.block_on(taking));
         Ok((
-            Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead, answers: Arc::default() },
+            Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead, answers: Arc::default(), setup },
             Workers { tasks, stop },
         ))
     }

@@ -236,6 +236,7 @@ const MANIFEST_KEYS: [&str; 12] = [
 /// what needs no permission: calls as the App itself, and public accounts.
 const CALLS: &[(&str, &[&str])] = &[
     ("/app", &[]),
+    ("/app-manifests/{}/conversions", &[]),
     ("/app/hook/config", &[]),
     ("/app/hook/deliveries", &[]),
     ("/app/hook/deliveries/{}", &[]),
@@ -312,6 +313,22 @@ fn the_manifest_asks_for_what_the_desk_uses_and_no_more() {
     let permissions: BTreeSet<_> = permissions.iter().map(|(name, level)| format!("{name}: {level}")).collect();
     let needed = github::needs::PERMISSIONS.iter().map(|need| format!("{}: {}", need.name, need.level));
     assert_eq!(permissions, needed.collect(), "what `doctor` looks for");
+
+    // What the set-up page asks GitHub for is the same, but for the addresses of a desk.
+    let asked = github::manifest::manifest(url, &format!("{url}/api/github/webhooks"), "back", "setup");
+    let plain = |value: &Yaml| match value {
+        Yaml::Value(text) if matches!(text.as_str(), "true" | "false") => (text == "true").into(),
+        Yaml::Value(text) => serde_json::Value::from(text.as_str()),
+        Yaml::List(items) => items.clone().into(),
+        Yaml::Pairs(pairs) => {
+            let value = |text: &String| if text == "true" { true.into() } else { serde_json::Value::from(text.as_str()) };
+            pairs.iter().map(|(key, text)| (key.clone(), value(text))).collect()
+        }
+    };
+    let written: serde_json::Map<_, _> = manifest.iter().map(|(key, value)| (key.clone(), plain(value))).collect();
+    let mut asked = asked.as_object().unwrap().clone();
+    assert_eq!((asked.remove("redirect_url"), asked.remove("setup_url")), (Some("back".into()), Some("setup".into())));
+    assert_eq!(asked, written);
 
     let known: BTreeSet<_> = CALLS.iter().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(paths_called(), known, "what the client calls, and what this test knows the permission of");

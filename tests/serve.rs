@@ -475,3 +475,32 @@ async fn r1_a_machine_that_is_out_of_files_neither_ends_the_desk_nor_makes_it_sp
     served.signal("TERM");
     assert!(served.ends().success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o3_without_an_app_serve_prints_the_way_to_the_set_up_and_goes_on_trying_its_relay() {
+    let stage = Stage::set("setup", "4h").await;
+    let without_an_app = |args: &[&str]| {
+        let mut command = stage.command();
+        for name in ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"] {
+            command.env_remove(name);
+        }
+        command.args(args).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let wrong = without_an_app(&["serve", "--relay", "smee.io/x"]).wait_with_output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("--relay: it is no address"), "{wrong:?}");
+
+    let mut child = without_an_app(&["serve", "--relay", "http://127.0.0.1:9/my-channel"]);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let link = lines.by_ref().find(|line| line.contains("/setup?token=")).unwrap().trim().to_owned();
+    let gone = lines.by_ref().find(|line| line.contains("the relay is gone")).unwrap();
+    assert!(!gone.contains("my-channel"), "whoever knows the channel reads along: {gone}");
+    std::thread::spawn(move || lines.for_each(drop));
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    assert_eq!(client.get(&link).send().await.unwrap().status(), 303);
+    let address = link.trim_start_matches("http://").split('/').next().unwrap().to_owned();
+    let served = Served { child, address };
+    assert!(is_ready(&served).await, "no webhooks are taken, and all else works");
+    served.signal("TERM");
+    assert!(served.ends().success());
+}

@@ -13,6 +13,7 @@ pub mod migrate_store;
 pub mod partner;
 pub mod receive;
 pub mod retarget;
+pub mod sandbox;
 pub mod serve;
 
 use crate::app::{StartError, open_desk};
@@ -39,7 +40,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the desk: take webhooks, show tickets at GitHub, watch the clocks.
-    Serve,
+    Serve(serve::Serve),
     /// Play a story against a GitHub and a chat of its own: no account, no configuration, nothing leaves this machine.
     Demo(demo::Demo),
     /// Check the files alone, configuration and programme, and say what they come to: needs neither network nor database.
@@ -68,6 +69,9 @@ enum Command {
     Completions(completions::Completions),
     /// Print the manual page.
     Man,
+    /// A GitHub to try the set-up against.
+    #[command(hide = true)]
+    Sandbox,
 }
 
 /// Why a command did not do what it was for. Exit code 1 for what failed, 2 for what was asked wrongly.
@@ -127,7 +131,7 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             log(&demo::log_filter(), LogFormat::Text);
             demo::run(&demo, out).await
         }
-        Command::Serve => serve::run(&settings(Settings::from_process)?).await,
+        Command::Serve(serve) => serve::run(&serve, settings(Settings::from_process)?).await,
         Command::Backup(backup) => backup::run(&backup, &settings(Settings::from_process_offline)?, out),
         Command::MigrateStore(migrate) => {
             log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned()), LogFormat::Text);
@@ -140,6 +144,10 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         }
         Command::Completions(completions) => completions::run(&completions, out),
         Command::Man => man::run(out),
+        Command::Sandbox => {
+            log("warn", LogFormat::Text);
+            sandbox::run(out).await
+        }
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
         Command::Doctor(doctor) => {
             let settings = Settings::from_process_offline();

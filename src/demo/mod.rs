@@ -6,7 +6,6 @@
 
 mod checks;
 mod folder;
-mod key;
 pub mod live;
 mod page;
 pub mod script;

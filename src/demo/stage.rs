@@ -2,7 +2,6 @@
 
 use super::Failure;
 use super::folder::Folder;
-use super::key::{self, Keys};
 use super::script::{Act, Story};
 use crate::app::{App, StartError, Workers};
 use crate::clock::Clock;
@@ -12,7 +11,7 @@ use crate::desk::speak::PATIENCE;
 use crate::domain::PartnerId;
 use crate::domain::partner::{Membership, Partner};
 use crate::programme::TierId;
-use crate::sandbox::{ChatSink, Deliver, Options, Sandbox, SandboxEvent};
+use crate::sandbox::{ChatSink, Deliver, Keys, Options, Sandbox, SandboxEvent, secret};
 use crate::settings::Settings;
 use crate::store::AuditLine;
 use crate::web;
@@ -82,7 +81,7 @@ impl Stage {
         let begins = instant(story.begins)?;
         let folder = Folder::new()?;
         let keys = Keys::generate().map_err(|_| Failure::Stage(StartError::Io(io::Error::other("no RSA key could be made"))))?;
-        let secret = key::secret().map_err(|_| Failure::Stage(StartError::Io(io::Error::other("the machine gives no random numbers"))))?;
+        let secret = secret().map_err(|_| Failure::Stage(StartError::Io(io::Error::other("the machine gives no random numbers"))))?;
 
         let clock = Clock::manual(begins);
         let options = Options {

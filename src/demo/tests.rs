@@ -107,9 +107,11 @@ async fn played_it_takes_its_time_and_stays_up_until_it_is_stopped() {
 
 #[test]
 fn a_key_is_made_at_once() {
-    let keys = key::Keys::generate().unwrap();
-    assert!(keys.private.starts_with("-----BEGIN PRIVATE KEY-----\nMII") && keys.public.starts_with("-----BEGIN RSA PUBLIC KEY-----\nMII"));
-    assert_ne!(key::secret().unwrap(), key::secret().unwrap());
+    let keys = crate::sandbox::Keys::generate().unwrap();
+    assert!(
+        keys.private.starts_with("-----BEGIN RSA PRIVATE KEY-----\nMII") && keys.public.starts_with("-----BEGIN RSA PUBLIC KEY-----\nMII")
+    );
+    assert_ne!(crate::sandbox::secret().unwrap(), crate::sandbox::secret().unwrap());
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub mod publish;
 mod refusal;
 pub mod retarget;
 pub mod rights;
+pub mod setup;
 pub mod skew;
 pub mod speak;
 mod sweep;

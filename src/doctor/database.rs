@@ -3,7 +3,7 @@
 use super::{Findings, Mark};
 use crate::settings::Settings;
 use crate::store::backup::sqlite_file;
-use crate::store::{ChannelState, MemberRow, Store, StoreError};
+use crate::store::{ChannelState, MemberRow, Store, StoreError, StoredApp};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,6 +12,8 @@ use std::path::Path;
 pub(super) struct Stored {
     /// Members of whom no id is known.
     pub unbound: Vec<MemberRow>,
+    /// The App that the set-up page stored.
+    pub app: Option<StoredApp>,
     /// Channels that do not take what they are sent.
     pub failing: BTreeMap<String, ChannelState>,
 }
@@ -155,6 +157,7 @@ async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>
     findings.ok("database schema", "up to date");
     let mut tx = store.read().await?;
     let (unbound, failing, kept) = (tx.unbound_members().await?, tx.failing_channels().await?, tx.count_kept_deliveries().await?);
+    let app = tx.stored_app().await?;
     tx.rollback().await?;
     let mark = if kept == 0 { Mark::Ok } else { Mark::Warn };
     findings.judge(
@@ -163,7 +166,7 @@ async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>
         format!("{kept} could not be taken in"),
         "`partner-desk deliveries list` says why; they are tried again by themselves, and go with `deliveries drop ID`",
     );
-    Ok(Some(Stored { unbound, failing }))
+    Ok(Some(Stored { unbound, app, failing }))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const ANSWERS: usize = 3;
 
 pub(super) async fn look(settings: &Settings, clock: &Clock, stored: Option<&Stored>, findings: &mut Findings) {
     let Some(app) = &settings.app else {
-        findings.fail("App", "none is set up: `serve` takes no webhooks", "create a GitHub App with the permissions and events of app-manifest.yml, and set APP_ID, PRIVATE_KEY or PRIVATE_KEY_PATH, and WEBHOOK_SECRET");
+        findings.fail("App", "none is set up: `serve` takes no webhooks", "start `serve`: it prints a link to a page that makes one; or create one with the permissions and events of app-manifest.yml, and set APP_ID, PRIVATE_KEY or PRIVATE_KEY_PATH, and WEBHOOK_SECRET");
         return;
     };
     secret(app, findings);
@@ -178,7 +178,7 @@ async fn hook(settings: &Settings, github: &GitHub, page: &str, findings: &mut F
         findings.fail(
             "webhook",
             format!("GitHub sends to {url}, where the desk does not listen"),
-            format!("at {page}, set the address {right}"),
+            format!("at {page}, set the address {right}; if it is a relay, see that `serve --relay {url}` runs"),
         );
     } else if settings.public_url.starts_with("https://") && url.trim_end_matches('/') != right {
         findings.warn(

@@ -5,7 +5,7 @@ mod chat;
 mod database;
 mod github;
 
-use crate::app::StartError;
+use crate::app::{StartError, of_stored};
 use crate::clock::Clock;
 use crate::programme::problem::Problems;
 use crate::settings::Settings;
@@ -109,6 +109,11 @@ pub async fn examine(settings: &Settings, clock: &Clock, ping: bool) -> Result<F
     let mut findings = Findings::default();
     files(settings, &mut findings);
     let stored = database::look(settings, &mut findings).await;
+    let mut settings = settings.clone();
+    if settings.app.is_none() {
+        settings.app = stored.as_ref().and_then(|stored| stored.app.clone()).map(of_stored);
+    }
+    let settings = &settings;
     github::look(settings, clock, stored.as_ref(), &mut findings).await;
     chat::look(settings, clock, stored.as_ref(), ping, &mut findings).await?;
     Ok(findings)

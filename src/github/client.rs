@@ -655,7 +655,7 @@ pub(super) struct Raw {
     body: Vec<u8>,
 }
 
-async fn exchange(client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<Raw> {
+pub(super) async fn exchange(client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<Raw> {
     let call = format!("{method} {path}");
     let request = client.build_request(http::Request::builder().method(method).uri(path), body);
     let request = request.map_err(|error| failure(&error, &call))?;

@@ -4,6 +4,7 @@ pub mod about;
 pub mod client;
 pub mod deliveries;
 pub mod listing;
+pub mod manifest;
 pub mod needs;
 pub mod rights;
 pub mod signature;

@@ -9,7 +9,6 @@ use super::state::{ARCHIVED, World};
 use super::things::Repo;
 use super::{Inner, lock};
 use crate::domain::ids::{InstallationId, RepoId};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::response::Response;
@@ -18,7 +17,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 pub(super) async fn serve(listener: CuttableListener, inner: Arc<Inner>) {
-    let app = Router::new().fallback(receive).with_state(inner).into_make_service_with_connect_info::<Line>();
+    let app = super::registering::pages().fallback(receive).with_state(inner).into_make_service_with_connect_info::<Line>();
     let _ = axum::serve(listener, app).await;
 }
 
@@ -201,10 +200,19 @@ fn respond(inner: &Inner, answer: Answer, more: &[(String, String)]) -> Response
 
 /// Asks who it is, then hands the request to its endpoint.
 fn answer_to(inner: &Inner, ask: &Ask) -> Answer {
+    if let [manifests, code, conversions] = ask.segments.as_slice()
+        && (manifests.as_str(), conversions.as_str(), ask.is_get()) == ("app-manifests", "conversions", false)
+    {
+        return lock(&inner.world).hand_out(code);
+    }
     let credentials = bearer(ask.authorization.as_deref());
     let of_repository = matches!(ask.segments.as_slice(), [repos, _, _, last] if repos == "repos" && last == "installation");
     if of_repository || ask.segments.first().is_some_and(|s| s == "app") {
-        return match check_jwt(credentials.unwrap_or_default(), &inner.options) {
+        let checked = {
+            let world = lock(&inner.world);
+            check_jwt(credentials.unwrap_or_default(), world.app_id, world.public_key.as_deref())
+        };
+        return match checked {
             Ok(()) => super::api_app::answer(inner, ask),
             Err(why) => Answer::error(401, why),
         };

@@ -1,6 +1,5 @@
 //! Who asks: the App by its JWT, or an installation by its token.
 
-use super::Options;
 use crate::domain::ids::InstallationId;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -49,7 +48,7 @@ pub(super) fn bearer(header: Option<&str>) -> Option<&str> {
 
 /// Whether this is a JWT of the App. Its times are compared with each other only, never with the clock: clients sign by the
 /// machine's clock, while the sandbox may run on a test's.
-pub(super) fn check_jwt(jwt: &str, options: &Options) -> Result<(), &'static str> {
+pub(super) fn check_jwt(jwt: &str, app_id: i64, public_key: Option<&str>) -> Result<(), &'static str> {
     const UNREADABLE: &str = "A JSON web token could not be decoded";
     let mut parts = jwt.splitn(3, '.');
     let (Some(header), Some(claims), Some(mark)) = (parts.next(), parts.next(), parts.next()) else { return Err(UNREADABLE) };
@@ -63,7 +62,7 @@ pub(super) fn check_jwt(jwt: &str, options: &Options) -> Result<(), &'static str
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    if issuer != options.app_id.to_string() {
+    if issuer != app_id.to_string() {
         return Err("Integration not found");
     }
     match (claims_json["iat"].as_i64(), claims_json["exp"].as_i64()) {
@@ -78,7 +77,7 @@ pub(super) fn check_jwt(jwt: &str, options: &Options) -> Result<(), &'static str
         _ => return Err(UNREADABLE),
     }
     let mark = bytes(mark)?;
-    match &options.public_key {
+    match public_key {
         None if mark.len() < 128 => Err(UNREADABLE),
         None => Ok(()),
         Some(pem) => {
@@ -111,7 +110,7 @@ fn rsa_public_key(pem: &str) -> Option<Vec<u8>> {
 }
 
 /// Splits the first DER value off: its tag, its content, and what follows it.
-fn der_value(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(super) fn der_value(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, mut rest) = rest.split_first()?;
     let mut length = usize::from(first);

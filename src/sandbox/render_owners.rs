@@ -95,7 +95,7 @@ impl World {
     pub(super) fn app_json(&self) -> Value {
         json!({
             "id": self.app_id, "slug": self.slug, "client_id": format!("Iv1.{:016x}", self.app_id), "node_id": node_id("App", self.app_id),
-            "owner": self.user_json(self.bot), "name": self.slug, "description": null, "external_url": "https://example.com",
+            "owner": self.user_json(self.app_owner.unwrap_or(self.bot)), "name": self.app_name, "description": null, "external_url": "https://example.com",
             "html_url": format!("{}/apps/{}", self.base, self.slug),
             "created_at": stamp(self.started), "updated_at": stamp(self.started),
             "permissions": self.permissions(true), "events": self.events,

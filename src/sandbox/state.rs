@@ -1,6 +1,7 @@
 //! Everything that is kept, and how to find it.
 
 use super::limits::Spent;
+use super::registering::Unfetched;
 use super::things::{Account, AccountKind, Fate, Installation, Issue, Repo, Team};
 use super::{Options, SandboxEvent};
 use crate::clock::Clock;
@@ -57,6 +58,18 @@ pub(super) struct World {
     pub pages: String,
     pub app_id: i64,
     pub slug: String,
+    /// Its name for people.
+    pub app_name: String,
+    /// Who owns it, where that was said.
+    pub app_owner: Option<UserId>,
+    /// What its webhooks are signed with.
+    pub webhook_secret: String,
+    /// What its tokens are checked with.
+    pub public_key: Option<String>,
+    /// Where whoever has installed it is sent.
+    pub setup_url: Option<String>,
+    /// Apps whose credentials nobody has fetched yet, by the code for that.
+    pub unfetched: BTreeMap<String, Unfetched>,
     pub bot: UserId,
     /// The events that the App subscribes to.
     pub events: Vec<String>,
@@ -87,6 +100,12 @@ impl World {
             base,
             app_id: options.app_id,
             slug: options.slug.clone(),
+            app_name: options.slug.clone(),
+            app_owner: None,
+            webhook_secret: options.webhook_secret.clone(),
+            public_key: options.public_key.clone(),
+            setup_url: None,
+            unfetched: BTreeMap::new(),
             bot: UserId(0),
             events: options.events.iter().map(|event| (*event).to_owned()).collect(),
             permissions: [("issues", "write"), ("members", "read"), ("metadata", "read")]

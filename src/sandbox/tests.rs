@@ -306,13 +306,12 @@ const SIGNED: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjEsImV4cCI6N
 #[test]
 fn a_public_key_tells_the_apps_token_from_others() {
     for key in [SPKI, PKCS1] {
-        let options = Options { public_key: Some(key.to_owned()), ..Options::default() };
-        assert_eq!(auth::check_jwt(SIGNED, &options), Ok(()));
-        assert!(auth::check_jwt(JWT, &options).is_err());
-        assert!(auth::check_jwt(&SIGNED.replacen(".eyJ", ".eyK", 1), &options).is_err());
+        assert_eq!(auth::check_jwt(SIGNED, 1234, Some(key)), Ok(()));
+        assert!(auth::check_jwt(JWT, 1234, Some(key)).is_err());
+        assert!(auth::check_jwt(&SIGNED.replacen(".eyJ", ".eyK", 1), 1234, Some(key)).is_err());
     }
-    assert_eq!(auth::check_jwt(SIGNED, &Options { app_id: 5, ..Options::default() }), Err("Integration not found"));
-    assert!(auth::check_jwt(SIGNED, &Options { public_key: Some("nonsense".to_owned()), ..Options::default() }).is_err());
+    assert_eq!(auth::check_jwt(SIGNED, 5, None), Err("Integration not found"));
+    assert!(auth::check_jwt(SIGNED, 1234, Some("nonsense")).is_err());
 }
 
 #[tokio::test]

@@ -255,6 +255,10 @@ pub(super) async fn send(inner: &Inner, id: i64) {
     if !route.is_empty() && inner.faults.meet_webhook(&record.event) {
         return post.ended(id, DeliveryState::Failed("timed out".to_owned()), inner.clock.now());
     }
+    let (app_id, secret) = {
+        let world = lock(&inner.world);
+        (world.app_id, world.webhook_secret.clone())
+    };
     for url in route {
         let request = post
             .client
@@ -266,8 +270,8 @@ pub(super) async fn send(inner: &Inner, id: i64) {
             .header("x-github-delivery", &record.guid.0)
             .header("x-github-hook-id", "1")
             .header("x-github-hook-installation-target-type", "integration")
-            .header("x-github-hook-installation-target-id", inner.options.app_id.to_string())
-            .header("x-hub-signature-256", signature(&inner.options.webhook_secret, record.body.as_bytes()))
+            .header("x-github-hook-installation-target-id", app_id.to_string())
+            .header("x-hub-signature-256", signature(&secret, record.body.as_bytes()))
             .body(record.body.clone());
         let answer = request.send().await;
         // A balancer passes on what an instance refused to take, and nothing that it may have taken.

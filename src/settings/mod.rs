@@ -44,6 +44,8 @@ pub struct Settings {
     pub api_url: String,
     /// GitHub's pages, without a slash at its end.
     pub web_url: String,
+    /// Where webhooks are fetched from, if GitHub cannot reach the desk; set by `serve --relay`.
+    pub relay: Option<String>,
     /// The configuration file, if there is one.
     pub config_path: Option<PathBuf>,
     /// The operator's choices.
@@ -195,6 +197,7 @@ impl Settings {
                 oauth,
                 api_url,
                 web_url,
+                relay: None,
                 config_path,
                 policy,
                 programme: Arc::new(programme),

@@ -25,6 +25,7 @@ mod plans_tests;
 mod postgres;
 mod publish;
 mod rights;
+mod setup;
 mod sql;
 mod sqlite;
 mod tidy;
@@ -44,6 +45,7 @@ pub use places::RepoRow;
 pub use postgres::{Postgres, PostgresTx};
 pub use publish::{Applied, AppliedComment, Claim, same_name};
 pub use rights::{TeamRow, Wanted};
+pub use setup::{FirstSigns, Pass, PassKind, StoredApp};
 pub use sqlite::{Sqlite, SqliteRow, SqliteTx};
 pub use tidy::Old;
 

@@ -20,9 +20,19 @@ const WHOLE: &[(&str, &str)] = &[
 ];
 
 /// Tables that never have many rows: one an agent, a team, an instance, an installation, a channel that fails, a person whom GitHub is
-/// being asked about, a delivery that could not be taken in or never came.
-const SMALL: &[&str] =
-    &["agents", "teams", "rights_state", "leases", "gates", "channels", "rights_wanted", "kept_deliveries", "missed_deliveries"];
+/// being asked about, a delivery that could not be taken in or never came, somebody who sets the desk up.
+const SMALL: &[&str] = &[
+    "agents",
+    "teams",
+    "rights_state",
+    "leases",
+    "gates",
+    "channels",
+    "rights_wanted",
+    "kept_deliveries",
+    "missed_deliveries",
+    "setup_passes",
+];
 
 /// Statements that are put together, by the names that the sources have for them.
 const NAMED: &[(&str, &[&str])] = &[

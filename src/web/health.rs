@@ -48,13 +48,9 @@ async fn keeps(app: &App) -> Result<(), StoreError> {
 }
 
 /// What this address is.
-pub async fn front(State(app): State<Arc<App>>) -> String {
+pub async fn front(State(app): State<Arc<App>>) -> Response {
     if app.webhook_secret.is_some() {
-        return "Partner Desk is running. Webhooks go to /api/github/webhooks; /readyz says how it is.\n".to_owned();
+        return "Partner Desk is running. Webhooks go to /api/github/webhooks; /readyz says how it is.\n".into_response();
     }
-    "Partner Desk is running without a GitHub App, so it takes no webhooks.\n\n\
-     1. Create a GitHub App with the permissions and events of app-manifest.yml and this address + /api/github/webhooks.\n\
-     2. Set APP_ID, PRIVATE_KEY (or PRIVATE_KEY_PATH) and WEBHOOK_SECRET.\n\
-     3. Start `partner-desk serve` again.\n"
-        .to_owned()
+    super::setup::stranger(StatusCode::OK)
 }

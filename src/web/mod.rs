@@ -1,8 +1,12 @@
-//! The doors by HTTP: webhooks, health, metrics. Each handler is tiny; what it does is the desk's.
+//! The doors by HTTP: webhooks, health, metrics, set-up. Each handler is tiny; what it does is the desk's.
 
+pub mod front;
 pub mod health;
 pub mod metrics;
+mod page;
+pub mod relay;
 pub mod serving;
+pub mod setup;
 pub mod webhook;
 
 use crate::app::App;
@@ -11,7 +15,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt as _;
@@ -29,12 +33,20 @@ const SLOWEST_PAYLOAD: Duration = Duration::from_secs(30);
 /// Every route.
 pub fn router(app: App) -> Router {
     let room = from_fn_with_state(Arc::new(Semaphore::new(MOST_ON_THE_WAY)), make_room);
+    let pages = Router::new()
+        .route("/", get(health::front))
+        .route("/setup", get(setup::show))
+        .route("/setup/app", post(setup::ask))
+        .route("/setup/back", get(setup::back))
+        .route("/style.css", get(page::style))
+        .route("/live.js", get(page::live))
+        .layer(from_fn(page::guarded));
     Router::new()
+        .merge(pages)
         .route("/api/github/webhooks", post(webhook::receive).layer(DefaultBodyLimit::max(LARGEST_PAYLOAD)).layer(room))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
-        .route("/", get(health::front))
         .with_state(Arc::new(app))
 }
 

@@ -30,7 +30,7 @@ const KEPT_HEADERS: [&str; 6] = [
 pub async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(secret) = &app.webhook_secret else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "no GitHub App is set up: APP_ID, PRIVATE_KEY and WEBHOOK_SECRET are missing\n")
+        return (StatusCode::SERVICE_UNAVAILABLE, "no GitHub App is set up yet: `partner-desk serve` prints where to do it\n")
             .into_response();
     };
     if !is_signed(secret.expose_secret().as_bytes(), &body, header("x-hub-signature-256")) {

@@ -9,7 +9,7 @@ test('the_front_page_says_what_is_missing', async (stage) => {
   const page = await stage.page(NARROW)
   const answer = await page.goto(`http://${address}/`)
   assert.equal(answer.status(), 200)
-  await page.getByText('running without a GitHub App').waitFor()
+  await page.getByText('takes no webhooks').waitFor()
   await stage.picture(page, 'serve-front')
   await desk.stop('SIGTERM')
 })

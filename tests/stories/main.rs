@@ -57,8 +57,10 @@ mod races;
 mod receiving;
 mod recovery;
 mod refunds;
+mod relay;
 mod rights;
 mod seen;
+mod setup;
 mod skew;
 #[path = "../common/sqlite.rs"]
 mod sqlite;
