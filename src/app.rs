@@ -4,6 +4,7 @@
 use crate::chat::heartbeat::Heartbeat;
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
+use crate::desk::acknowledge::Links;
 use crate::desk::intake::{Incoming, Outcome};
 use crate::desk::{Agents, Desk, Wakes, next_look};
 use crate::github::client::GitHub;
@@ -180,6 +181,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         sweep_from: Arc::default(),
         said_of_the_clock: Arc::default(),
         life: Arc::default(),
+        links: None,
     })
 }
 
@@ -189,7 +191,10 @@ impl App {
     /// # Errors
     /// See [`open_desk`].
     pub async fn build(settings: &Settings, clock: Clock) -> Result<(Self, Workers), StartError> {
-        let desk = open_desk(settings, clock).await?;
+        let mut desk = open_desk(settings, clock).await?;
+        if settings.public_url_is_set {
+            desk.links = Some(Arc::new(Links::open(&desk.store, &settings.public_url).await?));
+        }
         desk.settle_agents().await?;
         if matches!(desk.store, Store::Sqlite(_)) {
             let mut tx = desk.store.write().await?;

@@ -86,6 +86,9 @@ pub struct Ping {
     pub mentions: Vec<String>,
     /// What to do now.
     pub advice: String,
+    /// The page on which its reminders can be stopped (`E5`): made when it is sent, and good for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledge: Option<String>,
 }
 
 /// A warning to those who run the desk. Line breaks are kept.
@@ -396,6 +399,7 @@ pub(super) mod tests {
             now: at("2026-11-22T17:00:00Z"),
             mentions: vec![],
             advice: "Answer the partner on the issue.".into(),
+            acknowledge: None,
         }
     }
 

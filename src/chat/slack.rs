@@ -136,9 +136,24 @@ fn render_ping(ping: &Ping, now: Timestamp) -> Value {
     if let Some(caveat) = ping.caveat() {
         blocks.push(json!({ "type": "context", "elements": [mrkdwn(caveat)] }));
     }
-    if let Some(url) = url {
-        let label = json!({ "type": "plain_text", "text": "Open the issue", "emoji": false });
-        blocks.push(json!({ "type": "actions", "elements": [{ "type": "button", "text": label, "url": url, "style": "primary" }] }));
+    let button = |label: &str, url: &str| {
+        let label = json!({ "type": "plain_text", "text": label, "emoji": false });
+        json!({ "type": "button", "text": label, "url": url })
+    };
+    let mut buttons = Vec::new();
+    if let Some(url) = &url {
+        let mut first = button("Open the issue", url);
+        if let Some(map) = first.as_object_mut() {
+            map.insert("style".to_owned(), "primary".into());
+        }
+        buttons.push(first);
+    }
+    if let Some(url) = ping.acknowledge.as_deref().and_then(link_target) {
+        buttons.push(button("Acknowledge", &url));
+        text = format!("{text} <{url}|Acknowledge>");
+    }
+    if !buttons.is_empty() {
+        blocks.push(json!({ "type": "actions", "elements": buttons }));
     }
     json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
 }
@@ -328,6 +343,15 @@ mod tests {
           "unfurl_media": false
         }
         "#);
+    }
+
+    #[test]
+    fn e5_a_link_is_a_button_and_stands_in_the_text() {
+        let value = rendered(Ping { acknowledge: Some("https://desk.example/ack/MTIuMQ".into()), ..nasty() });
+        let buttons = value["blocks"].as_array().unwrap().last().unwrap();
+        insta::assert_snapshot!(buttons["elements"][1], @r#"{"text":{"emoji":false,"text":"Acknowledge","type":"plain_text"},"type":"button","url":"https://desk.example/ack/MTIuMQ"}"#);
+        assert!(value["text"].as_str().unwrap().ends_with("/issues/12 <https://desk.example/ack/MTIuMQ|Acknowledge>"));
+        assert_eq!(rendered(nasty())["blocks"].as_array().unwrap().last().unwrap()["elements"].as_array().unwrap().len(), 1);
     }
 
     #[test]

@@ -39,6 +39,8 @@ struct PingBody<'a> {
     seconds_left: i64,
     mentions: &'a [String],
     advice: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledge_url: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     instead_of: &'a [String],
     text: String,
@@ -81,6 +83,8 @@ struct Row<'a> {
     due_at: Timestamp,
     seconds_left: i64,
     mentions: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledge_url: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -173,6 +177,7 @@ fn row(ping: &Ping, now: Timestamp) -> Row<'_> {
         due_at: ping.due_at,
         seconds_left: whole_seconds(ping.due_at.duration_since(now)),
         mentions: &ping.mentions,
+        acknowledge_url: ping.acknowledge.as_deref(),
     }
 }
 
@@ -198,6 +203,7 @@ fn ping_body(ping: &Ping, now: Timestamp) -> PingBody<'_> {
         seconds_left: whole_seconds(ping.due_at.duration_since(now)),
         mentions: &ping.mentions,
         advice: &ping.advice,
+        acknowledge_url: ping.acknowledge.as_deref(),
         instead_of: &[],
         text: String::new(),
     }
@@ -277,6 +283,14 @@ mod tests {
           "url": "https://github.com/acme/support/issues/12"
         }
         "#);
+    }
+
+    #[test]
+    fn e5_a_link_is_a_field() {
+        let ping = Ping { acknowledge: Some("https://desk.example/ack/MTIuMQ".into()), ..nasty() };
+        for message in [ChatMessage::Ping(ping.clone()), ChatMessage::Digest(Digest { pings: vec![ping] })] {
+            assert!(pretty(&message, "2026-11-22T17:00:00Z").contains("\"acknowledge_url\": \"https://desk.example/ack/MTIuMQ\""));
+        }
     }
 
     #[test]

@@ -245,6 +245,7 @@ impl Desk {
             // Nobody is on call without a rotation, so there is nobody to name; the step goes to every channel all the same (E1).
             mentions: mention.iter().filter(|name| *name != "oncall").cloned().collect(),
             advice: messages::advice(ticket, due.due <= now),
+            acknowledge: None,
         }
     }
 }

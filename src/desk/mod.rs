@@ -1,6 +1,7 @@
 //! What the desk does: take in what happened, show it at GitHub, say what is due. Each part loads, lets the rules decide, and
 //! saves in one transaction; effects outside follow from what was saved.
 
+pub mod acknowledge;
 pub mod catch_up;
 pub mod escalate;
 pub mod forget;
@@ -67,6 +68,8 @@ pub struct Desk {
     pub said_of_the_clock: Arc<skew::SaidOfTheClock>,
     /// What this instance knows of the desk's life.
     pub life: Arc<life::Pulse>,
+    /// Makes the links by which pings are acknowledged (`E5`); `None`: pings have none.
+    pub links: Option<Arc<acknowledge::Links>>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

@@ -7,6 +7,7 @@
 use super::Desk;
 use crate::chat::{ChatMessage, Digest, Message, Ping, SendError, TIMEOUT};
 use crate::domain::IssueId;
+use crate::domain::escalation::has_repeats_ahead;
 use crate::domain::ticket::Ticket;
 use crate::messages;
 use crate::store::{ChannelState, Fate, PendingPing, Result, Tx};
@@ -199,7 +200,7 @@ impl Desk {
             let why = format!("no channel `{channel}` is configured any more");
             return Ok(Tried { fates: claim.pings.iter().map(|ping| void(ping, &why)).collect(), failed: None, taken: false });
         }
-        let (said, mut fates) = self.still_true(&claim.pings, now).await?;
+        let (said, mut fates) = self.still_true(&claim.pings, channel, now).await?;
         for fate in &fates {
             tracing::info!(%channel, key = %fate.key, why = %fate.note, "ping not sent");
         }
@@ -236,7 +237,12 @@ impl Desk {
 
     /// Which of these messages may be said, as they are to be said now, and why not the others. GitHub is asked again where its last
     /// answer is not fresh (`E3`).
-    async fn still_true(&self, pings: &[PendingPing], now: Timestamp) -> Result<(Vec<(PendingPing, ChatMessage)>, Vec<Fate>)> {
+    async fn still_true(
+        &self,
+        pings: &[PendingPing],
+        channel: &str,
+        now: Timestamp,
+    ) -> Result<(Vec<(PendingPing, ChatMessage)>, Vec<Fate>)> {
         let issues: BTreeSet<_> = pings.iter().filter_map(|ping| ping.issue).collect();
         let mut known = self.tickets(&issues).await?;
         let stale: BTreeSet<_> =
@@ -249,7 +255,7 @@ impl Desk {
         }
         let (mut said, mut fates) = (Vec::new(), Vec::new());
         for ping in pings {
-            match as_it_is_now(ping, &known, now) {
+            match self.as_it_is_now(ping, &known, channel, now) {
                 Ok(mut message) => {
                     if let (ChatMessage::Ping(said), Some(issue)) = (&mut message, ping.issue)
                         && stale.contains(&issue)
@@ -262,6 +268,32 @@ impl Desk {
             }
         }
         Ok((said, fates))
+    }
+
+    /// A message as it is to be said now in `channel`, or why it must not be: its clock has ended, or somebody has taken it on (`E5`).
+    fn as_it_is_now(
+        &self,
+        ping: &PendingPing,
+        known: &BTreeMap<IssueId, Ticket>,
+        channel: &str,
+        now: Timestamp,
+    ) -> std::result::Result<ChatMessage, String> {
+        let mut message = serde_json::from_str(&ping.body).map_err(|error| format!("it does not read back: {error}"))?;
+        let Some(issue) = ping.issue else { return Ok(message) };
+        let ticket = known.get(&issue).ok_or("its ticket is gone")?;
+        let cycle = ticket.running().filter(|cycle| i64::from(cycle.number) == ping.cycle);
+        let cycle = cycle.ok_or("answered, closed or gone before it could be sent")?;
+        if let ChatMessage::Ping(said) = &mut message {
+            if said.occurrence > 0 && cycle.silenced(now).is_some() && !cycle.hurried.contains(&ping.at) {
+                return Err("acknowledged before it could be sent".to_owned());
+            }
+            // It may have waited: for its channel, or until its repository was back, and the clock stood still meanwhile (S12).
+            said.due_at = cycle.due;
+            said.advice = messages::advice(ticket, cycle.due <= now);
+            let links = self.links.as_ref().filter(|_| has_repeats_ahead(&cycle, now));
+            said.acknowledge = links.map(|links| links.to(issue, cycle.number, channel, now));
+        }
+        Ok(message)
     }
 
     async fn tickets(&self, issues: &BTreeSet<IssueId>) -> Result<BTreeMap<IssueId, Ticket>> {
@@ -339,22 +371,6 @@ impl Desk {
         let others: Vec<_> = self.policy.channels.iter().filter(|name| *name != channel).cloned().collect();
         self.warn_in(tx, &others, &[(format!("refused:{channel}:{}", state.since.as_millisecond()), text)], now).await
     }
-}
-
-/// A message as it is to be said now, or why it must not be: its clock has ended.
-fn as_it_is_now(ping: &PendingPing, known: &BTreeMap<IssueId, Ticket>, now: Timestamp) -> std::result::Result<ChatMessage, String> {
-    let mut message = serde_json::from_str(&ping.body).map_err(|error| format!("it does not read back: {error}"))?;
-    if let Some(issue) = ping.issue {
-        let ticket = known.get(&issue).ok_or("its ticket is gone")?;
-        let cycle = ticket.running().filter(|cycle| i64::from(cycle.number) == ping.cycle);
-        let cycle = cycle.ok_or("answered, closed or gone before it could be sent")?;
-        // It may have waited: for its channel, or until its repository was back, and the clock stood still meanwhile (S12).
-        if let ChatMessage::Ping(said) = &mut message {
-            said.due_at = cycle.due;
-            said.advice = messages::advice(ticket, cycle.due <= now);
-        }
-    }
-    Ok(message)
 }
 
 /// Many pings as one, the longest overdue first, a ticket's step once though it was meant for several channels.

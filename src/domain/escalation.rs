@@ -71,6 +71,12 @@ pub fn firings(cycle: &Cycle) -> Vec<Firing> {
     firings
 }
 
+/// Whether a clock has reminders ahead that an acknowledgement would stop (`E5`).
+#[must_use]
+pub fn has_repeats_ahead(cycle: &Cycle, now: Timestamp) -> bool {
+    firings(cycle).iter().any(|firing| firing.occurrence > 0 && firing.at > now)
+}
+
 impl Ticket {
     /// The running cycle, or the one that stands still.
     #[must_use]

@@ -36,6 +36,8 @@ pub struct Settings {
     pub port: u16,
     /// The address under which people and GitHub reach the desk, without a slash at its end.
     pub public_url: String,
+    /// Whether it was said, and not only guessed from where the desk listens: else no message links there.
+    pub public_url_is_set: bool,
     /// The App; without it there is only the setup page.
     pub app: Option<AppCredentials>,
     /// For signing in to the pages.
@@ -172,6 +174,7 @@ impl Settings {
         let port = sources.port(&mut problems);
         let database_url = sources.database_url(&mut problems);
         let public_url = sources.address("PUBLIC_URL", || local_address(&host, port), &mut problems);
+        let public_url_is_set = sources.variable("PUBLIC_URL").is_some();
         let app = sources.app(&mut problems);
         let oauth = sources.oauth(&mut problems);
         let api_url = sources.address("GITHUB_API_URL", || "https://api.github.com".to_owned(), &mut problems);
@@ -191,6 +194,7 @@ impl Settings {
                 host,
                 port,
                 public_url,
+                public_url_is_set,
                 app,
                 oauth,
                 api_url,

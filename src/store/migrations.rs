@@ -31,6 +31,7 @@ carried![
     "0009_outbox",
     "0010_leases",
     "0011_intake",
+    "0014_keys",
     "0016_turns",
 ];
 

@@ -11,6 +11,7 @@ mod forget;
 mod gate;
 mod hands;
 mod kept;
+mod keys;
 mod labels;
 mod leases;
 mod life;

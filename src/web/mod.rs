@@ -1,5 +1,6 @@
 //! The doors by HTTP: webhooks, health, metrics. Each handler is tiny; what it does is the desk's.
 
+pub mod ack;
 pub mod health;
 pub mod metrics;
 pub mod serving;
@@ -34,6 +35,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
+        .merge(ack::routes())
         .route("/", get(health::front))
         .with_state(Arc::new(app))
 }

@@ -15,6 +15,7 @@
 #[macro_use]
 mod desk;
 
+mod acknowledge;
 mod allowance;
 mod books;
 mod calendars;

@@ -65,6 +65,7 @@ impl Fixture {
             sweep_from: Arc::default(),
             said_of_the_clock: Arc::default(),
             life: Arc::default(),
+            links: None,
         };
         Self { desk, dir }
     }
