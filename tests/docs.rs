@@ -150,6 +150,7 @@ fn sample() -> ChatMessage {
         now: at("2026-11-18T12:00:00Z"),
         mentions: Vec::new(),
         advice: "Answer in a public comment to stop the clock.".to_owned(),
+        acknowledge: Some("https://desk.example.com/ack/MzAxMjM0NTY3OC4x…".to_owned()),
     })
 }
 

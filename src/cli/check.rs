@@ -36,9 +36,6 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
     let agents = settings.agents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     writeln!(out, "agents         {}", if agents.is_empty() { "none listed: whoever may triage in the repository" } else { &agents })?;
     writeln!(out, "app            {}", if settings.app.is_some() { "configured" } else { "not configured: `serve` takes no webhooks" })?;
-    for gap in settings.without_effect() {
-        writeln!(out, "warning        without effect in this version: {gap}")?;
-    }
     writeln!(out, "\nok")?;
     Ok(())
 }

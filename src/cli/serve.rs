@@ -68,9 +68,6 @@ fn warn_of_gaps(settings: &Settings) {
     if settings.app.is_none() {
         tracing::warn!("no GitHub App is set up (APP_ID, PRIVATE_KEY, WEBHOOK_SECRET): webhooks are refused");
     }
-    for gap in settings.without_effect() {
-        tracing::warn!("without effect in this version: {gap}");
-    }
     if settings.chat.is_empty() {
         tracing::warn!("no `[[chat]]` is configured: steps change labels, and nobody is pinged");
     }

@@ -9,7 +9,7 @@ use crate::domain::book::Book;
 use crate::domain::escalation::Due;
 use crate::domain::ticket::{Ticket, Told};
 use crate::messages;
-use crate::programme::LadderStep;
+use crate::programme::{Ladder, LadderStep};
 use crate::store::{Needs, Outgoing, Result};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -207,7 +207,10 @@ impl Desk {
         let Ok(body) = serde_json::to_string(&message) else { return Vec::new() };
         let channels = due.step.chat.clone().unwrap_or_else(|| self.policy.channels.clone());
         let outgoing = channels.into_iter().map(|channel| Outgoing {
-            key: format!("{id}:{}:{}:{}:{channel}", due.cycle, due.firing.step, due.firing.occurrence),
+            key: match due.firing.step {
+                Ladder::START => format!("{id}:{}:new:{channel}", due.cycle),
+                step => format!("{id}:{}:{step}:{}:{channel}", due.cycle, due.firing.occurrence),
+            },
             channel,
             issue_id: Some(id.0),
             cycle: i64::from(due.cycle),
@@ -222,12 +225,13 @@ impl Desk {
 
     fn ping(&self, book: &Book, ticket: &Ticket, due: &Due, confirmed: Confirmed, now: Timestamp) -> Ping {
         let LadderStep { at, mention, repeat, times, .. } = &due.step;
+        let new = due.firing.step == Ladder::START;
         let partner = ticket.partner().and_then(|id| book.partners.get(id)).map_or_else(String::new, |partner| partner.name.clone());
         let tier = ticket.tier().map(|id| self.programme.tier(id).map_or_else(|| id.to_string(), |tier| tier.name.clone()));
         Ping {
-            kind: PingKind::Step,
+            kind: if new { PingKind::New } else { PingKind::Step },
             step: due.step.name().to_owned(),
-            at: at.to_string(),
+            at: if new { String::new() } else { at.to_string() },
             occurrence: due.firing.occurrence,
             times: if repeat.is_some() { *times } else { 0 },
             late: due.late,

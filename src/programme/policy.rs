@@ -117,6 +117,8 @@ pub struct Policy {
     pub ladders: Vec<Ladder>,
     /// The names of the configured chat channels.
     pub channels: Vec<String>,
+    /// Those of them that are told of each new ticket (`E1`).
+    pub new_tickets: Vec<String>,
 }
 
 impl Default for Policy {
@@ -133,6 +135,7 @@ impl Default for Policy {
             labels: LabelStyle::default(),
             ladders: Vec::new(),
             channels: Vec::new(),
+            new_tickets: Vec::new(),
         }
     }
 }
@@ -141,7 +144,8 @@ impl Policy {
     /// The ladder for a tier (`E1`): the first that names it, else the first that names none, else the default one.
     #[must_use]
     pub fn ladder_for(&self, tier: &TierId) -> Ladder {
-        self.ladder_place(tier).and_then(|place| self.ladders.get(place)).cloned().unwrap_or_else(Ladder::default_ladder)
+        let ladder = self.ladder_place(tier).and_then(|place| self.ladders.get(place)).cloned().unwrap_or_else(Ladder::default_ladder);
+        Ladder { announce: self.new_tickets.clone(), ..ladder }
     }
 
     /// Which of [`Policy::ladders`] a tier has; `None` for the default one.
@@ -173,6 +177,7 @@ mod tests {
         let ladder = |tiers: &[&str], at| Ladder {
             tiers: tiers.iter().map(|tier| TierId((*tier).to_owned())).collect(),
             steps: vec![LadderStep::new(StepAt::Share(at))],
+            announce: Vec::new(),
         };
         let (gold, now) = (TierId("gold".into()), TierId("now".into()));
         let mut policy = Policy::default();

@@ -72,6 +72,7 @@ impl Sources<'_> {
             let heartbeat_url = root.get("heartbeat_url").and_then(|field| self.secret_address(&field, folder));
             let mut policy = policy(&root);
             policy.channels = chat.iter().map(|channel| channel.name.clone()).collect();
+            policy.new_tickets = chat.iter().filter(|channel| channel.new_tickets).map(|channel| channel.name.clone()).collect();
             // Against another programme than the operator's, the checks would only mislead.
             if let Some(programme) = &programme {
                 policy.labels = labels::read(&root, programme);
@@ -166,7 +167,7 @@ fn repository(field: &Field<'_>) -> Option<String> {
     None
 }
 
-fn is_login(text: &str) -> bool {
+pub(super) fn is_login(text: &str) -> bool {
     (1..=100).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 

@@ -32,6 +32,7 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("chat[].url", "required", "The address: `env:NAME`, `file:PATH` or a literal."),
     ("chat[].secret", "none", "For the kind `webhook`: signs what is sent. `env:NAME`, `file:PATH` or a literal."),
     ("chat[].fallback", "none", "The name of the channel that speaks for it while it does not answer."),
+    ("chat[].new_tickets", "false", "Whether it is told of each new ticket."),
     ("ladder[].tiers", "all", "The ids of the tiers that the ladder is for."),
     ("ladder[].steps", "required", "The steps, in place of the default ladder's."),
     ("ladder[].steps[].at", "required", "When: `75%` of the target, `-30m`, `due`, `+1h`."),
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_their_parent() {
-        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret", "fallback"]);
+        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret", "fallback", "new_tickets"]);
         assert_eq!(under("labels.*"), ["name", "color"]);
         assert_eq!(under("ladder[]"), ["tiers", "steps"]);
         assert!(under("").contains(&"ladder") && under("").contains(&"labels"));

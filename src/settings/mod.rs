@@ -214,19 +214,6 @@ impl Settings {
     }
 }
 
-impl Settings {
-    /// What the configuration asks for that this version does not do yet: said at start and by `check`, so that nobody relies on it.
-    #[must_use]
-    pub fn without_effect(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let steps = || self.policy.ladders.iter().flat_map(|ladder| &ladder.steps);
-        if steps().any(|step| step.label.is_some() || !step.assign.is_empty()) {
-            found.push("`label` and `assign` of a ladder's steps: steps speak in chat only".to_owned());
-        }
-        found
-    }
-}
-
 impl Sources<'_> {
     /// The configuration file: one that is named must be there, the default one may be.
     fn config(&self, problems: &mut Vec<Problem>) -> Option<(PathBuf, String)> {

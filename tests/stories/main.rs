@@ -63,6 +63,7 @@ mod seen;
 mod skew;
 #[path = "../common/sqlite.rs"]
 mod sqlite;
+mod steps;
 mod undone;
 mod who;
 mod wishes;
