@@ -182,6 +182,7 @@ pub async fn open_desk(settings: &Settings, clock: Clock) -> Result<Desk, StartE
         said_of_the_clock: Arc::default(),
         life: Arc::default(),
         links: None,
+        summed: Arc::default(),
     })
 }
 
@@ -314,7 +315,7 @@ impl App {
             self.desk.lives_on().await?;
             let asked = self.desk.ask_rights().await? + self.desk.check_again().await?;
             let due = self.desk.escalate().await?;
-            let told = self.desk.tell_of_life().await?;
+            let told = self.desk.tell_of_life().await? + self.desk.sum_up().await?;
             let shown = self.desk.publish().await?;
             self.desk.mind_the_clock().await?;
             self.desk.speak().await?;

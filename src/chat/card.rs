@@ -71,6 +71,10 @@ impl Card {
                 let tone = if recovery.breached.is_empty() { about } else { Tone::Red };
                 plain(tone, &recovery.headline(), &recovery.lines())
             }
+            ChatMessage::Report(report) => {
+                let tone = if report.overdue.is_empty() { Tone::Blue } else { Tone::Amber };
+                plain(tone, &report.headline(), &report.lines(now))
+            }
             ChatMessage::Notice(notice) => {
                 let text = neutral::lines(&notice.text, 3000);
                 let lines: Vec<_> = text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect();
@@ -219,7 +223,7 @@ pub(super) fn chars(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::tests::{at, nasty, recovery};
+    use super::super::message::tests::{at, nasty, recovery, report};
     use super::super::{Notice, Recovery, discord, google_chat, mattermost, teams};
     use super::*;
     use serde_json::Value;
@@ -259,6 +263,7 @@ mod tests {
             ("digest", ChatMessage::Digest(Digest { pings: vec![late, nasty()] })),
             ("recovery", ChatMessage::Recovery(recovery())),
             ("correction", ChatMessage::Recovery(correction)),
+            ("weekly", ChatMessage::Report(report())),
             ("notice", ChatMessage::Notice(Notice { text: "Chat `ops` is down.\n<users/all> @everyone".into() })),
         ];
         for (kind, render) in KINDS {

@@ -16,6 +16,7 @@ pub mod people;
 pub mod places;
 pub mod publish;
 mod refusal;
+pub mod reports;
 pub mod retarget;
 pub mod rights;
 pub mod skew;
@@ -70,6 +71,8 @@ pub struct Desk {
     pub life: Arc<life::Pulse>,
     /// Makes the links by which pings are acknowledged (`E5`); `None`: pings have none.
     pub links: Option<Arc<acknowledge::Links>>,
+    /// Which hours this instance has summed up.
+    pub summed: Arc<reports::Summed>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

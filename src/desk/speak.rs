@@ -10,6 +10,7 @@ use crate::domain::IssueId;
 use crate::domain::escalation::has_repeats_ahead;
 use crate::domain::ticket::Ticket;
 use crate::messages;
+use crate::programme::on_call;
 use crate::store::{ChannelState, Fate, PendingPing, Result, Tx};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -105,8 +106,8 @@ impl Desk {
             return Ok(BTreeSet::new());
         }
         let mut tx = self.store.read().await?;
-        let busy = tx.busy_channels().await?;
         let channels = self.channels(&mut tx).await?;
+        let busy = tx.busy_channels(self.policy.held(channels.now)).await?;
         tx.rollback().await?;
         let speakers = busy.iter().map(|channel| channels.speaker(channel).unwrap_or(channel));
         Ok(speakers.filter(|channel| channels.is_open(channel)).map(str::to_owned).collect())
@@ -146,7 +147,8 @@ impl Desk {
         if !channels.is_open(channel) {
             return Ok(None);
         }
-        let busy = tx.busy_channels().await?;
+        let quiet = self.policy.held(now);
+        let busy = tx.busy_channels(quiet).await?;
         let others: Vec<_> = busy.into_iter().filter(|other| other != channel && channels.speaker(other) == Some(channel)).collect();
         let mut all = others.clone();
         all.push(channel.to_owned());
@@ -173,7 +175,7 @@ impl Desk {
         let (mut pings, digest) = match own {
             Some(digest) => (tx.digest_pings(&digest, &all, now).await?, Some(digest)),
             None if first.issue.is_some() && first.at <= late => {
-                let pings = tx.late_pings(&all, late, now, MOST_IN_A_DIGEST).await?;
+                let pings = tx.late_pings(&all, (late, now), quiet, MOST_IN_A_DIGEST).await?;
                 let tickets: BTreeSet<_> = pings.iter().map(|ping| ping.issue).collect();
                 if tickets.len() > A_HANDFUL {
                     (pings, Some(format!("{}{}", digest_of(channel), now.as_millisecond())))
@@ -189,8 +191,9 @@ impl Desk {
 
     async fn first(&self, tx: &mut Tx, channel: &str, others: &[String], now: Timestamp) -> Result<Option<PendingPing>> {
         let held = self.clock_is_wrong();
-        let own = tx.first_ping(channel, held).await?;
-        let other = if others.is_empty() { None } else { tx.first_free_ping(others, now, held).await? };
+        let quiet = self.policy.held(now);
+        let own = tx.first_ping(channel, held, quiet).await?;
+        let other = if others.is_empty() { None } else { tx.first_free_ping(others, now, held, quiet).await? };
         Ok(own.into_iter().chain(other).min_by(|one, next| (one.created, &one.key).cmp(&(next.created, &next.key))))
     }
 
@@ -290,10 +293,23 @@ impl Desk {
             // It may have waited: for its channel, or until its repository was back, and the clock stood still meanwhile (S12).
             said.due_at = cycle.due;
             said.advice = messages::advice(ticket, cycle.due <= now);
+            said.mentions = self.woken(said, channel);
+            let waited = now.duration_since(ping.at) > LATE;
+            said.held = waited && ticket.tier().is_some_and(|tier| self.policy.held(ping.at).contains(tier));
             let links = self.links.as_ref().filter(|_| has_repeats_ahead(&cycle, now));
             said.acknowledge = links.map(|links| links.to(issue, cycle.number, channel, now));
         }
         Ok(message)
+    }
+
+    /// Whom a ping wakes in a channel: for `oncall` whoever was on call at its instant, by the name that they have there (`E6`).
+    fn woken(&self, said: &Ping, channel: &str) -> Vec<String> {
+        let called = |person: &String| match &self.policy.on_call {
+            Some(on_call) => on_call.called(person, channel).to_owned(),
+            None => person.clone(),
+        };
+        let name = |name: &String| if name == on_call::WORD { said.on_call.as_ref().map(called) } else { Some(name.clone()) };
+        said.mentions.iter().filter_map(name).collect()
     }
 
     async fn tickets(&self, issues: &BTreeSet<IssueId>) -> Result<BTreeMap<IssueId, Ticket>> {
@@ -408,7 +424,7 @@ fn log_sent(channel: &str, what: &ChatMessage) {
     match what {
         ChatMessage::Ping(said) => pinged(said, false),
         ChatMessage::Digest(digest) => digest.pings.iter().for_each(|said| pinged(said, true)),
-        ChatMessage::Notice(_) | ChatMessage::Recovery(_) => {}
+        ChatMessage::Notice(_) | ChatMessage::Recovery(_) | ChatMessage::Report(_) => {}
     }
 }
 

@@ -4,7 +4,7 @@ use super::event::CloseReason;
 use super::ids::CommentId;
 use super::response::{Cycle, Outcome, Pause, Said, State, Verdict};
 use super::ticket::{Admission, Standing, Ticket};
-use crate::programme::{LabelText, Policy, Programme, TierId, UnknownAuthor};
+use crate::programme::{LabelText, Policy, Programme, TierId, UnknownAuthor, on_call};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -154,10 +154,15 @@ impl Ticket {
 
     /// What the steps that were reached put on the issue while their clock runs (`E1`).
     fn steps(&self, policy: &Policy, hide: bool, projection: &mut Projection) {
-        for (cycle, place, _, rung) in self.rungs_reached() {
-            if !rung.assign.is_empty() {
-                let key = format!("{cycle}.{place}");
-                projection.assigns.push(Assigns { key, step: rung.name().to_owned(), logins: rung.assign.clone() });
+        for (cycle, place, at, rung) in self.rungs_reached() {
+            let login = |login: &String| match login.as_str() {
+                on_call::WORD => policy.on_call.as_ref()?.asked(at).map(str::to_owned),
+                _ => Some(login.clone()),
+            };
+            let mut logins: Vec<_> = rung.assign.iter().filter_map(login).collect();
+            logins.dedup();
+            if !logins.is_empty() {
+                projection.assigns.push(Assigns { key: format!("{cycle}.{place}"), step: rung.name().to_owned(), logins });
             }
             // It may name a tier, and is the operator's own.
             let Some(name) = rung.label.as_ref().filter(|_| !hide) else { continue };

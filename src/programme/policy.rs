@@ -1,10 +1,12 @@
 //! What an operator chooses around the programme: the zone of the windows, what happens over the allowance, to strangers, in public.
 
 pub use super::labels::{LabelStyle, LabelText};
+use super::on_call::OnCall;
 use super::problem::{Unfit, nearest, one_of};
+use super::quiet::{Daily, QuietHours, Weekly};
 use super::{Ladder, TierId};
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -119,6 +121,14 @@ pub struct Policy {
     pub channels: Vec<String>,
     /// Those of them that are told of each new ticket (`E1`).
     pub new_tickets: Vec<String>,
+    /// Who is on call (`E6`); `None`: nobody is said to be.
+    pub on_call: Option<OnCall>,
+    /// When the pings of some tiers wait (`E6`); `None`: never.
+    pub quiet_hours: Option<QuietHours>,
+    /// When the desk sums up each day; `None`: never.
+    pub daily_digest: Option<Daily>,
+    /// When it sums up each week; `None`: never.
+    pub weekly_summary: Option<Weekly>,
 }
 
 impl Default for Policy {
@@ -136,6 +146,10 @@ impl Default for Policy {
             ladders: Vec::new(),
             channels: Vec::new(),
             new_tickets: Vec::new(),
+            on_call: None,
+            quiet_hours: None,
+            daily_digest: None,
+            weekly_summary: None,
         }
     }
 }
@@ -146,6 +160,12 @@ impl Policy {
     pub fn ladder_for(&self, tier: &TierId) -> Ladder {
         let ladder = self.ladder_place(tier).and_then(|place| self.ladders.get(place)).cloned().unwrap_or_else(Ladder::default_ladder);
         Ladder { announce: self.new_tickets.clone(), ..ladder }
+    }
+
+    /// The tiers whose pings wait at an instant (`E6`).
+    #[must_use]
+    pub fn held(&self, at: Timestamp) -> &[TierId] {
+        self.quiet_hours.as_ref().map_or(&[], |hours| hours.held(at))
     }
 
     /// Which of [`Policy::ladders`] a tier has; `None` for the default one.

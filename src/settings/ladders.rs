@@ -54,7 +54,7 @@ fn refuse_early_steps(policy: &Policy, programme: &Programme, places: &[Vec<Fiel
     }
 }
 
-fn tiers(field: &Field<'_>, programme: &Programme) -> Vec<TierId> {
+pub(super) fn tiers(field: &Field<'_>, programme: &Programme) -> Vec<TierId> {
     let mut found = Vec::new();
     for element in field.list("a list of tier ids in brackets, for example [\"gold\"]").unwrap_or_default() {
         let Some(id) = element.filled() else { continue };
@@ -98,7 +98,7 @@ fn step<'a>(section: &Section<'a>, policy: &Policy) -> Option<(LadderStep, Field
     Some((LadderStep { at: at?, name, chat, mention, label, assign, repeat, times }, at_field?))
 }
 
-fn chat(field: &Field<'_>, channels: &[String]) -> Vec<String> {
+pub(super) fn chat(field: &Field<'_>, channels: &[String]) -> Vec<String> {
     let elements = field.list("a list of channel names in brackets, for example [\"support\"]").unwrap_or_default();
     let known = |element: &Field<'_>| {
         let name = element.filled()?;

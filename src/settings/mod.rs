@@ -4,9 +4,11 @@
 mod chat;
 mod environment;
 mod file;
+mod hours;
 mod keys;
 mod labels;
 mod ladders;
+mod on_call;
 
 pub use chat::{ChatChannel, ChatKind};
 pub use file::AgentEntry;

@@ -28,6 +28,7 @@ mod publish;
 mod rights;
 mod sql;
 mod sqlite;
+mod survey;
 mod tidy;
 
 pub use admin::{AuditLine, MemberRow};

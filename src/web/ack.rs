@@ -55,28 +55,28 @@ struct Doors {
     guests: Bucket,
 }
 
-/// So many at once, and so many a second after that.
+/// So many at once, and so many a second after that; all of it in milliseconds.
 #[derive(Debug)]
 struct Bucket {
-    most_ms: i64,
-    each_ms: i64,
-    /// When it would be empty of callers: how far ahead of now, at most `most_ms`.
-    until_ms: Mutex<i64>,
+    most: i64,
+    each: i64,
+    /// When it would be empty of callers: how far ahead of now, at most `most`.
+    until: Mutex<i64>,
 }
 
 impl Bucket {
     const fn new(at_once: i64, a_second: i64) -> Self {
-        Self { most_ms: at_once * 1000 / a_second, each_ms: 1000 / a_second, until_ms: Mutex::new(i64::MIN) }
+        Self { most: at_once * 1000 / a_second, each: 1000 / a_second, until: Mutex::new(i64::MIN) }
     }
 
     fn lets_in(&self, now: Timestamp) -> bool {
         let now = now.as_millisecond();
-        let mut until = self.until_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back does not shut the door for long.
-        *until = (*until).clamp(now, now + self.most_ms);
-        let room = *until + self.each_ms <= now + self.most_ms;
+        *until = (*until).clamp(now, now + self.most);
+        let room = *until + self.each <= now + self.most;
         if room {
-            *until += self.each_ms;
+            *until += self.each;
         }
         room
     }
@@ -94,7 +94,7 @@ struct Answer {
 async fn ask(State(app): State<Arc<App>>, Extension(doors): Extension<Arc<Doors>>, Path(token): Path<String>) -> Response {
     let link = match open(&app, &doors, &token) {
         Ok(link) => link,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     match app.desk.behind(&link).await {
         Ok(behind) => tell(&behind, true),
@@ -110,7 +110,7 @@ async fn acknowledge(
 ) -> Response {
     let link = match open(&app, &doors, &token) {
         Ok(link) => link,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let asked = form.ok().and_then(|Form(answer)| {
         let wanted = if answer.time.is_empty() { USUAL } else { answer.time.as_str() };
@@ -129,19 +129,19 @@ async fn acknowledge(
 }
 
 /// The link, if it is one of the desk's and the door is open; else what is answered.
-fn open(app: &App, doors: &Doors, token: &str) -> Result<Linked, Response> {
+fn open(app: &App, doors: &Doors, token: &str) -> Result<Linked, Box<Response>> {
     let link = app.desk.links.as_ref().and_then(|links| links.read(token));
     let bucket = if link.is_some() { &doors.guests } else { &doors.strangers };
     if !bucket.lets_in(app.desk.clock.now()) {
         let mut response = page(StatusCode::TOO_MANY_REQUESTS, "Too many at once", "<p>Try again in a few seconds.</p>");
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        return Err(response);
+        return Err(response.into());
     }
     link.ok_or_else(|| {
         tracing::warn!(rule = "E5", "a link that the desk has not made was refused");
         let text = "<p>This is no link of this desk: it is incomplete, was changed, or was made with another key. Open it from the message \
                     again, or comment <code>/ack</code> on the issue.</p>";
-        page(StatusCode::FORBIDDEN, "This link does not work", text)
+        page(StatusCode::FORBIDDEN, "This link does not work", text).into()
     })
 }
 

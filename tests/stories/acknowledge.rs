@@ -160,7 +160,7 @@ story!(e5_a_forged_link_and_a_form_that_is_none_do_nothing_and_strangers_are_few
 });
 
 story!(e5_a_reminder_that_waits_for_its_chat_is_not_said_after_somebody_took_the_ticket_on, EVERY_20M, |mut desk| {
-    let issue = a_gold_ticket(&mut desk).await;
+    a_gold_ticket(&mut desk).await;
     desk.at("2026-11-18T13:00:00Z").await;
     let link = paged(&desk).1.unwrap();
     desk.chat.answer_always("pager", ChatAnswer::Status(503, None));
@@ -172,7 +172,6 @@ story!(e5_a_reminder_that_waits_for_its_chat_is_not_said_after_somebody_took_the
     assert_eq!(paged(&desk).0, Vec::<String>::new());
     desk.at("2026-11-18T14:20:00Z").await;
     assert_eq!(paged(&desk).0, ["breach 4"]);
-    drop(issue);
 });
 
 story!(e5_each_kind_of_chat_has_the_link_where_there_is_an_address_and_none_without, EVERY_KIND, |mut desk| {

@@ -66,6 +66,7 @@ impl Fixture {
             said_of_the_clock: Arc::default(),
             life: Arc::default(),
             links: None,
+            summed: Arc::default(),
         };
         Self { desk, dir }
     }
