@@ -42,6 +42,7 @@ mod metrics;
 mod migrations;
 mod missed;
 mod moves;
+mod night;
 mod on_call;
 mod once;
 mod openapi;
