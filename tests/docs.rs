@@ -256,6 +256,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/repositories/{}/issues/comments/{}/reactions", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/{}", &["issues: write"]),
     ("/repositories/{}/issues/{}/comments", &["issues: write"]),
+    ("/repositories/{}/issues/{}/assignees", &["issues: write"]),
     ("/repositories/{}/issues/{}/events", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/{}/labels", &["issues: write"]),
     ("/repositories/{}/issues/{}/labels/{}", &["issues: write"]),
