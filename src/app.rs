@@ -4,6 +4,7 @@
 use crate::chat::heartbeat::Heartbeat;
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
+use crate::desk::acknowledge::Links;
 use crate::desk::intake::{Incoming, Outcome};
 use crate::desk::setup::{Places, SetUp};
 use crate::desk::{Agents, Desk, Wakes, next_look};
@@ -208,6 +209,8 @@ async fn open(settings: &Settings, clock: Clock) -> Result<(Desk, Option<AppCred
         sweep_from: Arc::default(),
         said_of_the_clock: Arc::default(),
         life: Arc::default(),
+        links: None,
+        summed: Arc::default(),
     };
     Ok((desk, app))
 }
@@ -218,7 +221,10 @@ impl App {
     /// # Errors
     /// See [`open_desk`].
     pub async fn build(settings: &Settings, clock: Clock) -> Result<(Self, Workers), StartError> {
-        let (desk, credentials) = open(settings, clock).await?;
+        let (mut desk, credentials) = open(settings, clock).await?;
+        if settings.public_url_is_set {
+            desk.links = Some(Arc::new(Links::open(&desk.store, &settings.public_url).await?));
+        }
         desk.settle_agents().await?;
         if matches!(desk.store, Store::Sqlite(_)) {
             let mut tx = desk.store.write().await?;
@@ -345,7 +351,7 @@ impl App {
             self.desk.lives_on().await?;
             let asked = self.desk.ask_rights().await? + self.desk.check_again().await?;
             let due = self.desk.escalate().await?;
-            let told = self.desk.tell_of_life().await?;
+            let told = self.desk.tell_of_life().await? + self.desk.sum_up().await?;
             let shown = self.desk.publish().await?;
             self.desk.mind_the_clock().await?;
             self.desk.speak().await?;

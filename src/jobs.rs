@@ -16,6 +16,7 @@ pub const JOBS: &[(&str, &str)] = &[
     ("catch up", "0 */5 * * * *"),
     ("catch up if behind", "40 * * * * *"),
     ("heartbeat", "25 * * * * *"),
+    ("sum up", "3 * * * * *"),
     ("tidy", "30 17 * * * *"),
 ];
 
@@ -81,6 +82,7 @@ async fn work(app: &App, name: &str) -> Result<(), StoreError> {
         }
         "retry" => drop(app.desk.retry_kept().await?),
         "heartbeat" => app.say_that_it_lives().await,
+        "sum up" => drop(app.desk.sum_up().await?),
         "tidy" => drop(app.desk.tidy().await?),
         _ => app.desk.catch_up().await?,
     }

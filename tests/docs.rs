@@ -149,7 +149,10 @@ fn sample() -> ChatMessage {
         due_at: at("2026-11-18T13:00:00Z"),
         now: at("2026-11-18T12:00:00Z"),
         mentions: Vec::new(),
+        on_call: None,
+        held: false,
         advice: "Answer in a public comment to stop the clock.".to_owned(),
+        acknowledge: Some("https://desk.example.com/ack/MzAxMjM0NTY3OC4x…".to_owned()),
     })
 }
 
@@ -254,6 +257,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("/repositories/{}/issues/comments/{}/reactions", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/{}", &["issues: write"]),
     ("/repositories/{}/issues/{}/comments", &["issues: write"]),
+    ("/repositories/{}/issues/{}/assignees", &["issues: write"]),
     ("/repositories/{}/issues/{}/events", &["issues: read", "issues: write"]),
     ("/repositories/{}/issues/{}/labels", &["issues: write"]),
     ("/repositories/{}/issues/{}/labels/{}", &["issues: write"]),

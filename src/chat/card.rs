@@ -45,6 +45,8 @@ pub(super) struct Card {
     pub(super) tone: Tone,
     pub(super) title: String,
     pub(super) url: Option<String>,
+    /// The page on which its reminders can be stopped (`E5`).
+    pub(super) acknowledge: Option<String>,
     /// The message on one line, for a notification.
     pub(super) summary: String,
     pub(super) lines: Vec<Line>,
@@ -68,6 +70,10 @@ impl Card {
                 let about = if recovery.corrections.is_empty() { Tone::Blue } else { Tone::Amber };
                 let tone = if recovery.breached.is_empty() { about } else { Tone::Red };
                 plain(tone, &recovery.headline(), &recovery.lines())
+            }
+            ChatMessage::Report(report) => {
+                let tone = if report.overdue.is_empty() { Tone::Blue } else { Tone::Amber };
+                plain(tone, &report.headline(), &report.lines(now))
             }
             ChatMessage::Notice(notice) => {
                 let text = neutral::lines(&notice.text, 3000);
@@ -95,6 +101,7 @@ fn plain(tone: Tone, title: &str, lines: &[String]) -> Card {
         summary: safe(&format!("{title}: {first}"), 400),
         title: safe(title, 200),
         url: None,
+        acknowledge: None,
         lines: lines.iter().map(|line| Line { link: None, text: safe(line, 1500) }).collect(),
         facts: Vec::new(),
         due: None,
@@ -125,6 +132,7 @@ fn of_ping(ping: &Ping, now: Timestamp) -> Card {
         tone,
         title: safe(&format!("{step}: {}", ping.reference()), 200),
         url: address(&ping.url),
+        acknowledge: ping.acknowledge.as_deref().and_then(address),
         summary: safe(&ping.in_one_line(now), 900),
         lines: vec![Line { link: None, text: safe(&ping.title, 300) }],
         facts: facts.into_iter().map(|(name, value)| (name, if value.is_empty() { "–".to_owned() } else { value })).collect(),
@@ -215,7 +223,7 @@ pub(super) fn chars(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::tests::{at, nasty, recovery};
+    use super::super::message::tests::{at, nasty, recovery, report};
     use super::super::{Notice, Recovery, discord, google_chat, mattermost, teams};
     use super::*;
     use serde_json::Value;
@@ -251,9 +259,11 @@ mod tests {
         let messages = [
             ("step", ChatMessage::Ping(nasty())),
             ("late repeat", ChatMessage::Ping(late.clone())),
+            ("with a link", ChatMessage::Ping(Ping { acknowledge: Some("https://desk.example/ack/MTIuMQ".into()), ..nasty() })),
             ("digest", ChatMessage::Digest(Digest { pings: vec![late, nasty()] })),
             ("recovery", ChatMessage::Recovery(recovery())),
             ("correction", ChatMessage::Recovery(correction)),
+            ("weekly", ChatMessage::Report(report())),
             ("notice", ChatMessage::Notice(Notice { text: "Chat `ops` is down.\n<users/all> @everyone".into() })),
         ];
         for (kind, render) in KINDS {

@@ -21,7 +21,9 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
     let lead = card.lead.clone().unwrap_or_default();
     let lines = fitting(&card.lines, LINES, "\n", chars, line);
     let caveat = card.caveat.map_or_else(String::new, |caveat| format!("-# {caveat}"));
-    let description = join(&[&lines, &card.to_do, &caveat], "\n");
+    // A webhook's own buttons need an application; a link in the text does not.
+    let acknowledge = card.acknowledge.as_ref().map_or_else(String::new, |url| format!("[Acknowledge]({url})"));
+    let description = join(&[&lines, &card.to_do, &acknowledge, &caveat], "\n");
     let field = |(name, value): &(&'static str, String)| {
         // The host counts on by itself, in the reader's own zone.
         let value = match (*name, card.due) {

@@ -39,9 +39,11 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
     if !end.is_empty() {
         widgets.push(paragraph(end));
     }
-    if let Some(url) = &card.url {
-        let button = json!({ "text": "Open the issue", "onClick": { "openLink": { "url": url } } });
-        widgets.push(json!({ "buttonList": { "buttons": [button] } }));
+    let links = [("Open the issue", &card.url), ("Acknowledge", &card.acknowledge)];
+    let button = |(text, url): (&str, &Option<String>)| Some(json!({ "text": text, "onClick": { "openLink": { "url": url.as_ref()? } } }));
+    let buttons: Vec<_> = links.into_iter().filter_map(button).collect();
+    if !buttons.is_empty() {
+        widgets.push(json!({ "buttonList": { "buttons": buttons } }));
     }
     json!({ "text": text, "cardsV2": [{ "cardId": "partner-desk", "card": { "sections": [{ "widgets": widgets }] } }] })
 }

@@ -19,7 +19,9 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
     let lead = card.lead.clone().unwrap_or_default();
     let lines = fitting(&card.lines, LINES, "\n", chars, line);
     let caveat = card.caveat.map_or_else(String::new, |caveat| format!("_{caveat}_"));
-    let text = join(&[&lines, &card.to_do, &caveat], "\n\n");
+    // Buttons need an integration that takes them; a link in the text does not.
+    let acknowledge = card.acknowledge.as_ref().map_or_else(String::new, |url| format!("[Acknowledge]({url})"));
+    let text = join(&[&lines, &card.to_do, &acknowledge, &caveat], "\n\n");
     let fields: Vec<_> = card.facts.iter().map(|(name, value)| json!({ "title": name, "value": value, "short": true })).collect();
     let mut attachment = json!({
         "fallback": card.summary,

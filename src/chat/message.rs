@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// One message for a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "most of them are pings, and few are in memory at a time")]
 pub enum ChatMessage {
     /// About one ticket.
     Ping(Ping),
@@ -18,6 +19,8 @@ pub enum ChatMessage {
     Digest(Digest),
     /// What happened while the desk was down, and what it had said wrongly (`R5`).
     Recovery(Recovery),
+    /// What is open, and how a day or a week went (`E6`).
+    Report(Report),
 }
 
 /// Why a ticket is spoken of.
@@ -84,8 +87,17 @@ pub struct Ping {
     /// Whom to wake: `@here`, `@channel`, a Slack id, or any name.
     #[serde(default)]
     pub mentions: Vec<String>,
+    /// Whom `oncall` among them stands for. Each channel knows them by another name, so it is put in when the ping is sent (`E6`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_call: Option<String>,
     /// What to do now.
     pub advice: String,
+    /// It waited for the end of the quiet hours (`E6`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    /// The page on which its reminders can be stopped (`E5`): made when it is sent, and good for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledge: Option<String>,
 }
 
 /// A warning to those who run the desk. Line breaks are kept.
@@ -126,6 +138,114 @@ pub struct Recovery {
     /// What was said and is not so.
     #[serde(default)]
     pub corrections: Vec<Correction>,
+}
+
+/// What is open, and how a day or a week went.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Of a week, not of a day.
+    pub weekly: bool,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when, this instant not included.
+    pub until: Timestamp,
+    /// Tickets that were opened in that time.
+    pub opened: u32,
+    /// Answers that were given in it.
+    pub answered: u32,
+    /// Those of them that came after the promised time.
+    pub late: u32,
+    /// How many promises that were due in it were kept and broken, by tier, the highest first.
+    pub tiers: Vec<TierCount>,
+    /// Tickets that are overdue now, the longest first.
+    pub overdue: Vec<ReportedTicket>,
+    /// Tickets that are due within a day, the first of them first.
+    pub due_soon: Vec<ReportedTicket>,
+    /// Tickets whose answer is due later, or whose clock stands still.
+    pub later: u32,
+    /// Tickets that wait for a slot.
+    pub waiting: u32,
+}
+
+/// The promises of a tier that were due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierCount {
+    /// The tier's name.
+    pub tier: String,
+    /// Kept.
+    pub met: u32,
+    /// Broken.
+    pub breached: u32,
+}
+
+/// A ticket that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedTicket {
+    /// Which.
+    #[serde(flatten)]
+    pub ticket: Named,
+    /// When the answer is due.
+    pub due_at: Timestamp,
+}
+
+impl Report {
+    /// The first line.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let open = u32::try_from(self.overdue.len() + self.due_soon.len()).unwrap_or(u32::MAX).saturating_add(self.later);
+        let waits = match open {
+            0 => "no ticket waits for an answer".to_owned(),
+            1 => "1 ticket waits for an answer".to_owned(),
+            n => format!("{n} tickets wait for an answer"),
+        };
+        let overdue = if self.overdue.is_empty() { String::new() } else { format!(", {} overdue", self.overdue.len()) };
+        if !self.weekly {
+            return format!("Today {waits}{overdue}");
+        }
+        let sum = |of: fn(&TierCount) -> u32| self.tiers.iter().map(of).sum::<u32>();
+        format!("The week: {}; {waits}{overdue}", kept(sum(|tier| tier.met), sum(|tier| tier.breached)))
+    }
+
+    /// The other lines, harmless to show. `now` is when it is sent.
+    #[must_use]
+    pub fn lines(&self, now: Timestamp) -> Vec<String> {
+        let mut lines = Vec::new();
+        let late = if self.late == 0 { String::new() } else { format!(", {} of them late", self.late) };
+        let since = format!("From {} to {}", minute(self.from), minute(self.until));
+        lines.push(format!("{since}: {} opened, {} answered{late}.", self.opened, self.answered));
+        if !self.tiers.is_empty() {
+            let tier = |count: &TierCount| format!("{} {}", neutral::line(&count.tier, 60), kept(count.met, count.breached));
+            lines.push(format!("Promises that were due: {}.", self.tiers.iter().map(tier).collect::<Vec<_>>().join(", ")));
+        }
+        for (what, tickets) in [("Overdue", &self.overdue), ("Due within a day", &self.due_soon)] {
+            if tickets.is_empty() {
+                continue;
+            }
+            let one = |ticket: &ReportedTicket| format!("{} ({})", ticket.ticket.words(), time_left(ticket.due_at, now));
+            let mut words: Vec<_> = tickets.iter().take(MOST_NAMED).map(one).collect();
+            let more = tickets.len().saturating_sub(MOST_NAMED);
+            if more > 0 {
+                words.push(format!("and {more} more"));
+            }
+            lines.push(format!("{what}: {}.", words.join(", ")));
+        }
+        if self.later > 0 {
+            lines.push(format!("Due later, or standing still: {}.", self.later));
+        }
+        if self.waiting > 0 {
+            lines.push(format!("Waiting for a slot: {}.", self.waiting));
+        }
+        lines
+    }
+}
+
+/// `9 of 10 in time (90 %)`: rounded down, so that only all is 100 %.
+fn kept(met: u32, breached: u32) -> String {
+    let all = met.saturating_add(breached);
+    if all == 0 {
+        return "nothing was due".to_owned();
+    }
+    format!("{met} of {all} in time ({} %)", u64::from(met) * 100 / u64::from(all))
 }
 
 /// A ticket, by name.
@@ -300,7 +420,9 @@ impl Ping {
             (n, 0) => words = format!("{words}, repeat {n}"),
             (n, times) => words = format!("{words}, repeat {n} of {times}"),
         }
-        if self.late {
+        if self.held {
+            words.push_str(", held over the quiet hours");
+        } else if self.late {
             words.push_str(", late");
         }
         words
@@ -315,7 +437,7 @@ impl Ping {
     /// What a reader has to know before trusting the ping.
     #[must_use]
     pub const fn caveat(&self) -> Option<&'static str> {
-        match (self.unconfirmed, self.late) {
+        match (self.unconfirmed, self.late && !self.held) {
             (true, true) => Some("Sent late, and GitHub could not be read just before: the issue may have been answered already."),
             (true, false) => Some("GitHub could not be read just before: the issue may have been answered already."),
             (false, true) => Some("Sent late: the step's time passed while the desk was down."),
@@ -395,7 +517,10 @@ pub(super) mod tests {
             due_at: at("2026-11-22T18:00:00Z"),
             now: at("2026-11-22T17:00:00Z"),
             mentions: vec![],
+            on_call: None,
             advice: "Answer the partner on the issue.".into(),
+            held: false,
+            acknowledge: None,
         }
     }
 
@@ -420,6 +545,43 @@ pub(super) mod tests {
                 truth: "answered 2026-11-22 12:50 UTC, in time".into(),
             }],
         }
+    }
+
+    pub(in crate::chat) fn report() -> Report {
+        let ticket = |number: i64, due: &str| ReportedTicket {
+            ticket: Named {
+                partner: "Acme & Sons".into(),
+                repository: "acme/support".into(),
+                number,
+                url: format!("https://github.com/acme/support/issues/{number}"),
+            },
+            due_at: at(due),
+        };
+        let tier = |name: &str, met, breached| TierCount { tier: name.into(), met, breached };
+        Report {
+            weekly: true,
+            from: at("2026-11-15T08:00:00Z"),
+            until: at("2026-11-22T08:00:00Z"),
+            opened: 31,
+            answered: 29,
+            late: 2,
+            tiers: vec![tier("Gold", 9, 1), tier("<b>@all</b>", 20, 0)],
+            overdue: vec![ticket(1, "2026-11-22T06:30:00Z")],
+            due_soon: (2..15).map(|number| ticket(number, "2026-11-22T19:00:00Z")).collect(),
+            later: 3,
+            waiting: 2,
+        }
+    }
+
+    #[test]
+    fn e6_a_report_tells_what_there_is_to_tell() {
+        let now = at("2026-11-22T08:00:00Z");
+        assert_eq!(report().headline(), "The week: 29 of 30 in time (96 %); 17 tickets wait for an answer, 1 overdue");
+        let quiet = Report { from: now, until: now, ..Report::default() };
+        assert_eq!(quiet.headline(), "Today no ticket waits for an answer");
+        assert_eq!(quiet.lines(now).len(), 1);
+        assert_eq!(Report { weekly: true, ..quiet }.headline(), "The week: nothing was due; no ticket waits for an answer");
+        assert!(report().lines(now)[3].ends_with("and 3 more."), "{}", report().lines(now)[3]);
     }
 
     pub(in crate::chat) fn at(text: &str) -> Timestamp {
@@ -479,9 +641,13 @@ pub(super) mod tests {
     #[test]
     fn survives_the_outbox() {
         let digest = ChatMessage::Digest(Digest { pings: vec![nasty()] });
-        for message in
-            [ChatMessage::Ping(nasty()), ChatMessage::Notice(Notice { text: "a\nb".into() }), digest, ChatMessage::Recovery(recovery())]
-        {
+        for message in [
+            ChatMessage::Report(report()),
+            ChatMessage::Ping(nasty()),
+            ChatMessage::Notice(Notice { text: "a\nb".into() }),
+            digest,
+            ChatMessage::Recovery(recovery()),
+        ] {
             let kept = serde_json::to_string(&message).unwrap();
             assert_eq!(serde_json::from_str::<ChatMessage>(&kept).unwrap(), message);
         }

@@ -17,5 +17,5 @@ pub mod webhook;
 mod card;
 mod send;
 
-pub use message::{ChatMessage, Correction, Digest, Named, Notice, Ping, PingKind, Recovery, minute};
+pub use message::{ChatMessage, Correction, Digest, Named, Notice, Ping, PingKind, Recovery, Report, ReportedTicket, TierCount, minute};
 pub use send::{Channel, Chat, ChatError, Kind, Message, SendError, TIMEOUT};

@@ -4,7 +4,7 @@
 //! the same for the eye. Limits are Slack's: 3000 characters a section, 150 a header, 2000 a field. A message over a limit is
 //! refused as a whole, so every part is cut to fit before it is put in.
 
-use super::message::{ChatMessage, Digest, Notice, Ping, Recovery, instead, minute, time_left};
+use super::message::{ChatMessage, Digest, Notice, Ping, instead, minute, time_left};
 use super::neutral;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -26,7 +26,8 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
         ChatMessage::Ping(ping) => render_ping(ping, now),
         ChatMessage::Notice(notice) => render_notice(notice),
         ChatMessage::Digest(digest) => render_digest(digest, now),
-        ChatMessage::Recovery(recovery) => render_recovery(recovery),
+        ChatMessage::Recovery(recovery) => render_lines(&recovery.headline(), &recovery.lines()),
+        ChatMessage::Report(report) => render_lines(&report.headline(), &report.lines(now)),
     };
     if let Some(instead) = instead(instead_of) {
         let instead = escape(&instead, 500);
@@ -95,12 +96,11 @@ fn digest_line(ping: &Ping, now: Timestamp) -> String {
     format!("{reference} {}", escape(&ping.in_a_digest(now), 1000))
 }
 
-fn render_recovery(recovery: &Recovery) -> Value {
-    let headline = recovery.headline();
-    let lines: Vec<_> = recovery.lines().iter().map(|line| escape(line, 2000)).collect();
-    let mut blocks = vec![header(&headline)];
+fn render_lines(headline: &str, lines: &[String]) -> Value {
+    let lines: Vec<_> = lines.iter().map(|line| escape(line, 2000)).collect();
+    let mut blocks = vec![header(headline)];
     blocks.extend(sections(&lines, SECTIONS).iter().map(|section| json!({ "type": "section", "text": mrkdwn(section) })));
-    let text = format!("{}.\n{}", escape(&headline, HEADER), sections(&lines, 1).join("\n"));
+    let text = format!("{}.\n{}", escape(headline, HEADER), sections(&lines, 1).join("\n"));
     json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
 }
 
@@ -136,9 +136,24 @@ fn render_ping(ping: &Ping, now: Timestamp) -> Value {
     if let Some(caveat) = ping.caveat() {
         blocks.push(json!({ "type": "context", "elements": [mrkdwn(caveat)] }));
     }
-    if let Some(url) = url {
-        let label = json!({ "type": "plain_text", "text": "Open the issue", "emoji": false });
-        blocks.push(json!({ "type": "actions", "elements": [{ "type": "button", "text": label, "url": url, "style": "primary" }] }));
+    let button = |label: &str, url: &str| {
+        let label = json!({ "type": "plain_text", "text": label, "emoji": false });
+        json!({ "type": "button", "text": label, "url": url })
+    };
+    let mut buttons = Vec::new();
+    if let Some(url) = &url {
+        let mut first = button("Open the issue", url);
+        if let Some(map) = first.as_object_mut() {
+            map.insert("style".to_owned(), "primary".into());
+        }
+        buttons.push(first);
+    }
+    if let Some(url) = ping.acknowledge.as_deref().and_then(link_target) {
+        buttons.push(button("Acknowledge", &url));
+        text = format!("{text} <{url}|Acknowledge>");
+    }
+    if !buttons.is_empty() {
+        blocks.push(json!({ "type": "actions", "elements": buttons }));
     }
     json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
 }
@@ -328,6 +343,15 @@ mod tests {
           "unfurl_media": false
         }
         "#);
+    }
+
+    #[test]
+    fn e5_a_link_is_a_button_and_stands_in_the_text() {
+        let value = rendered(Ping { acknowledge: Some("https://desk.example/ack/MTIuMQ".into()), ..nasty() });
+        let buttons = value["blocks"].as_array().unwrap().last().unwrap();
+        insta::assert_snapshot!(buttons["elements"][1], @r#"{"text":{"emoji":false,"text":"Acknowledge","type":"plain_text"},"type":"button","url":"https://desk.example/ack/MTIuMQ"}"#);
+        assert!(value["text"].as_str().unwrap().ends_with("/issues/12 <https://desk.example/ack/MTIuMQ|Acknowledge>"));
+        assert_eq!(rendered(nasty())["blocks"].as_array().unwrap().last().unwrap()["elements"].as_array().unwrap().len(), 1);
     }
 
     #[test]

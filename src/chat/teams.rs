@@ -52,14 +52,15 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
             entities.push(value);
         }
     }
-    let actions = card.url.map(|url| json!({ "type": "Action.OpenUrl", "title": "Open the issue", "url": url }));
+    let links = [("Open the issue", card.url), ("Acknowledge", card.acknowledge)];
+    let actions = links.into_iter().filter_map(|(title, url)| Some(json!({ "type": "Action.OpenUrl", "title": title, "url": url? })));
     let content = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "fallbackText": card.summary,
         "body": body,
-        "actions": actions.into_iter().collect::<Vec<_>>(),
+        "actions": actions.collect::<Vec<_>>(),
         "msteams": { "width": "Full", "entities": entities },
     });
     json!({

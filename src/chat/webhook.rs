@@ -1,6 +1,6 @@
 //! Messages as plain JSON for a receiver of the operator's own, signed the way GitHub signs its webhooks.
 
-use super::message::{ChatMessage, Correction, Digest, Named, Notice, Ping, Recovery, instead};
+use super::message::{ChatMessage, Correction, Digest, Named, Notice, Ping, Recovery, Report, instead};
 use super::neutral;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +39,10 @@ struct PingBody<'a> {
     seconds_left: i64,
     mentions: &'a [String],
     advice: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledge_url: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     instead_of: &'a [String],
     text: String,
@@ -81,6 +85,10 @@ struct Row<'a> {
     due_at: Timestamp,
     seconds_left: i64,
     mentions: &'a [String],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledge_url: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +108,17 @@ struct RecoveryBody<'a> {
     text: String,
 }
 
+#[derive(Debug, Serialize)]
+struct ReportBody<'a> {
+    event: &'static str,
+    key: &'a str,
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    instead_of: &'a [String],
+    text: String,
+}
+
 /// The value of [`EVENT_HEADER`] for `message`.
 #[must_use]
 pub const fn event(message: &ChatMessage) -> &'static str {
@@ -109,6 +128,8 @@ pub const fn event(message: &ChatMessage) -> &'static str {
         ChatMessage::Digest(_) => "tickets.digest",
         ChatMessage::Recovery(Recovery { down: Some(_), .. }) => "desk.recovery",
         ChatMessage::Recovery(_) => "desk.correction",
+        ChatMessage::Report(Report { weekly: false, .. }) => "desk.daily",
+        ChatMessage::Report(_) => "desk.weekly",
     }
 }
 
@@ -134,6 +155,10 @@ pub fn render(message: &ChatMessage, key: &str, instead_of: &[String], now: Time
             instead_of,
             text: led(digest_text(digest, now)),
         }),
+        ChatMessage::Report(report) => {
+            let text = led(format!("{}.\n{}", report.headline(), report.lines(now).join("\n")));
+            serde_json::to_vec(&ReportBody { event, key, report, instead_of, text })
+        }
         ChatMessage::Recovery(recovery) => serde_json::to_vec(&RecoveryBody {
             event,
             key,
@@ -173,6 +198,8 @@ fn row(ping: &Ping, now: Timestamp) -> Row<'_> {
         due_at: ping.due_at,
         seconds_left: whole_seconds(ping.due_at.duration_since(now)),
         mentions: &ping.mentions,
+        held: ping.held,
+        acknowledge_url: ping.acknowledge.as_deref(),
     }
 }
 
@@ -198,6 +225,8 @@ fn ping_body(ping: &Ping, now: Timestamp) -> PingBody<'_> {
         seconds_left: whole_seconds(ping.due_at.duration_since(now)),
         mentions: &ping.mentions,
         advice: &ping.advice,
+        held: ping.held,
+        acknowledge_url: ping.acknowledge.as_deref(),
         instead_of: &[],
         text: String::new(),
     }
@@ -277,6 +306,14 @@ mod tests {
           "url": "https://github.com/acme/support/issues/12"
         }
         "#);
+    }
+
+    #[test]
+    fn e5_a_link_is_a_field() {
+        let ping = Ping { acknowledge: Some("https://desk.example/ack/MTIuMQ".into()), ..nasty() };
+        for message in [ChatMessage::Ping(ping.clone()), ChatMessage::Digest(Digest { pings: vec![ping] })] {
+            assert!(pretty(&message, "2026-11-22T17:00:00Z").contains("\"acknowledge_url\": \"https://desk.example/ack/MTIuMQ\""));
+        }
     }
 
     #[test]

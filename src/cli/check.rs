@@ -1,8 +1,11 @@
 //! `check`: the files alone, without network or database.
 
 use super::CliError;
+use crate::clock::Clock;
+use crate::programme::on_call::OnCall;
 use crate::programme::{Allowance, show_duration};
 use crate::settings::Settings;
+use jiff::Timestamp;
 use std::io::Write;
 
 /// Says what the configuration comes to. That it could be loaded at all is the check.
@@ -30,6 +33,19 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
     writeln!(out, "retention      {}", show_duration(policy.retention))?;
     let channels = if policy.channels.is_empty() { "none: nobody is pinged".to_owned() } else { policy.channels.join(", ") };
     writeln!(out, "chat           {channels}")?;
+    if let Some(on_call) = &policy.on_call {
+        writeln!(out, "on call        {}", who_is_on_call(on_call, Clock::system().now()))?;
+    }
+    if let Some(hours) = &policy.quiet_hours {
+        let tiers: Vec<_> = hours.tiers.iter().map(|tier| tier.0.as_str()).collect();
+        let (from, until) = (hours.from.0.strftime("%H:%M"), hours.until.0.strftime("%H:%M"));
+        writeln!(
+            out,
+            "quiet hours    {from} to {until} in {}, for {}",
+            hours.zone,
+            if tiers.is_empty() { "no tier".to_owned() } else { tiers.join(", ") }
+        )?;
+    }
     for channel in settings.chat.iter().filter(|channel| channel.unset) {
         writeln!(out, "warning        {}, for `{}`, is not set here; `serve` needs it", channel.origin, channel.name)?;
     }
@@ -44,9 +60,19 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
             "not configured here: `serve` uses the one that its set-up page made, or prints the way to that page"
         }
     )?;
-    for gap in settings.without_effect() {
-        writeln!(out, "warning        without effect in this version: {gap}")?;
-    }
     writeln!(out, "\nok")?;
     Ok(())
+}
+
+/// `ann until Monday 2026-11-23 09:00 CET, then ben`.
+fn who_is_on_call(on_call: &OnCall, now: Timestamp) -> String {
+    let name = |person: Option<&str>| match (person, &on_call.fallback) {
+        (Some(person), _) => person.to_owned(),
+        (None, Some(fallback)) => format!("nobody, so {fallback}"),
+        (None, None) => "nobody".to_owned(),
+    };
+    let shift = on_call.shift(now);
+    let Some(until) = shift.until else { return format!("{}, for good", name(shift.person)) };
+    let when = until.to_zoned(on_call.zone.rules().clone()).strftime("%A %Y-%m-%d %H:%M %Z").to_string();
+    format!("{} until {when}, then {}", name(shift.person), name(on_call.at(until)))
 }

@@ -172,7 +172,7 @@ fn quota(ticket: &Ticket) -> (Option<Span>, Option<u32>, Option<u32>) {
 fn steps(desk: &Desk, ticket: &Ticket) -> Vec<Step> {
     let Face::Running { cycle, .. } = ticket.face() else { return Vec::new() };
     let step = |firing: crate::domain::escalation::Firing| {
-        let rung = cycle.promise.ladder.steps.get(firing.step)?;
+        let rung = cycle.promise.ladder.rung(firing.step)?;
         Some(Step {
             name: rung.name().to_owned(),
             rung: rung.at.to_string(),

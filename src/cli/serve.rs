@@ -150,9 +150,6 @@ async fn catch_up_then_start(app: App, mut workers: Workers) -> Result<Workers, 
 }
 
 fn warn_of_gaps(settings: &Settings) {
-    for gap in settings.without_effect() {
-        tracing::warn!("without effect in this version: {gap}");
-    }
     if settings.chat.is_empty() {
         tracing::warn!("no `[[chat]]` is configured: steps change labels, and nobody is pinged");
     }

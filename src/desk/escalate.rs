@@ -9,7 +9,7 @@ use crate::domain::book::Book;
 use crate::domain::escalation::Due;
 use crate::domain::ticket::{Ticket, Told};
 use crate::messages;
-use crate::programme::LadderStep;
+use crate::programme::{Ladder, LadderStep, on_call};
 use crate::store::{Needs, Outgoing, Result};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -103,8 +103,10 @@ impl Desk {
         let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
         let rules = self.rules();
         let mut pings = Vec::new();
+        let mut uncovered = BTreeMap::new();
         for id in &ids {
             for step in rules.wake(&mut loaded.book, *id, now) {
+                uncovered.extend(self.uncovered(&step));
                 let confirmed = if unconfirmed.contains(id) { Confirmed::No } else { Confirmed::Yes };
                 pings.extend(self.pings(&loaded.book, *id, &step, confirmed, now));
             }
@@ -124,6 +126,8 @@ impl Desk {
         } else {
             tx.send_later(&pings).await?;
         }
+        let uncovered: Vec<_> = uncovered.into_iter().collect();
+        self.warn(&mut tx, &uncovered, now).await?;
         tx.commit().await?;
         tell(&loaded.book);
         self.wakes.all();
@@ -207,11 +211,14 @@ impl Desk {
         let Ok(body) = serde_json::to_string(&message) else { return Vec::new() };
         let channels = due.step.chat.clone().unwrap_or_else(|| self.policy.channels.clone());
         let outgoing = channels.into_iter().map(|channel| Outgoing {
-            key: format!("{id}:{}:{}:{}:{channel}", due.cycle, due.firing.step, due.firing.occurrence),
+            body: body.clone(),
+            key: match due.firing.step {
+                Ladder::START => format!("{id}:{}:new:{channel}", due.cycle),
+                step => format!("{id}:{}:{step}:{}:{channel}", due.cycle, due.firing.occurrence),
+            },
             channel,
             issue_id: Some(id.0),
             cycle: i64::from(due.cycle),
-            body: body.clone(),
             at_ms: due.firing.at.as_millisecond(),
             created_ms: now.as_millisecond(),
             // Asked just now, with or without an answer: to ask again at once would only make it late.
@@ -220,14 +227,31 @@ impl Desk {
         outgoing.collect()
     }
 
+    /// What the operator is told where a step asks for whoever is on call, and nobody is: once for each time without anybody (`E6`).
+    fn uncovered(&self, due: &Due) -> Option<(String, String)> {
+        let on_call = self.policy.on_call.as_ref().filter(|_| due.step.mention.iter().any(|name| name == on_call::WORD))?;
+        let shift = on_call.shift(due.firing.at);
+        if shift.person.is_some() {
+            return None;
+        }
+        let until = shift.until.map_or_else(String::new, |until| format!(" until {}", messages::utc(until)));
+        let instead = on_call.fallback.as_ref().map_or_else(
+            || "and there is no `fallback`, so steps wake nobody".to_owned(),
+            |fallback| format!("so steps wake `{fallback}` instead"),
+        );
+        let key = format!("nobody on call:{}", shift.from.map_or(0, Timestamp::as_millisecond));
+        Some((key, format!("Nobody is on call{until}, {instead}. Change `[on_call]` (E6).")))
+    }
+
     fn ping(&self, book: &Book, ticket: &Ticket, due: &Due, confirmed: Confirmed, now: Timestamp) -> Ping {
         let LadderStep { at, mention, repeat, times, .. } = &due.step;
+        let new = due.firing.step == Ladder::START;
         let partner = ticket.partner().and_then(|id| book.partners.get(id)).map_or_else(String::new, |partner| partner.name.clone());
         let tier = ticket.tier().map(|id| self.programme.tier(id).map_or_else(|| id.to_string(), |tier| tier.name.clone()));
         Ping {
-            kind: PingKind::Step,
+            kind: if new { PingKind::New } else { PingKind::Step },
             step: due.step.name().to_owned(),
-            at: at.to_string(),
+            at: if new { String::new() } else { at.to_string() },
             occurrence: due.firing.occurrence,
             times: if repeat.is_some() { *times } else { 0 },
             late: due.late,
@@ -242,9 +266,11 @@ impl Desk {
             started_at: due.start,
             due_at: due.due,
             now,
-            // Nobody is on call without a rotation, so there is nobody to name; the step goes to every channel all the same (E1).
-            mentions: mention.iter().filter(|name| *name != "oncall").cloned().collect(),
+            mentions: mention.clone(),
+            on_call: self.policy.on_call.as_ref().and_then(|on_call| on_call.asked(due.firing.at)).map(str::to_owned),
             advice: messages::advice(ticket, due.due <= now),
+            held: false,
+            acknowledge: None,
         }
     }
 }

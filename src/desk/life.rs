@@ -235,7 +235,7 @@ impl Desk {
         })
     }
 
-    async fn names_of(&self, tx: &mut Tx, tickets: &[Ticket]) -> Result<BTreeMap<IssueId, Named>> {
+    pub(super) async fn names_of(&self, tx: &mut Tx, tickets: &[Ticket]) -> Result<BTreeMap<IssueId, Named>> {
         let mut partners: BTreeMap<PartnerId, String> = BTreeMap::new();
         for id in tickets.iter().filter_map(Ticket::partner).collect::<BTreeSet<_>>() {
             partners.extend(tx.partner(id).await?.map(|partner| (id.clone(), partner.name)));

@@ -1,6 +1,7 @@
 //! What the desk does: take in what happened, show it at GitHub, say what is due. Each part loads, lets the rules decide, and
 //! saves in one transaction; effects outside follow from what was saved.
 
+pub mod acknowledge;
 pub mod catch_up;
 pub mod escalate;
 pub mod forget;
@@ -15,6 +16,7 @@ pub mod people;
 pub mod places;
 pub mod publish;
 mod refusal;
+pub mod reports;
 pub mod retarget;
 pub mod rights;
 pub mod setup;
@@ -68,6 +70,10 @@ pub struct Desk {
     pub said_of_the_clock: Arc<skew::SaidOfTheClock>,
     /// What this instance knows of the desk's life.
     pub life: Arc<life::Pulse>,
+    /// Makes the links by which pings are acknowledged (`E5`); `None`: pings have none.
+    pub links: Option<Arc<acknowledge::Links>>,
+    /// Which hours this instance has summed up.
+    pub summed: Arc<reports::Summed>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

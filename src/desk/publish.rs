@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::{Desk, next_look};
 use crate::domain::event::CloseReason;
 use crate::domain::partner::Partner;
-use crate::domain::projection::{Post, Projection, Wish};
+use crate::domain::projection::{Assigns, Post, Projection, Wish};
 use crate::domain::quota::Entry;
 use crate::domain::ticket::Ticket;
 use crate::domain::{CommentId, InstallationId, RepoId};
@@ -330,6 +330,9 @@ impl Desk {
         // What GitHub will not have in one place keeps nothing from the others; it is told of at the end.
         let mut refused = None;
         keep(&mut refused, self.show_labels(github, (&place, ticket), &wanted, applied).await)?;
+        for assigns in &wanted.assigns {
+            keep(&mut refused, self.assign(github, (&place, ticket), assigns, applied).await)?;
+        }
         let mut standing = None;
         for post in wanted.posts {
             let shown = self.apply_post(github, &place, view, post, applied, (tried_before || ticket.found, &mut standing)).await;
@@ -356,6 +359,37 @@ impl Desk {
         // no bot is taken for another.
         let _ = github.bot_login().await;
         refused.map_or(Ok(()), |error| Err(Stop::GitHub(error)))
+    }
+
+    /// Assigns the people of a step, once: who takes them off again has the last word (`E1`).
+    async fn assign(
+        &self,
+        github: &GitHub,
+        (place, ticket): (&Place<'_>, &Ticket),
+        assigns: &Assigns,
+        applied: &mut Applied,
+    ) -> std::result::Result<(), Stop> {
+        if applied.assigned.contains(&assigns.key) {
+            return Ok(());
+        }
+        let pass = place.gate.pass().await?;
+        let left_out = pass.send(github.assign(place.installation, place.repo, place.number, &assigns.logins)).await?;
+        applied.assigned.push(assigns.key.clone());
+        tracing::info!(ticket = %place_name(ticket), step = %assigns.step, logins = ?assigns.logins, ?left_out, "assigned");
+        let now = self.clock.now();
+        // A database that fails here costs a line, no more than that.
+        if let Ok(mut tx) = self.store.write().await {
+            for login in &left_out {
+                let text = format!(
+                    "`{login}`, whom the step `{}` assigns, cannot be assigned in {}: GitHub takes people who may work there, and as many as the repository's plan allows (E1).",
+                    assigns.step, ticket.repo_name
+                );
+                let _ = tx.note_once(ticket.issue, now, "E1", &text).await;
+                let _ = self.warn(&mut tx, &[(format!("assign:{}:{}", place.repo, login.to_lowercase()), text)], now).await;
+            }
+            let _ = tx.commit().await;
+        }
+        Ok(())
     }
 
     /// Opens or closes the issue. Where an earlier try may have done it, it is looked at first, so that what people did since is not
@@ -475,7 +509,8 @@ fn keep(refused: &mut Option<ApiError>, result: std::result::Result<(), Stop>) -
 /// What would be shown, for an operator who tries the desk on a live repository (`O1`).
 fn show_only(view: &View<'_>, wanted: Projection) {
     let labels: Vec<_> = wanted.labels.iter().map(|label| &label.name).collect();
-    tracing::info!(ticket = %place_name(view.ticket), ?labels, "observes: would show");
+    let assigned: Vec<_> = wanted.assigns.iter().flat_map(|assigns| &assigns.logins).collect();
+    tracing::info!(ticket = %place_name(view.ticket), ?labels, ?assigned, "observes: would show");
     for post in wanted.posts {
         tracing::info!(ticket = %place_name(view.ticket), comment = %messages::comment(view, post), "observes: would comment");
     }

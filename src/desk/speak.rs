@@ -7,8 +7,10 @@
 use super::Desk;
 use crate::chat::{ChatMessage, Digest, Message, Ping, SendError, TIMEOUT};
 use crate::domain::IssueId;
+use crate::domain::escalation::has_repeats_ahead;
 use crate::domain::ticket::Ticket;
 use crate::messages;
+use crate::programme::on_call;
 use crate::store::{ChannelState, Fate, PendingPing, Result, Tx};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -104,8 +106,8 @@ impl Desk {
             return Ok(BTreeSet::new());
         }
         let mut tx = self.store.read().await?;
-        let busy = tx.busy_channels().await?;
         let channels = self.channels(&mut tx).await?;
+        let busy = tx.busy_channels(self.policy.held(channels.now)).await?;
         tx.rollback().await?;
         let speakers = busy.iter().map(|channel| channels.speaker(channel).unwrap_or(channel));
         Ok(speakers.filter(|channel| channels.is_open(channel)).map(str::to_owned).collect())
@@ -145,7 +147,8 @@ impl Desk {
         if !channels.is_open(channel) {
             return Ok(None);
         }
-        let busy = tx.busy_channels().await?;
+        let quiet = self.policy.held(now);
+        let busy = tx.busy_channels(quiet).await?;
         let others: Vec<_> = busy.into_iter().filter(|other| other != channel && channels.speaker(other) == Some(channel)).collect();
         let mut all = others.clone();
         all.push(channel.to_owned());
@@ -172,7 +175,7 @@ impl Desk {
         let (mut pings, digest) = match own {
             Some(digest) => (tx.digest_pings(&digest, &all, now).await?, Some(digest)),
             None if first.issue.is_some() && first.at <= late => {
-                let pings = tx.late_pings(&all, late, now, MOST_IN_A_DIGEST).await?;
+                let pings = tx.late_pings(&all, (late, now), quiet, MOST_IN_A_DIGEST).await?;
                 let tickets: BTreeSet<_> = pings.iter().map(|ping| ping.issue).collect();
                 if tickets.len() > A_HANDFUL {
                     (pings, Some(format!("{}{}", digest_of(channel), now.as_millisecond())))
@@ -188,8 +191,9 @@ impl Desk {
 
     async fn first(&self, tx: &mut Tx, channel: &str, others: &[String], now: Timestamp) -> Result<Option<PendingPing>> {
         let held = self.clock_is_wrong();
-        let own = tx.first_ping(channel, held).await?;
-        let other = if others.is_empty() { None } else { tx.first_free_ping(others, now, held).await? };
+        let quiet = self.policy.held(now);
+        let own = tx.first_ping(channel, held, quiet).await?;
+        let other = if others.is_empty() { None } else { tx.first_free_ping(others, now, held, quiet).await? };
         Ok(own.into_iter().chain(other).min_by(|one, next| (one.created, &one.key).cmp(&(next.created, &next.key))))
     }
 
@@ -199,7 +203,7 @@ impl Desk {
             let why = format!("no channel `{channel}` is configured any more");
             return Ok(Tried { fates: claim.pings.iter().map(|ping| void(ping, &why)).collect(), failed: None, taken: false });
         }
-        let (said, mut fates) = self.still_true(&claim.pings, now).await?;
+        let (said, mut fates) = self.still_true(&claim.pings, channel, now).await?;
         for fate in &fates {
             tracing::info!(%channel, key = %fate.key, why = %fate.note, "ping not sent");
         }
@@ -236,7 +240,12 @@ impl Desk {
 
     /// Which of these messages may be said, as they are to be said now, and why not the others. GitHub is asked again where its last
     /// answer is not fresh (`E3`).
-    async fn still_true(&self, pings: &[PendingPing], now: Timestamp) -> Result<(Vec<(PendingPing, ChatMessage)>, Vec<Fate>)> {
+    async fn still_true(
+        &self,
+        pings: &[PendingPing],
+        channel: &str,
+        now: Timestamp,
+    ) -> Result<(Vec<(PendingPing, ChatMessage)>, Vec<Fate>)> {
         let issues: BTreeSet<_> = pings.iter().filter_map(|ping| ping.issue).collect();
         let mut known = self.tickets(&issues).await?;
         let stale: BTreeSet<_> =
@@ -249,7 +258,7 @@ impl Desk {
         }
         let (mut said, mut fates) = (Vec::new(), Vec::new());
         for ping in pings {
-            match as_it_is_now(ping, &known, now) {
+            match self.as_it_is_now(ping, &known, channel, now) {
                 Ok(mut message) => {
                     if let (ChatMessage::Ping(said), Some(issue)) = (&mut message, ping.issue)
                         && stale.contains(&issue)
@@ -262,6 +271,45 @@ impl Desk {
             }
         }
         Ok((said, fates))
+    }
+
+    /// A message as it is to be said now in `channel`, or why it must not be: its clock has ended, or somebody has taken it on (`E5`).
+    fn as_it_is_now(
+        &self,
+        ping: &PendingPing,
+        known: &BTreeMap<IssueId, Ticket>,
+        channel: &str,
+        now: Timestamp,
+    ) -> std::result::Result<ChatMessage, String> {
+        let mut message = serde_json::from_str(&ping.body).map_err(|error| format!("it does not read back: {error}"))?;
+        let Some(issue) = ping.issue else { return Ok(message) };
+        let ticket = known.get(&issue).ok_or("its ticket is gone")?;
+        let cycle = ticket.running().filter(|cycle| i64::from(cycle.number) == ping.cycle);
+        let cycle = cycle.ok_or("answered, closed or gone before it could be sent")?;
+        if let ChatMessage::Ping(said) = &mut message {
+            if said.occurrence > 0 && cycle.silenced(now).is_some() && !cycle.hurried.contains(&ping.at) {
+                return Err("acknowledged before it could be sent".to_owned());
+            }
+            // It may have waited: for its channel, or until its repository was back, and the clock stood still meanwhile (S12).
+            said.due_at = cycle.due;
+            said.advice = messages::advice(ticket, cycle.due <= now);
+            said.mentions = self.woken(said, channel);
+            let waited = now.duration_since(ping.at) > LATE;
+            said.held = waited && ticket.tier().is_some_and(|tier| self.policy.held(ping.at).contains(tier));
+            let links = self.links.as_ref().filter(|_| has_repeats_ahead(&cycle, now));
+            said.acknowledge = links.map(|links| links.to(issue, cycle.number, channel, now));
+        }
+        Ok(message)
+    }
+
+    /// Whom a ping wakes in a channel: for `oncall` whoever was on call at its instant, by the name that they have there (`E6`).
+    fn woken(&self, said: &Ping, channel: &str) -> Vec<String> {
+        let called = |person: &String| match &self.policy.on_call {
+            Some(on_call) => on_call.called(person, channel).to_owned(),
+            None => person.clone(),
+        };
+        let name = |name: &String| if name == on_call::WORD { said.on_call.as_ref().map(called) } else { Some(name.clone()) };
+        said.mentions.iter().filter_map(name).collect()
     }
 
     async fn tickets(&self, issues: &BTreeSet<IssueId>) -> Result<BTreeMap<IssueId, Ticket>> {
@@ -341,22 +389,6 @@ impl Desk {
     }
 }
 
-/// A message as it is to be said now, or why it must not be: its clock has ended.
-fn as_it_is_now(ping: &PendingPing, known: &BTreeMap<IssueId, Ticket>, now: Timestamp) -> std::result::Result<ChatMessage, String> {
-    let mut message = serde_json::from_str(&ping.body).map_err(|error| format!("it does not read back: {error}"))?;
-    if let Some(issue) = ping.issue {
-        let ticket = known.get(&issue).ok_or("its ticket is gone")?;
-        let cycle = ticket.running().filter(|cycle| i64::from(cycle.number) == ping.cycle);
-        let cycle = cycle.ok_or("answered, closed or gone before it could be sent")?;
-        // It may have waited: for its channel, or until its repository was back, and the clock stood still meanwhile (S12).
-        if let ChatMessage::Ping(said) = &mut message {
-            said.due_at = cycle.due;
-            said.advice = messages::advice(ticket, cycle.due <= now);
-        }
-    }
-    Ok(message)
-}
-
 /// Many pings as one, the longest overdue first, a ticket's step once though it was meant for several channels.
 fn together(messages: impl Iterator<Item = ChatMessage>) -> ChatMessage {
     let mut pings: Vec<Ping> = Vec::new();
@@ -392,7 +424,7 @@ fn log_sent(channel: &str, what: &ChatMessage) {
     match what {
         ChatMessage::Ping(said) => pinged(said, false),
         ChatMessage::Digest(digest) => digest.pings.iter().for_each(|said| pinged(said, true)),
-        ChatMessage::Notice(_) | ChatMessage::Recovery(_) => {}
+        ChatMessage::Notice(_) | ChatMessage::Recovery(_) | ChatMessage::Report(_) => {}
     }
 }
 

@@ -126,9 +126,6 @@ fn files(settings: &Settings, findings: &mut Findings) {
         Some(path) => findings.ok("configuration", path.display().to_string()),
         None => findings.ok("configuration", "no partner-desk.toml: the defaults"),
     }
-    for gap in settings.without_effect() {
-        findings.warn("configuration", format!("without effect in this version: {gap}"), "do not rely on it");
-    }
     let tiers = programme.tiers.len();
     findings.ok("programme", format!("{}, {tiers} tiers, windows in {}", programme.name, policy.time_zone_name));
     // Names that clash or are too long do not load.

@@ -47,6 +47,8 @@ pub(super) enum Doing<'t> {
     Paused,
     Unpaused,
     Gone,
+    /// The link in a ping was followed: which clock, and for how long (`E5`).
+    Acknowledged(u32, Option<SignedDuration>),
 }
 
 impl Doing<'_> {
@@ -61,7 +63,7 @@ impl Doing<'_> {
                 _ => 2,
             },
             Self::Closed(_) => 1,
-            Self::Locked | Self::Paused => 2,
+            Self::Locked | Self::Paused | Self::Acknowledged(..) => 2,
             Self::Unlocked | Self::Unpaused => 3,
             Self::Word(_) => 4,
             Self::Reopened => 5,
@@ -107,6 +109,7 @@ impl Ticket {
                 Told::Paused if role == Role::Agent => add(Doing::Paused),
                 Told::Unpaused => add(Doing::Unpaused),
                 Told::Gone => add(Doing::Gone),
+                Told::Acknowledged { cycle, time } => add(Doing::Acknowledged(*cycle, *time)),
                 Told::Uncommented { .. } | Told::Liked { .. } | Told::Paused => {}
             }
         }

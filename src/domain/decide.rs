@@ -7,7 +7,7 @@ use super::ids::{CommentId, InstallationId, IssueId, PartnerId, RepoId};
 use super::partner::Partner;
 use super::quota::Allowances;
 use super::ticket::{Choice, Fact, Sides, Standing, Ticket, Told};
-use crate::programme::{Policy, Programme};
+use crate::programme::{Ladder, Policy, Programme};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -203,7 +203,7 @@ impl Rules<'_> {
         let steps = ticket.step(now);
         for due in &steps {
             let name = due.step.name();
-            for lower in &due.passed {
+            for lower in due.passed.iter().filter(|lower| lower.step != Ladder::START) {
                 book.note(id, lower.at, "E4", format!("step {} of cycle {} passed unsaid: a higher one is due", lower.step + 1, due.cycle));
             }
             book.note(id, due.firing.at, "E1", format!("step `{name}` ({}) of cycle {} is due", due.step.at, due.cycle));

@@ -3,7 +3,7 @@
 use super::ids::CommentId;
 use super::response::{Begun, Cycle};
 use super::ticket::Ticket;
-use crate::programme::{LadderStep, Target};
+use crate::programme::{Ladder, LadderStep, Target};
 use jiff::{SignedDuration, Timestamp};
 
 /// A step that is said more than this long after its instant is marked late (`E4`).
@@ -56,6 +56,9 @@ pub fn firings(cycle: &Cycle) -> Vec<Firing> {
             firings.push(Firing { step, occurrence, at });
         }
     }
+    if cycle.begun == Begun::Admission && !cycle.promise.ladder.announce.is_empty() {
+        firings.push(Firing { step: Ladder::START, occurrence: 0, at: cycle.start });
+    }
     firings.sort_by_key(|firing| (firing.at, firing.step, firing.occurrence));
     for hurried in &cycle.hurried {
         if let Some(next) = firings.iter_mut().find(|firing| firing.at > *hurried) {
@@ -69,6 +72,12 @@ pub fn firings(cycle: &Cycle) -> Vec<Firing> {
     firings.retain(|firing| !silenced(firing));
     firings.sort_by_key(|firing| (firing.at, firing.step, firing.occurrence));
     firings
+}
+
+/// Whether a clock has reminders ahead that an acknowledgement would stop (`E5`).
+#[must_use]
+pub fn has_repeats_ahead(cycle: &Cycle, now: Timestamp) -> bool {
+    firings(cycle).iter().any(|firing| firing.occurrence > 0 && firing.at > now)
 }
 
 impl Ticket {
@@ -93,6 +102,16 @@ impl Ticket {
         if falls_due { cycle.asks } else { Vec::new() }
     }
 
+    /// The rungs of the running clock that were reached, as of the last time the desk looked at it: the clock's number, the place and
+    /// when (`E1`).
+    #[must_use]
+    pub fn rungs_reached(&self) -> Vec<(u32, usize, Timestamp, LadderStep)> {
+        let Some((cycle, stepped)) = self.running().zip(self.stepped) else { return Vec::new() };
+        let reached = firings(&cycle).into_iter().filter(|firing| firing.occurrence == 0 && firing.at <= stepped);
+        let rung = |firing: Firing| Some((cycle.number, firing.step, firing.at, cycle.promise.ladder.rung(firing.step)?));
+        reached.filter_map(rung).collect()
+    }
+
     /// Deals with the steps up to `now`: says each that has just passed, and of those that were missed only the highest, if no
     /// later one is said anyway (`E2`, `E4`).
     pub fn step(&mut self, now: Timestamp) -> Vec<Due> {
@@ -106,7 +125,7 @@ impl Ticket {
             said.extend(missed.pop());
         }
         let due = |firing: Firing| {
-            let step = cycle.promise.ladder.steps.get(firing.step)?.clone();
+            let step = cycle.promise.ladder.rung(firing.step)?;
             let late = now.duration_since(firing.at) > LATE;
             let passed = std::mem::take(&mut missed);
             Some(Due { cycle: cycle.number, start: cycle.start, due: cycle.due, firing, step, late, passed })

@@ -4,7 +4,7 @@ use super::event::CloseReason;
 use super::ids::CommentId;
 use super::response::{Cycle, Outcome, Pause, Said, State, Verdict};
 use super::ticket::{Admission, Standing, Ticket};
-use crate::programme::{LabelText, Policy, Programme, TierId, UnknownAuthor};
+use crate::programme::{LabelText, Policy, Programme, TierId, UnknownAuthor, on_call};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,19 @@ pub struct Projection {
     pub thanked: Vec<CommentId>,
     /// The label that paused the clock is taken off, once, for this comment that resumed it (`S7`).
     pub resumed_by: Option<CommentId>,
+    /// People whom steps of the running clock assign, once each step (`E1`).
+    pub assigns: Vec<Assigns>,
+}
+
+/// Whom a step assigns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigns {
+    /// The clock's number and the step's place: done once.
+    pub key: String,
+    /// What pings call the step.
+    pub step: String,
+    /// Logins.
+    pub logins: Vec<String>,
 }
 
 /// How a ticket's clock stands, as labels and texts say it.
@@ -135,7 +148,35 @@ impl Ticket {
             projection.labels.push(label(&policy.labels.waiting, "Over the allowance; admitted in order when a slot comes free"));
         }
         self.clock_labels(policy, hide, &walk.cycles, &mut projection.labels);
+        self.steps(policy, hide, &mut projection);
         projection
+    }
+
+    /// What the steps that were reached put on the issue while their clock runs (`E1`).
+    fn steps(&self, policy: &Policy, hide: bool, projection: &mut Projection) {
+        for (cycle, place, at, rung) in self.rungs_reached() {
+            let login = |login: &String| match login.as_str() {
+                on_call::WORD => policy.on_call.as_ref()?.asked(at).map(str::to_owned),
+                _ => Some(login.clone()),
+            };
+            let mut logins: Vec<_> = rung.assign.iter().filter_map(login).collect();
+            logins.dedup();
+            if !logins.is_empty() {
+                projection.assigns.push(Assigns { key: format!("{cycle}.{place}"), step: rung.name().to_owned(), logins });
+            }
+            // It may name a tier, and is the operator's own.
+            let Some(name) = rung.label.as_ref().filter(|_| !hide) else { continue };
+            if projection.labels.iter().any(|label| label.name.to_lowercase() == name.to_lowercase()) {
+                continue;
+            }
+            let late = rung.at.against_due().is_ge();
+            let style = if late { &policy.labels.breached } else { &policy.labels.due_soon };
+            projection.labels.push(named(
+                name.clone(),
+                style,
+                &format!("The step {} ({}) was reached without an answer", rung.name(), rung.at),
+            ));
+        }
     }
 
     /// Whether tier and numbers are kept from the public here (`G3`).

@@ -262,6 +262,18 @@ impl Cycle {
         self.due_known().is_some_and(|due| at > due)
     }
 
+    /// Silences its reminders from `at` on (`E5`).
+    fn acknowledge(&mut self, at: Timestamp, time: Option<SignedDuration>) {
+        self.acknowledged.push((at, time.map(|time| at.saturating_add(time).unwrap_or(Timestamp::MAX))));
+    }
+
+    /// Until when its reminders are silenced at `now`: `None` within, for good (`E5`).
+    #[must_use]
+    pub fn silenced(&self, now: Timestamp) -> Option<Option<Timestamp>> {
+        let holds = self.acknowledged.iter().filter(|(at, until)| *at <= now && until.is_none_or(|until| now < until));
+        holds.map(|(_, until)| *until).max_by_key(|until| until.unwrap_or(Timestamp::MAX))
+    }
+
     fn answered(&self) -> bool {
         matches!(&self.state, State::Ended { outcome: Outcome::Met | Outcome::Late | Outcome::Settled, .. })
     }
@@ -602,6 +614,11 @@ impl Walker<'_> {
                 self.waits = None;
                 self.go_on(beat.when);
             }
+            Doing::Acknowledged(number, time) => {
+                if let Some(cycle) = self.running().filter(|cycle| cycle.number == number) {
+                    cycle.acknowledge(beat.when, time);
+                }
+            }
             Doing::Gone => {
                 self.trigger(beat, !self.answered_in_life, EntryKind::Refund, "deleted or converted before an answer");
                 self.end(beat, Outcome::Gone, Outcome::ClosedLate, beat.when);
@@ -876,8 +893,7 @@ impl Walker<'_> {
             }
             Command::Ack(time) => {
                 let cycle = self.running().ok_or(Refusal::NoClock)?;
-                let until = time.map(|time| at.saturating_add(time).unwrap_or(Timestamp::MAX));
-                cycle.acknowledged.push((at, until));
+                cycle.acknowledge(at, *time);
             }
             Command::Extend { by, reason } => {
                 let cycle = self.running().ok_or(Refusal::NoClock)?;

@@ -9,7 +9,7 @@ use super::ids::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
 use super::quota::EntryKind;
 use super::window::Window;
 use crate::programme::{Calendar, Ladder, Target, TierId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -178,6 +178,14 @@ pub enum Told {
     Unpaused,
     /// The issue is no more (`S12`).
     Gone,
+    /// Somebody acknowledged this clock by the link in a ping (`E5`). GitHub did not tell it; nobody knows for certain who it was.
+    Acknowledged {
+        /// The clock's number.
+        cycle: u32,
+        /// For how long; `None`: for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time: Option<SignedDuration>,
+    },
 }
 
 impl Told {

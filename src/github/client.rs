@@ -394,6 +394,26 @@ impl GitHub {
         }
     }
 
+    /// Assigns people to an issue, beside those who are. Gives back whom GitHub left out, as it does without a word with who may not
+    /// be assigned there, and with who comes on top of what the repository's plan allows.
+    ///
+    /// # Errors
+    /// GitHub refuses, or does not answer.
+    pub async fn assign(&self, installation: InstallationId, repo: RepoId, number: i64, logins: &[String]) -> Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct Assigned {
+            assignees: Vec<Assignee>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Assignee {
+            login: String,
+        }
+        let path = format!("/repositories/{repo}/issues/{number}/assignees");
+        let issue: Assigned = self.call(installation, http::Method::POST, &path, Some(&json!({ "assignees": logins }))).await?;
+        let is = |login: &&String| issue.assignees.iter().any(|assignee| assignee.login.eq_ignore_ascii_case(login));
+        Ok(logins.iter().filter(|login| !is(login)).cloned().collect())
+    }
+
     /// Posts a comment.
     ///
     /// # Errors

@@ -179,6 +179,9 @@ pub struct Ladder {
     pub tiers: Vec<TierId>,
     /// The rungs as they were written.
     pub steps: Vec<LadderStep>,
+    /// The channels that are told of a new ticket, at the start of its first clock (`E1`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub announce: Vec<String>,
 }
 
 impl Ladder {
@@ -189,8 +192,21 @@ impl Ladder {
             LadderStep { name: Some("on-call".to_owned()), mention: vec!["oncall".to_owned()], ..LadderStep::new(StepAt::Share(9000)) };
         let breach =
             LadderStep { repeat: Some(SignedDuration::from_hours(1)), times: LadderStep::DEFAULT_TIMES, ..LadderStep::new(StepAt::DUE) };
-        Self { tiers: Vec::new(), steps: vec![LadderStep::new(StepAt::Share(7500)), on_call, breach] }
+        Self { tiers: Vec::new(), steps: vec![LadderStep::new(StepAt::Share(7500)), on_call, breach], announce: Vec::new() }
     }
+
+    /// A rung by its place; at [`Self::START`] the word about a new ticket.
+    #[must_use]
+    pub fn rung(&self, place: usize) -> Option<LadderStep> {
+        if place == Self::START {
+            let (name, chat) = (Some("new ticket".to_owned()), Some(self.announce.clone()));
+            return Some(LadderStep { name, chat, ..LadderStep::new(StepAt::Share(0)) });
+        }
+        self.steps.get(place).cloned()
+    }
+
+    /// The place of what is no rung: the word about a new ticket.
+    pub const START: usize = usize::MAX;
 
     /// The steps in the order in which a cycle with this target takes them, each with its place in [`Ladder::steps`] and its
     /// time after the start. Steps of one instant keep the written order.
@@ -273,7 +289,7 @@ mod tests {
     #[test]
     fn a_step_at_or_before_the_start_is_found() {
         let steps = ["0%", "-4h", "-3h", "due", "-5h"].map(|text| LadderStep::new(at(text))).to_vec();
-        let ladder = Ladder { tiers: Vec::new(), steps };
+        let ladder = Ladder { tiers: Vec::new(), steps, announce: Vec::new() };
         assert_eq!(ladder.before_start(target("4h")), [0, 1, 4]);
         assert_eq!(ladder.before_start(target("6h")), [0]);
     }
@@ -294,7 +310,8 @@ mod tests {
 
     #[test]
     fn the_order_depends_on_the_target() {
-        let ladder = Ladder { tiers: Vec::new(), steps: vec![LadderStep::new(at("-30m")), LadderStep::new(at("50%"))] };
+        let ladder =
+            Ladder { tiers: Vec::new(), steps: vec![LadderStep::new(at("-30m")), LadderStep::new(at("50%"))], announce: Vec::new() };
         let order = |goal: &str| ladder.in_order(target(goal)).iter().map(|(place, ..)| *place).collect::<Vec<_>>();
         assert_eq!(order("4h"), [1, 0]);
         assert_eq!(order("40m"), [0, 1]);

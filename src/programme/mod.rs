@@ -8,10 +8,13 @@ pub(crate) mod document;
 pub mod duration;
 pub mod labels;
 pub mod ladder;
+pub mod on_call;
 mod parse;
 pub mod percent;
 pub mod policy;
 pub mod problem;
+pub mod quiet;
+pub mod wall;
 pub mod zone;
 
 pub use allowance::{Allowance, Target, WindowKind};

@@ -1,10 +1,12 @@
 //! What an operator chooses around the programme: the zone of the windows, what happens over the allowance, to strangers, in public.
 
 pub use super::labels::{LabelStyle, LabelText};
+use super::on_call::OnCall;
 use super::problem::{Unfit, nearest, one_of};
+use super::quiet::{Daily, QuietHours, Weekly};
 use super::{Ladder, TierId};
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -117,6 +119,16 @@ pub struct Policy {
     pub ladders: Vec<Ladder>,
     /// The names of the configured chat channels.
     pub channels: Vec<String>,
+    /// Those of them that are told of each new ticket (`E1`).
+    pub new_tickets: Vec<String>,
+    /// Who is on call (`E6`); `None`: nobody is said to be.
+    pub on_call: Option<OnCall>,
+    /// When the pings of some tiers wait (`E6`); `None`: never.
+    pub quiet_hours: Option<QuietHours>,
+    /// When the desk sums up each day; `None`: never.
+    pub daily_digest: Option<Daily>,
+    /// When it sums up each week; `None`: never.
+    pub weekly_summary: Option<Weekly>,
 }
 
 impl Default for Policy {
@@ -133,6 +145,11 @@ impl Default for Policy {
             labels: LabelStyle::default(),
             ladders: Vec::new(),
             channels: Vec::new(),
+            new_tickets: Vec::new(),
+            on_call: None,
+            quiet_hours: None,
+            daily_digest: None,
+            weekly_summary: None,
         }
     }
 }
@@ -141,7 +158,14 @@ impl Policy {
     /// The ladder for a tier (`E1`): the first that names it, else the first that names none, else the default one.
     #[must_use]
     pub fn ladder_for(&self, tier: &TierId) -> Ladder {
-        self.ladder_place(tier).and_then(|place| self.ladders.get(place)).cloned().unwrap_or_else(Ladder::default_ladder)
+        let ladder = self.ladder_place(tier).and_then(|place| self.ladders.get(place)).cloned().unwrap_or_else(Ladder::default_ladder);
+        Ladder { announce: self.new_tickets.clone(), ..ladder }
+    }
+
+    /// The tiers whose pings wait at an instant (`E6`).
+    #[must_use]
+    pub fn held(&self, at: Timestamp) -> &[TierId] {
+        self.quiet_hours.as_ref().map_or(&[], |hours| hours.held(at))
     }
 
     /// Which of [`Policy::ladders`] a tier has; `None` for the default one.
@@ -173,6 +197,7 @@ mod tests {
         let ladder = |tiers: &[&str], at| Ladder {
             tiers: tiers.iter().map(|tier| TierId((*tier).to_owned())).collect(),
             steps: vec![LadderStep::new(StepAt::Share(at))],
+            announce: Vec::new(),
         };
         let (gold, now) = (TierId("gold".into()), TierId("now".into()));
         let mut policy = Policy::default();

@@ -41,6 +41,7 @@ impl World {
             closed_by: None,
             state_reason: None,
             labels: Vec::new(),
+            assignees: Vec::new(),
             locked: false,
             lock_reason: None,
             comments: Vec::new(),

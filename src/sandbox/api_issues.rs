@@ -7,7 +7,7 @@ use super::staff::legacy;
 use super::state::World;
 use super::things::{Fate, Issue, Repo};
 use crate::domain::ids::{CommentId, InstallationId, RepoId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const BODY_LIMIT: usize = 65_536;
 
@@ -169,10 +169,33 @@ fn one_issue(world: &mut World, installation: InstallationId, repo: RepoId, numb
             }),
             Err(refusal) => refusal,
         },
+        ("POST", ["assignees"]) => assign(world, repo, number, ask),
         (_, ["labels", ..]) => issue_labels(world, repo, number, rest, ask),
         (_, ["reactions"]) => reactions(world, repo, number, None, ask),
         (method, _) => Answer::beyond(format!("{method} {} of an issue", rest.join("/"))),
     }
+}
+
+/// Who has no role in the repository is left out without a word, as GitHub does it.
+fn assign(world: &mut World, repo: RepoId, number: u64, ask: &Ask) -> Answer {
+    let given = ask.body.get("assignees").and_then(Value::as_array);
+    let logins: Vec<_> = given.into_iter().flatten().filter_map(Value::as_str).collect();
+    let known = |login: &&str| {
+        let id = world.account(login)?.id;
+        world.repos.get(&repo).is_some_and(|at| World::role(at, id) != "none").then_some(id)
+    };
+    let people: Vec<_> = logins.iter().filter_map(known).collect();
+    let bot = world.bot;
+    for person in people {
+        match world.change(repo, number) {
+            Ok(issue) if issue.assignees.contains(&person) => continue,
+            Ok(issue) => issue.assignees.push(person),
+            Err(error) => return error.into(),
+        }
+        let assignee = world.user_json(person);
+        world.send("issues", "assigned", repo, number, bot, json!({ "assignee": assignee }));
+    }
+    with_issue(world, repo, number, |world, at, issue| Answer::created(world.issue_json(at, issue)))
 }
 
 pub(super) fn with_issue(world: &World, repo: RepoId, number: u64, look: impl FnOnce(&World, &Repo, &Issue) -> Answer) -> Answer {

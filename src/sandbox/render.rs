@@ -161,7 +161,8 @@ impl World {
             json!({
                 "repository_url": self.repo_url(repo), "html_url": html, "id": issue.id.0, "node_id": node_id("Issue", issue.id.0),
                 "number": issue.number, "title": issue.title, "user": self.user_json(issue.user), "labels": self.labels_json(repo, issue),
-                "state": issue.state(), "locked": issue.locked, "assignee": null, "assignees": [], "milestone": null,
+                "state": issue.state(), "locked": issue.locked, "assignee": issue.assignees.first().map(|id| self.user_json(*id)),
+                "assignees": issue.assignees.iter().map(|id| self.user_json(*id)).collect::<Vec<_>>(), "milestone": null,
                 "comments": issue.comments.len(), "created_at": stamp(issue.created_at), "updated_at": stamp(issue.updated_at),
                 "closed_at": issue.closed_at.map(stamp), "author_association": self.association(repo, issue.user),
                 "active_lock_reason": issue.lock_reason, "body": issue.body, "reactions": reactions(&url, &issue.reactions),

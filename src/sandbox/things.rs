@@ -138,6 +138,7 @@ pub(super) struct Issue {
     pub state_reason: Option<String>,
     /// Ids of the repository's labels, in the order they were put on.
     pub labels: Vec<i64>,
+    pub assignees: Vec<UserId>,
     pub locked: bool,
     pub lock_reason: Option<String>,
     pub comments: Vec<Comment>,

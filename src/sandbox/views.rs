@@ -21,6 +21,7 @@ pub struct IssueView {
     pub locked: bool,
     /// Names, sorted.
     pub labels: Vec<String>,
+    pub assignees: Vec<String>,
     pub comments: Vec<CommentView>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -81,6 +82,7 @@ fn view(world: &World, repo: RepoId, number: u64) -> Option<IssueView> {
         state_reason: issue.state_reason.clone(),
         locked: issue.locked,
         labels,
+        assignees: issue.assignees.iter().map(|id| world.login(*id).to_owned()).collect(),
         comments: comments.collect(),
         created_at: issue.created_at,
         updated_at: issue.updated_at,

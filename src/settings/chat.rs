@@ -39,6 +39,8 @@ pub struct ChatChannel {
     pub secret: Option<SecretString>,
     /// The channel that speaks for it while it does not answer (`E7`).
     pub fallback: Option<String>,
+    /// It is told of each new ticket (`E1`).
+    pub new_tickets: bool,
     /// Whether the address stands in the configuration file itself.
     pub literal_url: bool,
     /// Where the address comes from, as the file says it; never the address.
@@ -114,6 +116,7 @@ impl Sources<'_> {
             field.refuse_hidden(Unfit::because(format!("no secret for the kind \"{name}\""), "only the kind \"webhook\" is signed"));
         }
         let secret = secret_field.as_ref().and_then(|field| self.secret(field, folder)).map(|(secret, _)| secret);
+        let new_tickets = section.get("new_tickets").and_then(|field| field.flag()).unwrap_or_default();
         let (url, literal_url) = url?;
         let unsigned = secret.as_deref() == Some(UNSET);
         if let Some(named) = secret_field.as_ref().and_then(Field::secret_text).filter(|_| unsigned && url != UNSET) {
@@ -121,7 +124,7 @@ impl Sources<'_> {
         }
         let unset = unsigned || url == UNSET;
         let secret = secret.map(SecretString::from);
-        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, fallback: None, literal_url, origin, unset })
+        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, fallback: None, new_tickets, literal_url, origin, unset })
     }
 
     /// An address that is a secret; an `env:` that is not set where nobody is spoken to is none.

@@ -1,7 +1,7 @@
 //! `partner-desk.toml`: from its text to the operator's choices.
 
 use super::keys::under;
-use super::{ChatChannel, Sources, labels, ladders};
+use super::{ChatChannel, Sources, hours, labels, ladders, on_call};
 use crate::programme::document::{Document, Field, Section};
 use crate::programme::problem::{Problem, Unfit};
 use crate::programme::{Policy, Programme, Zone, parse_duration};
@@ -72,10 +72,13 @@ impl Sources<'_> {
             let heartbeat_url = root.get("heartbeat_url").and_then(|field| self.secret_address(&field, folder));
             let mut policy = policy(&root);
             policy.channels = chat.iter().map(|channel| channel.name.clone()).collect();
+            policy.new_tickets = chat.iter().filter(|channel| channel.new_tickets).map(|channel| channel.name.clone()).collect();
+            policy.on_call = on_call::read(&root, &policy);
             // Against another programme than the operator's, the checks would only mislead.
             if let Some(programme) = &programme {
                 policy.labels = labels::read(&root, programme);
                 ladders::read(&root, &mut policy, programme);
+                hours::read(&root, &mut policy, programme);
             }
             let agents = entries(&root, "agents", agent);
             let repositories = entries(&root, "repositories", repository);
@@ -166,7 +169,7 @@ fn repository(field: &Field<'_>) -> Option<String> {
     None
 }
 
-fn is_login(text: &str) -> bool {
+pub(super) fn is_login(text: &str) -> bool {
     (1..=100).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 

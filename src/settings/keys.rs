@@ -32,6 +32,7 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("chat[].url", "required", "The address: `env:NAME`, `file:PATH` or a literal."),
     ("chat[].secret", "none", "For the kind `webhook`: signs what is sent. `env:NAME`, `file:PATH` or a literal."),
     ("chat[].fallback", "none", "The name of the channel that speaks for it while it does not answer."),
+    ("chat[].new_tickets", "false", "Whether it is told of each new ticket."),
     ("ladder[].tiers", "all", "The ids of the tiers that the ladder is for."),
     ("ladder[].steps", "required", "The steps, in place of the default ladder's."),
     ("ladder[].steps[].at", "required", "When: `75%` of the target, `-30m`, `due`, `+1h`."),
@@ -42,6 +43,25 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("ladder[].steps[].assign", "none", "Logins that it assigns."),
     ("ladder[].steps[].repeat", "never", "Said again this long after, until acknowledged."),
     ("ladder[].steps[].times", "12", "How often it is said again."),
+    ("on_call.people", "required", "Who is on call, in the order in which they take over."),
+    ("on_call.since", "required", "The day of a hand-over on which the first of them took over."),
+    ("on_call.hand_over", "Monday 09:00", "When the next one takes over, every week."),
+    ("on_call.time_zone", "as time_zone", "The zone of the hand-over."),
+    ("on_call.fallback", "none", "Who is asked while nobody is on call."),
+    ("on_call.overrides[].from", "required", "From when it is another."),
+    ("on_call.overrides[].until", "required", "Until when, this instant not included."),
+    ("on_call.overrides[].person", "nobody", "Who is on call then."),
+    ("on_call.mention", "their name", "What chats call somebody, by person: a text, or a table by channel."),
+    ("quiet_hours.from", "required", "When pings of some tiers begin to wait."),
+    ("quiet_hours.until", "required", "When they are said."),
+    ("quiet_hours.time_zone", "as time_zone", "The zone of these hours."),
+    ("quiet_hours.tiers", "the lower half", "The tiers whose pings wait; all others always come through."),
+    ("daily_digest.at", "08:00", "When the desk sums up the day before and what is open."),
+    ("daily_digest.time_zone", "as time_zone", "The zone of that time."),
+    ("daily_digest.chat", "every channel", "The names of the channels that it is said in."),
+    ("weekly_summary.at", "Monday 08:00", "When the desk sums up the week before and what is open."),
+    ("weekly_summary.time_zone", "as time_zone", "The zone of that time."),
+    ("weekly_summary.chat", "every channel", "The names of the channels that it is said in."),
 ];
 
 /// Every environment variable: its name, its default, what it means.
@@ -86,7 +106,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_their_parent() {
-        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret", "fallback"]);
+        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret", "fallback", "new_tickets"]);
         assert_eq!(under("labels.*"), ["name", "color"]);
         assert_eq!(under("ladder[]"), ["tiers", "steps"]);
         assert!(under("").contains(&"ladder") && under("").contains(&"labels"));

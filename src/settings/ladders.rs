@@ -1,5 +1,6 @@
 //! `[[ladder]]`: escalation in place of the default ladder (`E1`).
 
+use super::file::is_login;
 use super::keys::under;
 use crate::programme::document::{Field, Section};
 use crate::programme::problem::{Unfit, nearest};
@@ -26,12 +27,12 @@ pub(super) fn read(root: &Section<'_>, policy: &mut Policy, programme: &Programm
         let mut at_fields = Vec::new();
         for (number, section) in sections.into_iter().enumerate() {
             let section = section.named(format!("ladder {}: step {}", index + 1, number + 1));
-            if let Some((step, at)) = step(&section, &policy.channels) {
+            if let Some((step, at)) = step(&section, policy) {
                 steps.push(step);
                 at_fields.push(at);
             }
         }
-        policy.ladders.push(Ladder { tiers, steps });
+        policy.ladders.push(Ladder { tiers, steps, announce: Vec::new() });
         places.push(at_fields);
     }
     refuse_early_steps(policy, programme, &places);
@@ -53,7 +54,7 @@ fn refuse_early_steps(policy: &Policy, programme: &Programme, places: &[Vec<Fiel
     }
 }
 
-fn tiers(field: &Field<'_>, programme: &Programme) -> Vec<TierId> {
+pub(super) fn tiers(field: &Field<'_>, programme: &Programme) -> Vec<TierId> {
     let mut found = Vec::new();
     for element in field.list("a list of tier ids in brackets, for example [\"gold\"]").unwrap_or_default() {
         let Some(id) = element.filled() else { continue };
@@ -68,19 +69,22 @@ fn tiers(field: &Field<'_>, programme: &Programme) -> Vec<TierId> {
     found
 }
 
-fn step<'a>(section: &Section<'a>, channels: &[String]) -> Option<(LadderStep, Field<'a>)> {
+fn step<'a>(section: &Section<'a>, policy: &Policy) -> Option<(LadderStep, Field<'a>)> {
     section.only(&under("ladder[].steps[]"));
     let at_field = section.require("at", crate::programme::ladder::STEP_FORM);
     let at = at_field.as_ref().and_then(Field::parsed);
     let name = section.get("name").and_then(|field| field.filled().map(str::to_owned));
-    let chat = section.get("chat").map(|field| chat(&field, channels));
+    let chat = section.get("chat").map(|field| chat(&field, &policy.channels));
     let mention = section.get("mention").and_then(|field| field.texts()).unwrap_or_default();
     let label = section.get("label").and_then(|field| {
         let label = field.filled()?;
+        if policy.labels.fixed().iter().any(|(_, own)| own.name.to_lowercase() == label.to_lowercase()) {
+            field.refuse(Unfit::because("a label of its own", "the desk puts that one on and takes it off by itself"));
+            return None;
+        }
         field.checked(LabelStyle::check_name(label, None)).map(|()| label.to_owned())
     });
-    let assign = section.get("assign").and_then(|field| field.texts()).unwrap_or_default();
-    let assign = assign.into_iter().map(|login| login.trim_start_matches('@').to_owned()).collect();
+    let assign = section.get("assign").map(|field| assign(&field)).unwrap_or_default();
     let repeat_field = section.get("repeat");
     let repeat = repeat_field.as_ref().and_then(repeat);
     let times = section.get("times").and_then(|field| {
@@ -94,7 +98,7 @@ fn step<'a>(section: &Section<'a>, channels: &[String]) -> Option<(LadderStep, F
     Some((LadderStep { at: at?, name, chat, mention, label, assign, repeat, times }, at_field?))
 }
 
-fn chat(field: &Field<'_>, channels: &[String]) -> Vec<String> {
+pub(super) fn chat(field: &Field<'_>, channels: &[String]) -> Vec<String> {
     let elements = field.list("a list of channel names in brackets, for example [\"support\"]").unwrap_or_default();
     let known = |element: &Field<'_>| {
         let name = element.filled()?;
@@ -107,6 +111,24 @@ fn chat(field: &Field<'_>, channels: &[String]) -> Vec<String> {
         None
     };
     elements.iter().filter_map(known).collect()
+}
+
+/// GitHub assigns ten people at most, and no teams.
+fn assign(field: &Field<'_>) -> Vec<String> {
+    const MOST: usize = 10;
+    let elements = field.list("a list of logins in brackets, for example [\"ann\"]").unwrap_or_default();
+    if elements.len() > MOST {
+        field.refuse(Unfit::new(format!("at most {MOST} logins, as many as GitHub assigns")));
+    }
+    let login = |element: &Field<'_>| {
+        let login = element.filled()?.trim_start_matches('@');
+        if !is_login(login) {
+            element.refuse(Unfit::new("a login like \"ann\"; teams cannot be assigned"));
+            return None;
+        }
+        Some(login.to_owned())
+    };
+    elements.iter().filter_map(login).collect()
 }
 
 fn repeat(field: &Field<'_>) -> Option<SignedDuration> {

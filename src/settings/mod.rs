@@ -4,9 +4,11 @@
 mod chat;
 mod environment;
 mod file;
+mod hours;
 mod keys;
 mod labels;
 mod ladders;
+mod on_call;
 
 pub use chat::{ChatChannel, ChatKind};
 pub use file::AgentEntry;
@@ -36,6 +38,8 @@ pub struct Settings {
     pub port: u16,
     /// The address under which people and GitHub reach the desk, without a slash at its end.
     pub public_url: String,
+    /// Whether it was said, and not only guessed from where the desk listens: else no message links there.
+    pub public_url_is_set: bool,
     /// The App; without it there is only the setup page.
     pub app: Option<AppCredentials>,
     /// For signing in to the pages.
@@ -174,6 +178,7 @@ impl Settings {
         let port = sources.port(&mut problems);
         let database_url = sources.database_url(&mut problems);
         let public_url = sources.address("PUBLIC_URL", || local_address(&host, port), &mut problems);
+        let public_url_is_set = sources.variable("PUBLIC_URL").is_some();
         let app = sources.app(&mut problems);
         let oauth = sources.oauth(&mut problems);
         let api_url = sources.address("GITHUB_API_URL", || "https://api.github.com".to_owned(), &mut problems);
@@ -193,6 +198,7 @@ impl Settings {
                 host,
                 port,
                 public_url,
+                public_url_is_set,
                 app,
                 oauth,
                 api_url,
@@ -210,19 +216,6 @@ impl Settings {
             }),
             _ => Err(Problems(problems)),
         }
-    }
-}
-
-impl Settings {
-    /// What the configuration asks for that this version does not do yet: said at start and by `check`, so that nobody relies on it.
-    #[must_use]
-    pub fn without_effect(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let steps = || self.policy.ladders.iter().flat_map(|ladder| &ladder.steps);
-        if steps().any(|step| step.label.is_some() || !step.assign.is_empty()) {
-            found.push("`label` and `assign` of a ladder's steps: steps speak in chat only".to_owned());
-        }
-        found
     }
 }
 

@@ -205,8 +205,8 @@ fn unknown_keys_are_refused_with_the_nearest() {
     assert_eq!(
         refused(text),
         [
-            "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"heartbeat_url\", \"labels\", \"chat\" or \"ladder\"; the nearest known key is \"privacy\"",
-            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"secret\" or \"fallback\"; the nearest known key is \"secret\"",
+            "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"heartbeat_url\", \"labels\", \"chat\", \"ladder\", \"on_call\", \"quiet_hours\", \"daily_digest\" or \"weekly_summary\"; the nearest known key is \"privacy\"",
+            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"secret\", \"fallback\" or \"new_tickets\"; the nearest known key is \"secret\"",
             "partner-desk.toml:8: unknown key \"mett\" in labels: expected \"tier\", \"target\", \"due\", \"due_soon\", \"breached\", \"met\", \"paused\", \"waiting\", \"unknown\", \"waiting_partner\" or \"due_rounding\"; the nearest known key is \"met\"",
             "partner-desk.toml:10: unknown key \"colour\" in labels: met: expected \"name\" or \"color\"; the nearest known key is \"color\"",
             "partner-desk.toml:12: unknown key \"tier\" in ladder 1: expected \"tiers\" or \"steps\"; the nearest known key is \"tiers\"",
@@ -401,4 +401,75 @@ fn a_heartbeat_goes_to_a_secret_address() {
     let wrong = at(&config("hush")).unwrap_err();
     assert_eq!(wrong, ["desk.toml:1: heartbeat_url: expected an address that begins with http:// or https://"]);
     assert!(at(&config("env:NOWHERE")).unwrap_err()[0].ends_with("expected the environment variable NOWHERE to be set"));
+}
+
+#[test]
+fn e6_a_rotation_is_read_and_what_is_wrong_with_one_is_told_by_line_and_value() {
+    let text = "time_zone = \"Europe/Paris\"\n[on_call]\npeople = [\"ann\", \"ben\"]\nsince = \"2026-11-09\"\nfallback = \"boss\"\noverrides = [{ from = \"2026-12-24\", until = \"2026-12-27 09:00\", person = \"dora\" }]\nmention = { ann = \"U1\" }\n";
+    let on_call = load(&[], &[("partner-desk.toml", text)]).unwrap().policy.on_call.unwrap();
+    let at = |text: &str| on_call.at(text.parse().unwrap());
+    assert_eq!((on_call.zone.name(), on_call.hand_over.to_string().as_str()), ("Europe/Paris", "Monday 09:00"));
+    assert_eq!(
+        [at("2026-11-16T07:59:59Z"), at("2026-11-16T08:00:00Z"), at("2026-12-23T23:00:00Z")],
+        [Some("ann"), Some("ben"), Some("dora")]
+    );
+
+    let text = "[on_call]\npeople = []\nsince = \"2026-11-10\"\nhand_over = \"Mon 9\"\ntime_zone = \"Europe/Pari\"\nfalback = \"x\"\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:2: on_call: people = []: expected at least one person",
+            "partner-desk.toml:4: on_call: hand_over = \"Mon 9\": expected a day of the week and a time like \"Monday 09:00\"",
+            "partner-desk.toml:5: on_call: time_zone = \"Europe/Pari\": expected an IANA time zone like \"Europe/Paris\" or \"UTC\"; the nearest is \"Europe/Paris\"",
+            "partner-desk.toml:6: unknown key \"falback\" in on_call: expected \"people\", \"since\", \"hand_over\", \"time_zone\", \"fallback\", \"overrides\" or \"mention\"; the nearest known key is \"fallback\"",
+        ]
+    );
+    let text = "[on_call]\npeople = [\"ann\"]\nsince = \"2026-11-10\"\noverrides = [\n  { from = \"2026-12-24\", until = \"2026-12-24\" },\n  { from = \"soon\", person = \"\" },\n]\n[on_call.mention]\nben = \"U1\"\nann = { suport = \"U1\" }\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:3: on_call: since = \"2026-11-10\": expected the day on which the first of `people` took over, like \"2026-01-05\"; the hand-over is on Monday 09:00, and this is another day of the week",
+            "partner-desk.toml:5: on_call: override 1: until = \"2026-12-24\": expected an end after `from`; a day without a time ends where it begins; write the day after it",
+            "partner-desk.toml:6: on_call: override 2: from = \"soon\": expected a day like \"2026-12-24\", or with a time \"2026-12-24 09:00\"",
+            "partner-desk.toml:6: on_call: override 2: until: expected a day like \"2026-12-24\", or with a time \"2026-12-24 09:00\"; the key is missing",
+            "partner-desk.toml:6: on_call: override 2: person = \"\": expected a text that is not empty",
+            "partner-desk.toml:9: on_call: mention: ben = \"U1\": expected somebody who is on call, or the fallback; the nearest is \"ann\"",
+            "partner-desk.toml:10: on_call: mention: ann: suport = \"U1\": expected the name of a [[chat]]; the file has no [[chat]]",
+        ]
+    );
+    assert_eq!(refused("on_call = 3\n"), ["partner-desk.toml:1: on_call = 3: expected an [on_call] table"]);
+}
+
+#[test]
+fn e6_quiet_hours_hold_the_lower_half_unless_others_are_named() {
+    let text = "[quiet_hours]\nfrom = \"22:00\"\nuntil = \"07:00\"\n[daily_digest]\n[weekly_summary]\nat = \"Tue 10:30\"\ntime_zone = \"Europe/Paris\"\nchat = []\n";
+    let policy = load(&[], &[("partner-desk.toml", text)]).unwrap().policy;
+    let hours = policy.quiet_hours.unwrap();
+    assert_eq!(hours.tiers.iter().map(|tier| tier.0.as_str()).collect::<Vec<_>>(), ["student", "now", "starter", "basic"]);
+    assert_eq!(policy.daily_digest.unwrap().chat, None);
+    let weekly = policy.weekly_summary.unwrap();
+    assert_eq!((weekly.at.to_string().as_str(), weekly.zone.name(), weekly.chat), ("Tuesday 10:30", "Europe/Paris", Some(Vec::new())));
+
+    let text = "[quiet_hours]\nfrom = \"22:00\"\nuntil = \"22:00\"\ntiers = [\"golt\"]\n[daily_digest]\nat = \"8\"\nchat = [\"x\"]\n";
+    assert_eq!(
+        refused(text),
+        [
+            "partner-desk.toml:3: quiet_hours: until = \"22:00\": expected another time than `from`; these would be quiet all day, or never",
+            "partner-desk.toml:4: quiet_hours: tiers = \"golt\": expected the id of a tier; the nearest is \"gold\"",
+            "partner-desk.toml:6: daily_digest: at = \"8\": expected a time of day like \"08:00\"",
+            "partner-desk.toml:7: daily_digest: chat = \"x\": expected the name of a [[chat]]; the file has no [[chat]]",
+        ]
+    );
+}
+
+#[test]
+fn e1_what_a_step_cannot_put_on_an_issue_is_refused() {
+    let text = "[[ladder]]\nsteps = [{ at = \"due\", label = \"SLA: Met\" }, { at = \"due\", assign = [\"@acme/support\"] }, { at = \"due\", assign = [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\"] }]\n";
+    let problems = refused(text);
+    assert!(
+        problems[0].ends_with("label = \"SLA: Met\": expected a label of its own; the desk puts that one on and takes it off by itself"),
+        "{problems:?}"
+    );
+    assert!(problems[1].ends_with("assign = \"@acme/support\": expected a login like \"ann\"; teams cannot be assigned"), "{problems:?}");
+    assert!(problems[2].ends_with("expected at most 10 logins, as many as GitHub assigns"), "{problems:?}");
 }

@@ -32,6 +32,7 @@ carried![
     "0010_leases",
     "0011_intake",
     "0012_setup",
+    "0014_keys",
     "0016_turns",
 ];
 

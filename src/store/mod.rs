@@ -11,6 +11,7 @@ mod forget;
 mod gate;
 mod hands;
 mod kept;
+mod keys;
 mod labels;
 mod leases;
 mod life;
@@ -28,6 +29,7 @@ mod rights;
 mod setup;
 mod sql;
 mod sqlite;
+mod survey;
 mod tidy;
 
 pub use admin::{AuditLine, MemberRow};

@@ -5,6 +5,7 @@ use super::list::list;
 use super::sql::sql;
 use super::{Arg, Result, Row, Tx};
 use crate::domain::IssueId;
+use crate::programme::TierId;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -105,23 +106,33 @@ macro_rules! pending {
 }
 
 impl Tx {
-    /// Channels with something to send.
+    /// Channels with something to send, but for messages about tickets of the `held` tiers (`E6`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn busy_channels(&mut self) -> Result<Vec<String>> {
-        let rows = self.rows(sql!("SELECT DISTINCT channel FROM outbox WHERE state = 'pending' ORDER BY channel"), []).await?;
+    pub async fn busy_channels(&mut self, held: &[TierId]) -> Result<Vec<String>> {
+        let statement = sql!(
+            "SELECT DISTINCT channel FROM outbox WHERE state = 'pending'
+               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $1})
+             ORDER BY channel"
+        );
+        let rows = self.rows(statement, [list(&held)?]).await?;
         rows.iter().map(|row| row.text("channel")).collect()
     }
 
     /// The oldest message of a channel, whoever holds it: so a channel stays in order. Messages about tickets of a repository that is
-    /// out of the desk's hands wait until it is back, and hold up no others (`S12`); so do all but notices where pings are held (`R7`).
+    /// out of the desk's hands wait until it is back, and hold up no others (`S12`); so do those of `held` tiers (`E6`), and all but
+    /// notices where pings are held (`R7`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn first_ping(&mut self, channel: &str, only_notices: bool) -> Result<Option<PendingPing>> {
-        let statement = pending!("channel = $1 AND ($2 = 0 OR issue_id IS NULL) ORDER BY created_ms, key LIMIT 1");
-        let rows = self.rows(statement, [channel.into(), i64::from(only_notices).into()]).await?;
+    pub async fn first_ping(&mut self, channel: &str, only_notices: bool, held: &[TierId]) -> Result<Option<PendingPing>> {
+        let statement = pending!(
+            "channel = $1 AND ($2 = 0 OR issue_id IS NULL)
+               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $3})
+             ORDER BY created_ms, key LIMIT 1"
+        );
+        let rows = self.rows(statement, [channel.into(), i64::from(only_notices).into(), list(&held)?]).await?;
         rows.first().map(ping).transpose()
     }
 
@@ -129,24 +140,43 @@ impl Tx {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn first_free_ping(&mut self, channels: &[String], now: Timestamp, only_notices: bool) -> Result<Option<PendingPing>> {
-        let statement =
-            pending!("channel {in texts $1} AND lease_ms <= $2 AND ($3 = 0 OR issue_id IS NULL) ORDER BY created_ms, key LIMIT 1");
-        let args: [Arg; 3] = [list(&channels)?, now.as_millisecond().into(), i64::from(only_notices).into()];
+    pub async fn first_free_ping(
+        &mut self,
+        channels: &[String],
+        now: Timestamp,
+        only_notices: bool,
+        held: &[TierId],
+    ) -> Result<Option<PendingPing>> {
+        let statement = pending!(
+            "channel {in texts $1} AND lease_ms <= $2 AND ($3 = 0 OR issue_id IS NULL)
+               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
+             ORDER BY created_ms, key LIMIT 1"
+        );
+        let args: [Arg; 4] =
+            [list(&channels)?, now.as_millisecond().into(), i64::from(only_notices).into(), list(&held)?];
         let rows = self.rows(statement, args).await?;
         rows.first().map(ping).transpose()
     }
 
-    /// Messages of these channels about tickets whose instant has passed by `before`, in no digest yet and held by nobody.
+    /// Messages of these channels about tickets of other tiers than the `held` whose instant has passed by `before`, in no digest yet and
+    /// held by nobody.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn late_pings(&mut self, channels: &[String], before: Timestamp, now: Timestamp, most: i64) -> Result<Vec<PendingPing>> {
+    pub async fn late_pings(
+        &mut self,
+        channels: &[String],
+        (before, now): (Timestamp, Timestamp),
+        held: &[TierId],
+        most: i64,
+    ) -> Result<Vec<PendingPing>> {
         let statement = pending!(
             "channel {in texts $1} AND issue_id IS NOT NULL AND at_ms <= $2 AND lease_ms <= $3 AND digest IS NULL
+               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $5})
              ORDER BY created_ms, key LIMIT $4"
         );
-        let args: [Arg; 4] = [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into(), most.into()];
+        let args: [Arg; 5] =
+            [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into(), most.into(), list(&held)?];
         self.rows(statement, args).await?.iter().map(ping).collect()
     }
 
@@ -357,7 +387,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn next_ping(&mut self, now: Timestamp, patience: jiff::SignedDuration) -> Result<Option<Timestamp>> {
-        let busy = self.busy_channels().await?;
+        let busy = self.busy_channels(&[]).await?;
         let failing = self.failing_channels().await?;
         let open = busy.iter().filter_map(|channel| failing.get(channel));
         let instants = open.flat_map(|state| [Some(state.open), state.since.saturating_add(patience).ok()]).flatten();
@@ -371,7 +401,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn has_pings(&mut self) -> Result<bool> {
-        Ok(!self.busy_channels().await?.is_empty())
+        Ok(!self.busy_channels(&[]).await?.is_empty())
     }
 }
 

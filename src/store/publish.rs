@@ -35,6 +35,9 @@ pub struct Applied {
     /// The comment for which the label that pauses was last taken off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_by: Option<i64>,
+    /// Steps whose people were assigned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<String>,
 }
 
 impl Applied {

@@ -1,5 +1,6 @@
 //! The doors by HTTP: webhooks, health, metrics, set-up. Each handler is tiny; what it does is the desk's.
 
+pub mod ack;
 pub mod front;
 pub mod health;
 pub mod metrics;
@@ -47,6 +48,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
+        .merge(ack::routes())
         .with_state(Arc::new(app))
 }
 

@@ -3,7 +3,7 @@
 use crate::desk::{Desk, Setup, instant};
 use partner_desk::sandbox::{ChatAnswer, ChatHost, ChatMessage};
 
-const DOORS: [(&str, ChatHost); 5] = [
+pub const DOORS: [(&str, ChatHost); 5] = [
     ("support", ChatHost::Slack),
     ("mattermost", ChatHost::Mattermost),
     ("discord", ChatHost::Discord),
@@ -11,7 +11,7 @@ const DOORS: [(&str, ChatHost); 5] = [
     ("google", ChatHost::GoogleChat),
 ];
 
-const EVERY_KIND: Setup = Setup {
+pub const EVERY_KIND: Setup = Setup {
     config: r#"
 [[chat]]
 name = "mattermost"
@@ -36,7 +36,7 @@ url = "{chat}/google"
     programme: None,
 };
 
-fn doors(desk: &Desk) {
+pub fn doors(desk: &Desk) {
     for (path, host) in DOORS {
         desk.chat.stands_for(path, host);
     }

@@ -160,6 +160,13 @@ impl Desk {
         self.go_on().await;
     }
 
+    /// The same where an operator has said at which address it is reached.
+    pub async fn restart_at(&mut self, public_url: &str) {
+        self.stop().await;
+        (self.settings.public_url, self.settings.public_url_is_set) = (public_url.to_owned(), true);
+        self.go_on().await;
+    }
+
     /// The desk, which was stopped, comes back on another database.
     pub async fn go_on_at(&mut self, database: &str, setup: Setup) {
         self.database = database.to_owned();

@@ -15,6 +15,7 @@
 #[macro_use]
 mod desk;
 
+mod acknowledge;
 mod allowance;
 mod books;
 mod calendars;
@@ -41,6 +42,8 @@ mod metrics;
 mod migrations;
 mod missed;
 mod moves;
+mod night;
+mod on_call;
 mod once;
 mod openapi;
 mod openapi_check;
@@ -53,6 +56,7 @@ mod places;
 mod postgres;
 mod projection;
 mod queue;
+mod quiet;
 mod races;
 mod receiving;
 mod recovery;
@@ -64,6 +68,7 @@ mod setup;
 mod skew;
 #[path = "../common/sqlite.rs"]
 mod sqlite;
+mod steps;
 mod undone;
 mod who;
 mod wishes;

@@ -65,6 +65,8 @@ impl Fixture {
             sweep_from: Arc::default(),
             said_of_the_clock: Arc::default(),
             life: Arc::default(),
+            links: None,
+            summed: Arc::default(),
         };
         Self { desk, dir }
     }
