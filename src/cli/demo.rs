@@ -75,7 +75,7 @@ pub async fn run(demo: &Demo, out: &mut (dyn Write + Send)) -> Result<(), CliErr
                 open_browser(address);
             }
         };
-        let served = live::serve(options, browse, told_to_stop(), out).await;
+        let served = Box::pin(live::serve(options, browse, told_to_stop(), out)).await;
         return served.map_err(|failure| CliError::Failed(failure.to_string()));
     }
     let hour = demo.speed.unwrap_or(STORY);

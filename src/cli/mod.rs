@@ -129,7 +129,7 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         // It has settings of its own, and works whatever the environment and partner-desk.toml say.
         Command::Demo(demo) => {
             log(&demo::log_filter(), LogFormat::Text);
-            demo::run(&demo, out).await
+            Box::pin(demo::run(&demo, out)).await
         }
         Command::Serve(serve) => serve::run(&serve, settings(Settings::from_process)?).await,
         Command::Backup(backup) => backup::run(&backup, &settings(Settings::from_process_offline)?, out),

@@ -152,8 +152,7 @@ impl Tx {
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
              ORDER BY created_ms, key LIMIT 1"
         );
-        let args: [Arg; 4] =
-            [list(&channels)?, now.as_millisecond().into(), i64::from(only_notices).into(), list(&held)?];
+        let args: [Arg; 4] = [list(&channels)?, now.as_millisecond().into(), i64::from(only_notices).into(), list(&held)?];
         let rows = self.rows(statement, args).await?;
         rows.first().map(ping).transpose()
     }
@@ -175,8 +174,7 @@ impl Tx {
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $5})
              ORDER BY created_ms, key LIMIT $4"
         );
-        let args: [Arg; 5] =
-            [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into(), most.into(), list(&held)?];
+        let args: [Arg; 5] = [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into(), most.into(), list(&held)?];
         self.rows(statement, args).await?.iter().map(ping).collect()
     }
 
@@ -437,7 +435,7 @@ pub struct WrongPing {
 
 fn held(pings: &[PendingPing]) -> Result<Arg> {
     let held: Vec<_> = pings.iter().map(|ping| Held { key: &ping.key, attempts: ping.attempts }).collect();
-    Ok(list(&held)?)
+    list(&held)
 }
 
 fn ping(row: &Row) -> Result<PendingPing> {
