@@ -37,6 +37,8 @@ function update(region, fresh) {
     return
   }
   const html = fresh.innerHTML
+  const ids = new Set([...fresh.children].map((child) => child.id))
+  for (const child of [...region.children]) if (!ids.has(child.id)) child.remove()
   const old = new Map([...region.children].map((child) => [child.id, child]))
   const children = [...fresh.children].map((child) => {
     const before = old.get(child.id)
@@ -47,13 +49,13 @@ function update(region, fresh) {
     colour(child)
     child.classList.add('fresh')
     sent.set(child, raw)
+    before?.replaceWith(child)
     return child
   })
-  // In place where nothing moved, so that what has the focus keeps it.
+  // What is where it was is not moved, so what has the focus in it keeps it.
   children.forEach((child, place) => {
     if (region.children[place] !== child) region.insertBefore(child, region.children[place] ?? null)
   })
-  while (region.children.length > children.length) region.lastElementChild.remove()
   sent.set(region, html)
 }
 
@@ -146,26 +148,38 @@ const people = document.getElementById('people')
 people.scrollLeft = (people.querySelector('[aria-pressed="true"]')?.getBoundingClientRect().left ?? 0) - 70
 setInterval(tick, 100)
 
-const line = new EventSource('/live')
-line.addEventListener('message', (event) => {
-  const state = JSON.parse(event.data)
-  Object.assign(base, { now: state.now, at: performance.now(), factor: state.factor, next: state.next })
-  tick()
-  wanted = Math.max(wanted, state.version)
-  if (wanted > shown) {
-    const said = document.getElementById('said')
-    if (said.textContent !== state.said) said.textContent = state.said
-    refresh()
-  }
-})
+/** The line over which the demo tells what changes. A browser has six lines to one place, so a page that nobody sees lets go of its own. */
+let line
 let cut = 0
-line.addEventListener('error', () => {
-  // A browser tries again by itself; what is not there the second time is gone.
-  cut += 1
-  if (cut > 1 || line.readyState === EventSource.CLOSED) say('The demo has ended. Start it again in the terminal.')
-  Object.assign(base, { now: 0 })
+
+function listen() {
+  line = new EventSource('/live')
+  line.addEventListener('message', (event) => {
+    const state = JSON.parse(event.data)
+    Object.assign(base, { now: state.now, at: performance.now(), factor: state.factor, next: state.next })
+    tick()
+    wanted = Math.max(wanted, state.version)
+    if (wanted > shown) {
+      const said = document.getElementById('said')
+      if (said.textContent !== state.said) said.textContent = state.said
+      refresh()
+    }
+  })
+  line.addEventListener('error', () => {
+    // A browser tries again by itself; what is not there the second time is gone.
+    cut += 1
+    if (cut > 1 || line.readyState === EventSource.CLOSED) say('The demo has ended. Start it again in the terminal.')
+    base.now = 0
+  })
+  line.addEventListener('open', () => {
+    if (cut > 0) say('')
+    cut = 0
+  })
+}
+
+document.addEventListener('visibilitychange', () => {
+  line.close()
+  base.now = 0
+  if (!document.hidden) listen()
 })
-line.addEventListener('open', () => {
-  if (cut > 0) say('')
-  cut = 0
-})
+listen()
