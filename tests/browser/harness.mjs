@@ -47,9 +47,10 @@ export function test(name, play) {
 }
 
 let launched
-/** The browser, which all tests share. */
-export function browser() {
-  launched ??= chromium.launch({
+/** The browser, which all tests share; another, if it broke down. */
+export async function browser() {
+  if ((await launched)?.isConnected()) return launched
+  launched = chromium.launch({
     executablePath: needed('PARTNER_DESK_TEST_CHROMIUM'),
     // Chromium's sandbox does not work for root, and neither does a small /dev/shm. Nothing but this machine can be reached.
     args: [
