@@ -118,7 +118,7 @@ story!(r1_what_is_on_its_way_in_is_bounded_and_who_comes_on_top_hears_so_at_once
     let refused = loop {
         let mut stream = announce().await;
         let mut start = [0; 12];
-        match tokio::time::timeout(Duration::from_millis(300), stream.read_exact(&mut start)).await {
+        match tokio::time::timeout(Duration::from_secs(1), stream.read_exact(&mut start)).await {
             // It is waited for.
             Err(_) => idle.push(stream),
             Ok(read) => break read.map(|_| String::from_utf8_lossy(&start).into_owned()).unwrap(),
@@ -130,9 +130,17 @@ story!(r1_what_is_on_its_way_in_is_bounded_and_who_comes_on_top_hears_so_at_once
     assert_eq!(answered(&desk, "issues", &payload).await.0, 202, "what is small still comes in");
     assert_eq!(desk.standing(&issue).await, "admitted");
     idle.clear();
-    let mut again = announce().await;
-    let mut start = [0; 12];
-    assert!(tokio::time::timeout(Duration::from_millis(300), again.read_exact(&mut start)).await.is_err(), "there is room again");
+    // The desk hears a little later that they went.
+    let mut refused = 0;
+    loop {
+        let mut again = announce().await;
+        let mut start = [0; 12];
+        if tokio::time::timeout(Duration::from_secs(1), again.read_exact(&mut start)).await.is_err() {
+            break;
+        }
+        refused += 1;
+        assert!(refused < 1000, "there is room again");
+    }
 });
 
 story!(r1_nothing_is_acknowledged_before_it_is_on_disk, |desk| {
