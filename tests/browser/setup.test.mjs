@@ -58,6 +58,8 @@ async function firstRun(stage, size, prefix, options = {}) {
   await page.getByLabel('Title').fill('Login fails after the update')
   await page.getByLabel('Text').fill('Since this morning nobody gets past the second step.')
   await page.getByRole('button', { name: 'Create issue' }).click()
+  // A page that is loaded again before the form has gone off takes the form back.
+  await page.waitForURL(/\/issues\/\d+$/)
   await eventually(async () => {
     await page.reload()
     const text = await page.textContent('main')
