@@ -211,6 +211,7 @@ async fn open(settings: &Settings, clock: Clock) -> Result<(Desk, Option<AppCred
         life: Arc::default(),
         links: None,
         summed: Arc::default(),
+        counts: Arc::default(),
     };
     Ok((desk, app))
 }

@@ -175,7 +175,8 @@ async fn desk() -> Result<Desk, CliError> {
     Ok(open_desk(&settings(Settings::from_process_offline)?, Clock::system()).await?)
 }
 
-fn log(filter: &str, format: LogFormat) {
+/// Logs to stderr from here on, what `filter` lets through.
+pub fn log(filter: &str, format: LogFormat) {
     let filter = filter.parse::<Targets>().unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "RUST_LOG: {error}; logging at `info`");
         Targets::new().with_default(tracing::Level::INFO)

@@ -4,7 +4,6 @@
 //! reads the chat may follow it, and nobody else can make one. Looking at it changes nothing, so a chat's preview of it does nothing.
 
 use super::Desk;
-use super::intake::tell;
 use crate::domain::IssueId;
 use crate::domain::escalation::{firings, has_repeats_ahead};
 use crate::domain::response::{Cycle, State};
@@ -197,7 +196,7 @@ impl Desk {
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
         tx.audit(&AuditLine { at: now, act: "acknowledge".to_owned(), detail: format!("{place}: {text}") }).await?;
         tx.commit().await?;
-        tell(&loaded.book);
+        self.tell(&loaded.book);
         self.wakes.all();
         let (_, after) = behind(loaded.book.tickets.get(&id), link, now);
         Ok(match after {

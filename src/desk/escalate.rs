@@ -1,7 +1,8 @@
 //! What time asks for: steps of running clocks, slots that opened, look-ups to try again. The scheduler only wakes this; what
 //! is due stands in the database (`E1` to `E4`).
 
-use super::intake::{Incoming, tell};
+use super::intake::Incoming;
+use super::publish::place_name;
 use super::{Desk, rights};
 use crate::chat::{ChatMessage, Ping, PingKind};
 use crate::domain::IssueId;
@@ -121,7 +122,8 @@ impl Desk {
         if self.observes() {
             // Nothing piles up for the day on which the desk is told to act (O1).
             for ping in &pings {
-                tracing::info!(channel = %ping.channel, ping = %ping.body, "observes: would ping");
+                let ticket = ping.issue_id.and_then(|id| loaded.book.tickets.get(&IssueId(id))).map(place_name).unwrap_or_default();
+                tracing::info!(%ticket, channel = %ping.channel, key = %ping.key, "observes: would ping");
             }
         } else {
             tx.send_later(&pings).await?;
@@ -129,7 +131,7 @@ impl Desk {
         let uncovered: Vec<_> = uncovered.into_iter().collect();
         self.warn(&mut tx, &uncovered, now).await?;
         tx.commit().await?;
-        tell(&loaded.book);
+        self.tell(&loaded.book);
         self.wakes.all();
         Ok(())
     }
@@ -162,7 +164,7 @@ impl Desk {
         let mut unread: BTreeSet<_> = tickets.iter().map(|ticket| ticket.issue).collect();
         let mut news = Vec::new();
         let untold = |ticket: &Ticket, why: &str| {
-            tracing::warn!(ticket = %format!("{}#{}", ticket.repo_name, ticket.number), %why, "could not be read before its step");
+            tracing::warn!(ticket = %place_name(ticket), %why, "could not be read before its step");
         };
         loop {
             let (ticket, read) = tokio::select! {

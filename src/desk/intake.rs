@@ -2,7 +2,7 @@
 
 use super::{Desk, rights};
 use crate::chat::{ChatMessage, Notice};
-use crate::domain::book::{Book, LogLine};
+use crate::domain::book::Book;
 use crate::domain::command::claim;
 use crate::domain::decide::Taken;
 use crate::domain::event::{Event, News, What};
@@ -171,7 +171,7 @@ impl Desk {
         self.warn(&mut tx, &loaded.book.changes.notices, now).await?;
         self.notice_wrong(&mut tx, &loaded.book, now).await?;
         tx.commit().await?;
-        tell(&loaded.book);
+        self.tell(&loaded.book);
         if changed || !moved.repos.is_empty() {
             self.wakes.all();
         }
@@ -279,14 +279,5 @@ impl Needs {
             _ => {}
         }
         self.instants.insert(event.issue.created_at.min(event.at));
-    }
-}
-
-/// Logs what was decided, a line a reason: a `grep` of an issue's number tells its story.
-pub(super) fn tell(book: &Book) {
-    for LogLine { issue, at, rule, text } in &book.changes.log {
-        let ticket = book.tickets.get(issue);
-        let place = ticket.map(|ticket| format!("{}#{}", ticket.repo_name, ticket.number)).unwrap_or_default();
-        tracing::info!(ticket = %place, %rule, %at, "{text}");
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod acknowledge;
 pub mod catch_up;
+pub mod counts;
 pub mod escalate;
 pub mod forget;
 pub mod gate;
@@ -74,6 +75,8 @@ pub struct Desk {
     pub links: Option<Arc<acknowledge::Links>>,
     /// Which hours this instance has summed up.
     pub summed: Arc<reports::Summed>,
+    /// What this instance has seen since it started, counted.
+    pub counts: Arc<counts::Counts>,
 }
 
 /// Who answers tickets, as the operator lists it (`W3`); empty: whoever may triage.

@@ -3,7 +3,7 @@
 //! transaction, those that only show something follow in batches.
 
 use super::Desk;
-use super::intake::{Outcome, tell};
+use super::intake::Outcome;
 use crate::domain::book::Place;
 use crate::domain::event::{Event, Issue, PlaceEvent, PlaceWhat, Repo, What};
 use crate::domain::freeze;
@@ -355,7 +355,7 @@ impl Desk {
         }
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
-        tell(&loaded.book);
+        self.tell(&loaded.book);
         Ok(())
     }
 

@@ -458,7 +458,10 @@ impl Desk {
                 match pass.send(github.edit_comment(place.installation, place.repo, comment, &body)).await {
                     // Somebody deleted it; where the issue is gone too, posting says so.
                     Err(error) if error.is_gone() => id = None,
-                    edited => edited?,
+                    edited => {
+                        edited?;
+                        tracing::info!(ticket = %place_name(view.ticket), "comment edited");
+                    }
                 }
             }
             None => {}

@@ -1,7 +1,6 @@
 //! An operator's `retarget`: running clocks get the promise of the programme as it is now; ended ones are never judged again (`S5`).
 
 use super::Desk;
-use super::intake::tell;
 use crate::domain::IssueId;
 use crate::domain::ticket::{Amendment, Amends, Ticket};
 use crate::store::{AuditLine, Needs, Result};
@@ -42,7 +41,7 @@ impl Desk {
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
         tx.audit(&AuditLine { at: now, act: "retarget".to_owned(), detail: format!("{} clocks", changed.len()) }).await?;
         tx.commit().await?;
-        tell(&loaded.book);
+        self.tell(&loaded.book);
         self.wakes.all();
         Ok(changed)
     }

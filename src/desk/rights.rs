@@ -2,7 +2,7 @@
 //! configured. Intake waits for none of it: what is not known yet is kept as not known, asked right afterwards, and judged again.
 
 use super::Desk;
-use super::intake::{Outcome, tell};
+use super::intake::Outcome;
 use crate::domain::event::{PlaceEvent, PlaceWhat, Repo, RightsEvent};
 use crate::domain::ticket::Ticket;
 use crate::domain::{InstallationId, IssueId, RepoId, UserId};
@@ -239,7 +239,7 @@ impl Desk {
             tx.want_later(&later).await?;
         }
         tx.commit().await?;
-        tell(&loaded.book);
+        self.tell(&loaded.book);
         if changed {
             self.wakes.publish.notify_one();
             self.wakes.speak.notify_one();

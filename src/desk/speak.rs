@@ -5,6 +5,7 @@
 //! the database and counts for all of them.
 
 use super::Desk;
+use super::publish::place_name;
 use crate::chat::{ChatMessage, Digest, Message, Ping, SendError, TIMEOUT};
 use crate::domain::IssueId;
 use crate::domain::escalation::has_repeats_ahead;
@@ -43,7 +44,8 @@ struct Claim {
 /// What became of it.
 struct Tried {
     fates: Vec<Fate>,
-    failed: Option<(Vec<PendingPing>, SendError)>,
+    /// What was not taken, which ticket it is about if about one alone, and why.
+    failed: Option<(Vec<PendingPing>, String, SendError)>,
     /// Whether the channel took something.
     taken: bool,
 }
@@ -204,9 +206,6 @@ impl Desk {
             return Ok(Tried { fates: claim.pings.iter().map(|ping| void(ping, &why)).collect(), failed: None, taken: false });
         }
         let (said, mut fates) = self.still_true(&claim.pings, channel, now).await?;
-        for fate in &fates {
-            tracing::info!(%channel, key = %fate.key, why = %fate.note, "ping not sent");
-        }
         let mut tried = Tried { fates: Vec::new(), failed: None, taken: false };
         if !said.is_empty() {
             if !self.still_holds(&mut claim).await? {
@@ -220,6 +219,9 @@ impl Desk {
                     instead_of.push(ping.channel.clone());
                 }
             }
+            // What was held back for the morning is not late (E6).
+            let is_step = |message: &ChatMessage| matches!(message, ChatMessage::Ping(said) if !said.held);
+            let steps: Vec<_> = said.iter().filter(|(_, message)| is_step(message)).map(|(ping, _)| ping.at).collect();
             let (pings, mut messages): (Vec<_>, Vec<_>) = said.into_iter().unzip();
             let (key, what) = match (&claim.digest, messages.pop()) {
                 (None, Some(message)) => (pings.first().map_or_else(String::new, |ping| ping.key.clone()), message),
@@ -229,10 +231,12 @@ impl Desk {
             match self.chat.send(channel, message, self.clock.now()).await {
                 Ok(()) => {
                     log_sent(channel, &what);
+                    let now = self.clock.now();
+                    steps.iter().for_each(|at| self.counts.said(channel, now.duration_since(*at)));
                     tried.taken = true;
                     fates.extend(pings.iter().map(|ping| sent(ping, channel, claim.digest.as_deref())));
                 }
-                Err(error) => tried.failed = Some((pings, error)),
+                Err(error) => tried.failed = Some((pings, about(&what), error)),
             }
         }
         Ok(Tried { fates, ..tried })
@@ -267,7 +271,11 @@ impl Desk {
                     }
                     said.push((ping.clone(), message));
                 }
-                Err(why) => fates.push(void(ping, &why)),
+                Err(why) => {
+                    let ticket = ping.issue.and_then(|issue| known.get(&issue)).map(place_name).unwrap_or_default();
+                    tracing::info!(%ticket, %channel, key = %ping.key, %why, "ping not sent");
+                    fates.push(void(ping, &why));
+                }
             }
         }
         Ok((said, fates))
@@ -348,13 +356,17 @@ impl Desk {
     async fn record_fates(&self, tx: &mut Tx, channel: &str, tried: Tried) -> Result<bool> {
         let now = self.clock.now();
         tx.pings_done(&tried.fates, now).await?;
+        for state in ["sent", "void"] {
+            self.counts.tried(channel, state, tried.fates.iter().filter(|fate| fate.state == state).count());
+        }
         if tried.taken {
             tx.channel_works(channel).await?;
         }
-        let Some((pings, error)) = tried.failed else { return Ok(false) };
+        let Some((pings, ticket, error)) = tried.failed else { return Ok(false) };
         let former = tx.failing_channels().await?.remove(channel);
         let failures = former.as_ref().map_or(0, |state| state.failures).saturating_add(1);
         let refused = matches!(error, SendError::Refused { .. });
+        self.counts.tried(channel, if refused { "refused" } else { "retried" }, pings.len());
         let since = former.as_ref().map_or(now, |state| state.since);
         let after = |from: Timestamp, length: SignedDuration| from.saturating_add(length).unwrap_or(from);
         let open = match &error {
@@ -365,7 +377,7 @@ impl Desk {
             _ => [after(now, back_off(channel, failures)), after(since, PATIENCE)].into_iter().filter(|at| *at > now).min().unwrap_or(now),
         };
         let state = ChannelState { failures, since, open, refused, why: error.to_string() };
-        tracing::warn!(%channel, why = %state.why, failures, waiting = pings.len(), retry_at = %state.open, "the chat did not take a message");
+        tracing::warn!(%ticket, %channel, why = %state.why, failures, waiting = pings.len(), retry_at = %state.open, "the chat did not take a message");
         tx.put_back_pings(&pings, &state.why).await?;
         tx.channel_failed(channel, &state).await?;
         if refused && !former.is_some_and(|state| state.refused) {
@@ -416,10 +428,18 @@ fn digest_of(channel: &str) -> String {
     format!("digest:{channel}:")
 }
 
+/// The ticket that a message is about, if it is about one.
+fn about(what: &ChatMessage) -> String {
+    match what {
+        ChatMessage::Ping(said) => format!("{}#{}", said.repository, said.number),
+        _ => String::new(),
+    }
+}
+
 fn log_sent(channel: &str, what: &ChatMessage) {
     let pinged = |said: &Ping, digest: bool| {
         let ticket = format!("{}#{}", said.repository, said.number);
-        tracing::info!(%ticket, %channel, step = %said.step, at = %said.at, digest, "pinged");
+        tracing::info!(%ticket, %channel, step = %said.step, rung = %said.at, digest, "pinged");
     };
     match what {
         ChatMessage::Ping(said) => pinged(said, false),

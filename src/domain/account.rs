@@ -4,7 +4,7 @@ use super::beats::Doing;
 use super::command::Command;
 use super::event::Person;
 use super::quota::{Entry, EntryKind};
-use super::response::{Begun, Cycle, Outcome, Said, State};
+use super::response::{Begun, Cycle, Outcome, Said, State, Verdict};
 use super::ticket::{Amends, Departure, FreezeReason, Role, Standing, Ticket};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub struct Line {
 /// Rules of the log that the account does not tell itself: what was said in chat, and what was found out about people and labels.
 const FROM_THE_LOG: [&str; 10] = ["E1", "E2", "E3", "E4", "E5", "E7", "G2", "G5", "O2", "W6"];
 
-fn login(person: Option<&Person>) -> String {
+pub(super) fn login(person: Option<&Person>) -> String {
     person.map_or_else(|| "ghost".to_owned(), |person| person.login.clone())
 }
 
@@ -98,17 +98,9 @@ impl Ticket {
             line(at, "S12", String::new(), "transferred to where the desk does not reach: left coverage".to_owned());
         }
         for verdict in self.walk().verdicts {
-            let said = match verdict.said {
-                Said::Done => "carried out",
-                Said::Asked(_) => "answered",
-                Said::Refused(_) => "refused",
-                Said::Passed => continue,
-            };
-            let name = match &verdict.command {
-                Command::Unknown(name) => name.as_str(),
-                other => other.verb().map_or("", super::command::Verb::name),
-            };
-            line(verdict.at, "C", login(verdict.by.as_ref()), format!("/{name}: {said}"));
+            if let Some(Line { at, rule, who, text }) = verdict.line() {
+                line(at, &rule, who, text);
+            }
         }
         for (at, rule, text) in log.iter().filter(|(_, rule, _)| FROM_THE_LOG.contains(&rule.as_str())) {
             line(*at, rule, String::new(), text.clone());
@@ -176,7 +168,34 @@ fn clock(cycle: &Cycle, line: &mut impl FnMut(Timestamp, &str, String, String)) 
         let until = until.map_or_else(|| "for good".to_owned(), |until| format!("until {until}"));
         line(*at, "E5", String::new(), format!("reminders of clock {number} are silenced {until}"));
     }
-    if let State::Ended { at, by, outcome } = &cycle.state {
+    if let Some(Line { at, rule, who, text }) = cycle.stops() {
+        line(at, &rule, who, text);
+    }
+}
+
+impl Verdict {
+    /// What became of it, if it was for anybody here.
+    #[must_use]
+    pub fn line(&self) -> Option<Line> {
+        let said = match self.said {
+            Said::Done => "carried out",
+            Said::Asked(_) => "answered",
+            Said::Refused(_) => "refused",
+            Said::Passed => return None,
+        };
+        let name = match &self.command {
+            Command::Unknown(name) => name.as_str(),
+            other => other.verb().map_or("", super::command::Verb::name),
+        };
+        Some(Line { at: self.at, rule: "C".to_owned(), who: login(self.by.as_ref()), text: format!("/{name}: {said}") })
+    }
+}
+
+impl Cycle {
+    /// How it ended, if it did.
+    #[must_use]
+    pub fn stops(&self) -> Option<Line> {
+        let State::Ended { at, by, outcome } = &self.state else { return None };
         let (rule, how) = match outcome {
             Outcome::Met => ("S3", "answered in time: met"),
             Outcome::Late => ("S3", "answered late: breached"),
@@ -187,6 +206,7 @@ fn clock(cycle: &Cycle, line: &mut impl FnMut(Timestamp, &str, String, String)) 
             Outcome::Settled => ("S4", "settled: no answer was needed"),
             Outcome::ClosedLate => ("S9", "ended after the promise was up: breached"),
         };
-        line(*at, rule, login(by.as_ref()), format!("clock {number} stops: {how}"));
+        let text = format!("clock {} stops: {how}", self.number);
+        Some(Line { at: *at, rule: rule.to_owned(), who: login(by.as_ref()), text })
     }
 }

@@ -85,6 +85,8 @@ pub struct Changes {
     pub notices: Vec<(String, String)>,
     /// Lines for the tickets' logs.
     pub log: Vec<LogLine>,
+    /// The tickets that differ, as they were; `None`: there was none.
+    pub before: BTreeMap<IssueId, Option<Ticket>>,
 }
 
 /// One line of a ticket's log: what was decided, by which rule, and why.
@@ -136,9 +138,11 @@ impl Book {
 
     /// Puts a ticket back, and remembers whether that changed anything.
     pub fn put(&mut self, ticket: Ticket) {
-        if self.tickets.get(&ticket.issue) != Some(&ticket) {
-            self.changes.tickets.insert(ticket.issue);
-            self.tickets.insert(ticket.issue, ticket);
+        let issue = ticket.issue;
+        if self.tickets.get(&issue) != Some(&ticket) {
+            self.changes.tickets.insert(issue);
+            let before = self.tickets.insert(issue, ticket);
+            self.changes.before.entry(issue).or_insert(before);
         }
     }
 

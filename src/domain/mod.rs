@@ -23,6 +23,7 @@ pub mod quota;
 pub mod response;
 pub mod rights;
 pub mod ticket;
+pub mod turns;
 pub mod window;
 
 pub use ids::{CommentId, DeliveryId, InstallationId, IssueId, PartnerId, RepoId, UserId};

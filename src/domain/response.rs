@@ -111,6 +111,25 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every one.
+    pub const ALL: [Self; 8] =
+        [Self::Met, Self::Late, Self::ClosedUnanswered, Self::Cancelled, Self::Settled, Self::ClosedLate, Self::Gone, Self::LeftCoverage];
+
+    /// A word for it, as metrics have it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Late => "late",
+            Self::ClosedUnanswered => "closed_unanswered",
+            Self::Cancelled => "cancelled",
+            Self::Gone => "gone",
+            Self::LeftCoverage => "left_coverage",
+            Self::Settled => "settled",
+            Self::ClosedLate => "closed_late",
+        }
+    }
+
     /// Whether the promise was broken.
     #[must_use]
     pub const fn is_breach(self) -> bool {

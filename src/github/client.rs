@@ -18,6 +18,7 @@ use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
@@ -157,6 +158,42 @@ pub struct GitHub {
     slug: OnceCell<String>,
     installations: Mutex<HashMap<InstallationId, Arc<Installation>>>,
     last_word: Mutex<String>,
+    /// How requests went since the start.
+    pub requests: Requests,
+}
+
+/// How requests went, counted: reads and writes apart.
+#[derive(Debug, Default)]
+pub struct Requests([[AtomicU64; OUTCOMES.len()]; 2]);
+
+/// What becomes of a request, as metrics have it: answered, refused, refused because of a limit, failed at GitHub, without an answer.
+const OUTCOMES: [&str; 5] = ["ok", "refused", "limited", "failed", "unanswered"];
+
+impl Requests {
+    /// Each count with whether it is of reads or writes, and what became of them.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let kinds = ["read", "write"].into_iter().zip(&self.0);
+        kinds.flat_map(|(kind, counts)| {
+            OUTCOMES.into_iter().zip(counts).map(move |(outcome, count)| (kind, outcome, count.load(Ordering::Relaxed)))
+        })
+    }
+
+    fn count(&self, write: bool, answer: &Result<Raw>) {
+        let refusal =
+            answer.as_ref().map_or_else(|error| error.status().map(|_| error.is_a_limit()), |raw| raw.refusal().map(|no| no.is_a_limit()));
+        let outcome = match answer.as_ref().map(|raw| raw.status) {
+            Ok(..400) => "ok",
+            _ if refusal == Some(true) => "limited",
+            Ok(500..) | Err(ApiError::Refused { status: 500.., .. }) => "failed",
+            Ok(_) | Err(ApiError::Refused { .. }) => "refused",
+            Err(_) => "unanswered",
+        };
+        let place = OUTCOMES.iter().position(|known| *known == outcome);
+        let [reads, writes] = &self.0;
+        if let Some(count) = place.and_then(|place| if write { writes } else { reads }.get(place)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// One installation's own client. octocrab mints a token per clone and per concurrent call, hence one of each and a lock.
@@ -232,6 +269,7 @@ impl GitHub {
             slug: OnceCell::new(),
             installations: Mutex::default(),
             last_word: Mutex::new("not asked yet".to_owned()),
+            requests: Requests::default(),
         })
     }
 
@@ -642,7 +680,9 @@ impl GitHub {
 
     async fn exchange(&self, client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<Raw> {
         let asked = self.clock.now();
+        let write = method != http::Method::GET;
         let answer = exchange(client, method, path, body).await;
+        self.requests.count(write, &answer);
         self.measure(asked, answer.as_ref().ok().map(|raw| &raw.headers));
         answer
     }

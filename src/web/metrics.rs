@@ -1,10 +1,13 @@
 //! `/metrics`: what Prometheus asks for, in its text format 0.0.4. Nothing in it names a person, a partner, a repository or a ticket.
 
 use crate::app::App;
+use crate::desk::counts::{DELAYS, Histogram, LEFT, PROMISES};
+use crate::domain::response::Outcome;
 use crate::store::StoreError;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +25,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     page.sample("partner_desk_scheduler_silence_seconds", &[], Seconds(app.since_beat().max(0)));
     page.family("partner_desk_leads", "gauge", "Whether this instance watches the clocks: 1 on one of several that share a database.");
     page.sample("partner_desk_leads", &[], i64::from(app.lead.is_ours()));
+    counted(&app, &mut page);
     let read = tokio::time::timeout(std::time::Duration::from_secs(5), stored(&app)).await;
     let database = match read {
         Ok(Ok(stored)) => Some(stored),
@@ -37,6 +41,61 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.text).into_response()
 }
 
+/// What this instance has seen since it started. Series that are known to come begin with 0, so that their first increase is seen.
+fn counted(app: &App, page: &mut Page) {
+    let (desk, counted) = (&app.desk, app.desk.counts.now());
+    let tier_ids = desk.programme.tiers.iter().map(|tier| tier.id.0.clone());
+    let tiers: BTreeSet<String> =
+        tier_ids.chain(counted.ended.keys().map(|(tier, _)| tier.clone())).chain(counted.breaches.keys().cloned()).collect();
+    let channels: BTreeSet<String> =
+        desk.chat.names().map(str::to_owned).chain(counted.messages.keys().map(|(channel, _)| channel.clone())).collect();
+
+    page.family("partner_desk_tickets_total", "counter", "Tickets that came to stand so since this instance started, by tier.");
+    for ((tier, standing), count) in &counted.tickets {
+        page.sample("partner_desk_tickets_total", &[("tier", named(tier)), ("standing", standing)], count);
+    }
+    page.family("partner_desk_clocks_ended_total", "counter", "Clocks that ended since this instance started, by tier and outcome.");
+    for tier in &tiers {
+        for outcome in Outcome::ALL.map(Outcome::word) {
+            let count = counted.ended.get(&(tier.clone(), outcome)).copied().unwrap_or_default();
+            page.sample("partner_desk_clocks_ended_total", &[("tier", tier), ("outcome", outcome)], count);
+        }
+    }
+    page.family("partner_desk_breaches_total", "counter", "Promises that were broken since this instance started, from the due second on.");
+    for tier in &tiers {
+        page.sample("partner_desk_breaches_total", &[("tier", tier)], counted.breaches.get(tier).copied().unwrap_or_default());
+    }
+    let (responses, left, delays) = (Histogram::new(PROMISES), Histogram::new(LEFT), Histogram::new(DELAYS));
+    page.family("partner_desk_time_to_response_seconds", "histogram", "From the start of a clock to its answer.");
+    for tier in &tiers {
+        page.histogram("partner_desk_time_to_response_seconds", ("tier", tier), counted.to_response.get(tier).unwrap_or(&responses));
+    }
+    page.family("partner_desk_time_to_due_seconds", "histogram", "What was left until due when it was answered; 0: it was late.");
+    for tier in &tiers {
+        page.histogram("partner_desk_time_to_due_seconds", ("tier", tier), counted.to_due.get(tier).unwrap_or(&left));
+    }
+    page.family("partner_desk_messages_total", "counter", "Messages to a chat since this instance started, by what became of each try.");
+    for channel in &channels {
+        for result in ["sent", "retried", "refused", "void"] {
+            let count = counted.messages.get(&(channel.clone(), result)).copied().unwrap_or_default();
+            page.sample("partner_desk_messages_total", &[("channel", channel), ("result", result)], count);
+        }
+    }
+    page.family("partner_desk_step_delay_seconds", "histogram", "From the instant of a step until the chat had taken it.");
+    for channel in &channels {
+        page.histogram("partner_desk_step_delay_seconds", ("channel", channel), counted.delays.get(channel).unwrap_or(&delays));
+    }
+    page.family("partner_desk_github_requests_total", "counter", "Requests to GitHub since this instance started, by what became of them.");
+    for (kind, outcome, count) in desk.github.iter().flat_map(|github| github.requests.each()) {
+        page.sample("partner_desk_github_requests_total", &[("kind", kind), ("outcome", outcome)], count);
+    }
+}
+
+/// A tier's label.
+const fn named(tier: &str) -> &str {
+    if tier.is_empty() { "none" } else { tier }
+}
+
 /// What the database knows, alike on every instance.
 async fn stored(app: &App) -> Result<String, StoreError> {
     let now = app.desk.clock.now();
@@ -49,8 +108,7 @@ async fn stored(app: &App) -> Result<String, StoreError> {
     let mut page = Page::default();
     page.family("partner_desk_tickets_open", "gauge", "Tickets that wait for a slot or for an answer, by tier and standing.");
     for tickets in &open {
-        let tier = if tickets.tier.is_empty() { "none" } else { &tickets.tier };
-        page.sample("partner_desk_tickets_open", &[("tier", tier), ("standing", &tickets.standing)], tickets.tickets);
+        page.sample("partner_desk_tickets_open", &[("tier", named(&tickets.tier)), ("standing", &tickets.standing)], tickets.tickets);
     }
     page.family("partner_desk_tickets_unshown", "gauge", "Tickets that GitHub does not show as they are yet.");
     page.sample("partner_desk_tickets_unshown", &[], unshown);
@@ -98,6 +156,16 @@ struct Page {
 impl Page {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn histogram(&mut self, name: &str, label: (&str, &str), histogram: &Histogram) {
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in histogram.up_to() {
+            self.sample(&bucket, &[label, ("le", &bound.to_string())], count);
+        }
+        self.sample(&bucket, &[label, ("le", "+Inf")], histogram.count());
+        self.sample(&format!("{name}_sum"), &[label], Seconds(histogram.sum_ms()));
+        self.sample(&format!("{name}_count"), &[label], histogram.count());
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {

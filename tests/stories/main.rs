@@ -38,6 +38,7 @@ mod kept;
 mod key;
 mod labels;
 mod leases;
+mod logs;
 mod metrics;
 mod migrations;
 mod missed;

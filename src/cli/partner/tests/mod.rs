@@ -67,6 +67,7 @@ impl Fixture {
             life: Arc::default(),
             links: None,
             summed: Arc::default(),
+            counts: Arc::default(),
         };
         Self { desk, dir }
     }
