@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// Deliveries that may wait to be taken in; beyond that the answer is 503, and GitHub keeps them as failed.
 const MOST_WAITING: usize = 4096;
@@ -108,7 +109,18 @@ impl Answers {
 }
 
 /// A delivery that waits to be taken in, and where its sender waits for the answer.
-type Waiting = (Incoming, oneshot::Sender<Result<Outcome, StoreError>>);
+type Waiting = (Incoming, oneshot::Sender<Result<Outcome, StoreError>>, Origin);
+
+/// The span in which a delivery came, so that the trace of its batch can name it; nothing where nobody traces.
+#[cfg(feature = "otel")]
+type Origin = tracing::Span;
+#[cfg(not(feature = "otel"))]
+type Origin = ();
+
+fn origin() -> Origin {
+    #[cfg(feature = "otel")]
+    return tracing::Span::current();
+}
 
 /// Why a delivery was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -264,7 +276,7 @@ impl App {
     /// It was not taken in, and nobody may be told that it was.
     pub async fn deliver(&self, incoming: Incoming) -> Result<Outcome, NotTaken> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send((incoming, answer)).map_err(|error| match error {
+        self.queue.try_send((incoming, answer, origin())).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotTaken::Overloaded,
             mpsc::error::TrySendError::Closed(_) => NotTaken::ShuttingDown,
         })?;
@@ -390,8 +402,13 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, mut stop: wat
         if taken == 0 {
             return;
         }
-        let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        for (outcome, answer) in desk.intake(&incoming).await.into_iter().zip(answers) {
+        let span = tracing::info_span!(target: "otel", "batch", deliveries = taken);
+        #[cfg(feature = "otel")]
+        for (.., origin) in &batch {
+            span.follows_from(origin);
+        }
+        let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|(incoming, answer, _)| (incoming, answer)).unzip();
+        for (outcome, answer) in desk.intake(&incoming).instrument(span).await.into_iter().zip(answers) {
             // A sender that has gone away asks again by itself; what it sent is on disk.
             let _ = answer.send(outcome);
         }

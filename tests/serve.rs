@@ -6,6 +6,9 @@
 mod key;
 #[path = "common/postgres.rs"]
 mod postgres;
+#[cfg(feature = "otel")]
+#[path = "serve/traces.rs"]
+mod traces;
 
 use partner_desk::clock::Clock;
 use partner_desk::sandbox::{ChatSink, Deliver, Options, Sandbox};

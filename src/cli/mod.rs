@@ -15,6 +15,8 @@ pub mod receive;
 pub mod retarget;
 pub mod sandbox;
 pub mod serve;
+#[cfg(feature = "otel")]
+mod traces;
 
 use crate::app::{StartError, open_desk};
 use crate::clock::Clock;
@@ -24,7 +26,9 @@ use crate::settings::{LogFormat, Settings};
 use crate::store::StoreError;
 use clap::{Parser, Subcommand};
 use std::io::Write;
-use tracing_subscriber::filter::Targets;
+#[cfg(feature = "otel")]
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -131,7 +135,14 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             log(&demo::log_filter(), LogFormat::Text);
             Box::pin(demo::run(&demo, out)).await
         }
-        Command::Serve(serve) => serve::run(&serve, settings(Settings::from_process)?).await,
+        Command::Serve(serve) => {
+            #[cfg(feature = "otel")]
+            traces::begin()?;
+            let ended = serve::run(&serve, settings(Settings::from_process)?).await;
+            #[cfg(feature = "otel")]
+            traces::end().await;
+            ended
+        }
         Command::Backup(backup) => backup::run(&backup, &settings(Settings::from_process_offline)?, out),
         Command::MigrateStore(migrate) => {
             log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned()), LogFormat::Text);
@@ -181,11 +192,24 @@ pub fn log(filter: &str, format: LogFormat) {
         let _ = writeln!(std::io::stderr(), "RUST_LOG: {error}; logging at `info`");
         Targets::new().with_default(tracing::Level::INFO)
     });
+    // Spans that are for traces alone.
+    let filter = filter.with_target("otel", LevelFilter::OFF);
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let all = tracing_subscriber::registry().with(filter);
     // A second initialisation, in tests, keeps the first.
-    let _ = match format {
-        LogFormat::Text => all.with(logs).try_init(),
-        LogFormat::Json => all.with(logs.json().flatten_event(true)).try_init(),
+    #[cfg(not(feature = "otel"))]
+    let _ = {
+        let all = tracing_subscriber::registry().with(filter);
+        match format {
+            LogFormat::Text => all.with(logs).try_init(),
+            LogFormat::Json => all.with(logs.json().flatten_event(true)).try_init(),
+        }
+    };
+    #[cfg(feature = "otel")]
+    let _ = {
+        let all = tracing_subscriber::registry().with(traces::layer());
+        match format {
+            LogFormat::Text => all.with(logs.with_filter(filter)).try_init(),
+            LogFormat::Json => all.with(logs.json().flatten_event(true).with_filter(filter)).try_init(),
+        }
     };
 }

@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// A ticket that is opened costs so many writes (`G6`).
 const OPENING: i64 = 2;
@@ -152,7 +153,8 @@ impl Desk {
             };
             tx.commit().await?;
             done += 1;
-            let shown = self.show_claimed(&gate, claimed).await;
+            let span = tracing::info_span!(target: "otel", "publish", ticket = %place_name(&claimed.claim.ticket));
+            let shown = self.show_claimed(&gate, claimed).instrument(span).await;
             if let Err(Stop::Store(error)) = shown.outcome {
                 return Err(error);
             }

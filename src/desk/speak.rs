@@ -16,6 +16,7 @@ use crate::store::{ChannelState, Fate, PendingPing, Result, Tx};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use tracing::Instrument as _;
 
 /// Nobody else sends a message while its sender holds it for this long: more than sending takes, and little enough that another
 /// instance goes on within 15 s when its sender is gone.
@@ -132,7 +133,8 @@ impl Desk {
             tx.commit().await?;
             let Some(claim) = claim else { return Ok(count) };
             count += claim.pings.len();
-            let tried = self.send(channel, claim).await?;
+            let span = tracing::info_span!(target: "otel", "send", channel, messages = claim.pings.len());
+            let tried = self.send(channel, claim).instrument(span).await?;
             tx = self.store.write().await?;
             if self.record_fates(&mut tx, channel, tried).await? {
                 tx.commit().await?;

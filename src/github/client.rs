@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use tracing::Instrument as _;
 
 /// A segment of a path: everything but unreserved characters is written as `%XX`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -681,7 +682,11 @@ impl GitHub {
     async fn exchange(&self, client: &Octocrab, method: http::Method, path: &str, body: Option<&Value>) -> Result<Raw> {
         let asked = self.clock.now();
         let write = method != http::Method::GET;
-        let answer = exchange(client, method, path, body).await;
+        let span = tracing::info_span!(target: "otel", "github", %method, path, status = tracing::field::Empty);
+        let answer = exchange(client, method, path, body).instrument(span.clone()).await;
+        if let Ok(raw) = &answer {
+            span.record("status", raw.status);
+        }
         self.requests.count(write, &answer);
         self.measure(asked, answer.as_ref().ok().map(|raw| &raw.headers));
         answer
