@@ -51,7 +51,8 @@ const MOST_TURNED_AWAY: usize = 64;
 const TURNING_AWAY: Duration = Duration::from_secs(1);
 /// What they hear.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 30\r\n\
-    retry-after: 30\r\nconnection: close\r\n\r\ntoo many connections are open\n";
+    retry-after: 30\r\nx-content-type-options: nosniff\r\ncontent-security-policy: default-src 'none'; frame-ancestors 'none'\r\ncache-control: no-store\r\n\
+    connection: close\r\n\r\ntoo many connections are open\n";
 /// A machine that is out of files gets some back when connections end; trying sooner would only burn time.
 const OUT_OF_FILES: Duration = Duration::from_millis(500);
 /// A connection looks at itself so often while a head may take.
