@@ -245,7 +245,8 @@ async fn deliveries(github: &GitHub, now: Timestamp, findings: &mut Findings) {
     let counted: Vec<_> = by_status.iter().map(|(status, count)| format!("{count} with {status}")).collect();
     let seen = format!("failed attempts in the last day: {} ({}), the last at {}", failed.len(), counted.join(", "), latest.delivered_at);
     let remedy = match latest.status_code {
-        401 => "WEBHOOK_SECRET is not what the App's page has: make them the same",
+        // Too many of them hear 429.
+        401 | 429 => "WEBHOOK_SECRET is not what the App's page has: make them the same",
         404 | 405 => "correct the webhook's address at the App's page",
         503 => "look into the log of `serve`: it was overloaded, its database was away, or it has no App",
         500.. | 0 => "see that `serve` runs and that GitHub can reach it; `serve` has them sent again",

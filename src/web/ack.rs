@@ -1,6 +1,7 @@
 //! `/ack/…`: the link in a ping (`E5`). Anybody who has one may follow it. GET shows a page that asks, and changes nothing, since chats
 //! fetch links to preview them; POST acknowledges.
 
+use super::rate::Bucket;
 use crate::app::App;
 use crate::desk::acknowledge::{Behind, Linked, Waits};
 use crate::store::StoreError;
@@ -17,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What a form of the page comes to at most.
 const LARGEST_FORM: usize = 4096;
@@ -53,33 +54,6 @@ pub(super) fn routes() -> Router<Arc<App>> {
 struct Doors {
     strangers: Bucket,
     guests: Bucket,
-}
-
-/// So many at once, and so many a second after that; all of it in milliseconds.
-#[derive(Debug)]
-struct Bucket {
-    most: i64,
-    each: i64,
-    /// When it would be empty of callers: how far ahead of now, at most `most`.
-    until: Mutex<i64>,
-}
-
-impl Bucket {
-    const fn new(at_once: i64, a_second: i64) -> Self {
-        Self { most: at_once * 1000 / a_second, each: 1000 / a_second, until: Mutex::new(i64::MIN) }
-    }
-
-    fn lets_in(&self, now: Timestamp) -> bool {
-        let now = now.as_millisecond();
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back does not shut the door for long.
-        *until = (*until).clamp(now, now + self.most);
-        let room = *until + self.each <= now + self.most;
-        if room {
-            *until += self.each;
-        }
-        room
-    }
 }
 
 /// What the page's form says.

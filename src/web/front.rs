@@ -1,5 +1,6 @@
 //! What is behind the port while the desk is composed anew: whoever knocks in between waits for the next one.
 
+use super::page;
 use crate::app::App;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -73,6 +74,6 @@ async fn hand_on(State(front): State<Front>, request: Request) -> Response {
             Ok(answer) => answer,
             Err(never) => match never {},
         },
-        None => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "the desk is starting\n").into_response(),
+        None => page::guard((StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "the desk is starting\n").into_response()),
     }
 }

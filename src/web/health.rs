@@ -1,13 +1,14 @@
 //! `/healthz`: the process is alive. `/readyz`: it can do its work: the database answers and the scheduler ticks. GitHub is
 //! reported, but its outages are not ours to be restarted for.
 
+use super::rate::{Shared, too_many};
 use crate::app::{App, SILENT_MS};
 use crate::store::StoreError;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,8 +18,18 @@ pub async fn alive() -> &'static str {
 }
 
 /// Ready, or what is missing.
-pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    let database = match tokio::time::timeout(std::time::Duration::from_secs(3), keeps(&app)).await {
+pub(super) async fn ready(State(app): State<Arc<App>>, Extension(last): Extension<Arc<Shared<Readiness>>>) -> Response {
+    match last.get(app.desk.clock.now(), readiness(&app)).await {
+        Some((status, parts)) => (status, Json(parts)).into_response(),
+        None => too_many(),
+    }
+}
+
+/// Whether it is, and its parts.
+pub(super) type Readiness = (StatusCode, Value);
+
+async fn readiness(app: &App) -> Readiness {
+    let database = match tokio::time::timeout(std::time::Duration::from_secs(3), keeps(app)).await {
         Ok(Ok(())) => "ok".to_owned(),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer within 3 s".to_owned(),
@@ -34,7 +45,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let parts = json!({
         "ready": ready, "database": database, "scheduler": scheduler, "github": github, "clock": clock, "kept_deliveries": kept,
     });
-    (status, Json(parts)).into_response()
+    (status, parts)
 }
 
 /// Whether the database can be written to; one that failed to keep something has to show that it does again.

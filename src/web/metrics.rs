@@ -1,10 +1,11 @@
 //! `/metrics`: what Prometheus asks for, in its text format 0.0.4. Nothing in it names a person, a partner, a repository or a ticket.
 
+use super::rate::{Shared, too_many};
 use crate::app::App;
 use crate::desk::counts::{DELAYS, Histogram, LEFT, PROMISES};
 use crate::domain::response::Outcome;
 use crate::store::StoreError;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use std::collections::BTreeSet;
@@ -13,7 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// All that there is to tell. A database that does not answer is told as such, and the rest all the same.
-pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn metrics(State(app): State<Arc<App>>, Extension(last): Extension<Arc<Shared<String>>>) -> Response {
+    match last.get(app.desk.clock.now(), tell(&app)).await {
+        Some(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        None => too_many(),
+    }
+}
+
+async fn tell(app: &App) -> String {
     let mut page = Page::default();
     page.family("partner_desk_build_info", "gauge", "The version that runs, as a label; always 1.");
     page.sample("partner_desk_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -25,8 +33,8 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     page.sample("partner_desk_scheduler_silence_seconds", &[], Seconds(app.since_beat().max(0)));
     page.family("partner_desk_leads", "gauge", "Whether this instance watches the clocks: 1 on one of several that share a database.");
     page.sample("partner_desk_leads", &[], i64::from(app.lead.is_ours()));
-    counted(&app, &mut page);
-    let read = tokio::time::timeout(std::time::Duration::from_secs(5), stored(&app)).await;
+    counted(app, &mut page);
+    let read = tokio::time::timeout(std::time::Duration::from_secs(5), stored(app)).await;
     let database = match read {
         Ok(Ok(stored)) => Some(stored),
         Ok(Err(error)) => {
@@ -38,7 +46,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     page.family("partner_desk_database_up", "gauge", "Whether the database answered this request.");
     page.sample("partner_desk_database_up", &[], i64::from(database.is_some()));
     page.text.push_str(&database.unwrap_or_default());
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.text).into_response()
+    page.text
 }
 
 /// What this instance has seen since it started. Series that are known to come begin with 0, so that their first increase is seen.

@@ -5,6 +5,7 @@ pub mod front;
 pub mod health;
 pub mod metrics;
 mod page;
+mod rate;
 pub mod relay;
 pub mod serving;
 pub mod setup;
@@ -12,14 +13,15 @@ pub mod webhook;
 
 use crate::app::App;
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt as _;
+use rate::{Bucket, Shared};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -34,26 +36,37 @@ const SLOWEST_PAYLOAD: Duration = Duration::from_secs(30);
 /// Every route.
 pub fn router(app: App) -> Router {
     let room = from_fn_with_state(Arc::new(Semaphore::new(MOST_ON_THE_WAY)), make_room);
-    let pages = Router::new()
+    let unsigned = Arc::new(Bucket::new(100, 5));
+    let guarded = Router::new()
         .route("/", get(health::front))
         .route("/setup", get(setup::show))
         .route("/setup/app", post(setup::ask))
         .route("/setup/back", get(setup::back))
         .route("/style.css", get(page::style))
         .route("/live.js", get(page::live))
-        .layer(from_fn(page::guarded));
-    Router::new()
-        .merge(pages)
-        .route("/api/github/webhooks", post(webhook::receive).layer(DefaultBodyLimit::max(LARGEST_PAYLOAD)).layer(room))
         .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
+        .route("/readyz", get(health::ready).layer(Extension(Arc::new(Shared::<health::Readiness>::new()))))
+        .route("/metrics", get(metrics::metrics).layer(Extension(Arc::new(Shared::<String>::new()))))
         .merge(ack::routes())
-        .with_state(Arc::new(app))
+        .fallback(nothing)
+        .layer(from_fn(page::guarded));
+    // The one door that is in a hurry has its guard in the layer that it has anyhow.
+    let receive = async move |app: State<Arc<App>>, headers: HeaderMap, body: Bytes| webhook::receive(app, &unsigned, headers, body).await;
+    let webhooks = post(receive).layer(DefaultBodyLimit::max(LARGEST_PAYLOAD)).layer(room);
+    guarded.route("/api/github/webhooks", webhooks).with_state(Arc::new(app))
+}
+
+/// What stands at no address.
+async fn nothing() -> Response {
+    (StatusCode::NOT_FOUND, "nothing is here\n").into_response()
 }
 
 /// Reads a payload while there is room for it, and not for ever.
 async fn make_room(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    page::guard(with_room(&room, request, next).await)
+}
+
+async fn with_room(room: &Semaphore, request: Request, next: Next) -> Response {
     let refuse = |status: StatusCode, why: &'static str| (status, [(RETRY_AFTER, "30")], why).into_response();
     let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "more than 25 MiB, which GitHub does not send\n");
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());

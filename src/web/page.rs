@@ -15,6 +15,9 @@ const LIVE: &str = include_str!("assets/live.js");
 /// Of a page that says nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Of what is no page.
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+
 /// Text as it may stand in a page, in an attribute too.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -53,17 +56,23 @@ pub(super) fn may_send_to(mut page: Response, url: &str) -> Response {
 
 /// Puts what browsers are told not to do on every answer, refusals included.
 pub(super) async fn guarded(request: Request, next: Next) -> Response {
-    let mut answer = next.run(request).await;
+    guard(next.run(request).await)
+}
+
+/// The same of one answer, text and JSON as well: where it has no say of its own, a page of it could do nothing.
+pub(super) fn guard(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
+    let is_page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let mut unless_said = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
-    unless_said(CONTENT_SECURITY_POLICY, POLICY);
+    unless_said(CONTENT_SECURITY_POLICY, if is_page { POLICY } else { NOTHING });
     unless_said(X_FRAME_OPTIONS, "DENY");
     unless_said(REFERRER_POLICY, "no-referrer");
     unless_said(X_CONTENT_TYPE_OPTIONS, "nosniff");
     unless_said(CACHE_CONTROL, "no-store");
     unless_said(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    unless_said(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     answer
 }
 

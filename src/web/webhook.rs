@@ -1,5 +1,6 @@
 //! `POST /api/github/webhooks`: signature, then meaning, then disk, then the answer (`R1`).
 
+use super::rate::{Bucket, too_many};
 use crate::app::{App, NotTaken};
 use crate::desk::intake::{Incoming, Outcome};
 use crate::desk::keep::Raw;
@@ -27,7 +28,7 @@ const KEPT_HEADERS: [&str; 6] = [
 ];
 
 /// Takes one delivery: 202 when its effect is on disk, 200 for what is not the desk's business.
-pub async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn receive(State(app): State<Arc<App>>, unsigned: &Bucket, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(secret) = &app.webhook_secret else {
         return (StatusCode::SERVICE_UNAVAILABLE, "no GitHub App is set up yet: `partner-desk serve` prints where to do it\n")
@@ -35,6 +36,10 @@ pub async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Byte
     };
     if !is_signed(secret.expose_secret().as_bytes(), &body, header("x-hub-signature-256")) {
         count(&app.answers.unsigned);
+        // Only now: whatever strangers do, what GitHub signed is taken. Theirs is neither logged line by line nor explained.
+        if !unsigned.lets_in(app.desk.clock.now()) {
+            return too_many();
+        }
         tracing::warn!(delivery = header("x-github-delivery"), "a webhook without a good signature was refused");
         return (StatusCode::UNAUTHORIZED, "X-Hub-Signature-256 is missing or does not sign this body with the webhook secret\n")
             .into_response();

@@ -31,6 +31,7 @@ mod escalation;
 mod every;
 mod examples;
 mod gate;
+mod guarded;
 mod heartbeat;
 mod instance;
 mod keeping;
