@@ -1,6 +1,7 @@
 //! The database: whether it is there, takes what is written, has this release's schema, and lies where it is safe.
 
 use super::{Findings, Mark};
+use crate::domain::partner::Partner;
 use crate::settings::Settings;
 use crate::store::backup::sqlite_file;
 use crate::store::{ChannelState, MemberRow, Store, StoreError, StoredApp};
@@ -10,6 +11,8 @@ use std::path::Path;
 /// What the database knows that is asked about elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
+    /// Every partner.
+    pub partners: Vec<Partner>,
     /// Members of whom no id is known.
     pub unbound: Vec<MemberRow>,
     /// The App that the set-up page stored.
@@ -157,7 +160,7 @@ async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>
     findings.ok("database schema", "up to date");
     let mut tx = store.read().await?;
     let (unbound, failing, kept) = (tx.unbound_members().await?, tx.failing_channels().await?, tx.count_kept_deliveries().await?);
-    let app = tx.stored_app().await?;
+    let (app, partners) = (tx.stored_app().await?, tx.all_partners().await?);
     tx.rollback().await?;
     let mark = if kept == 0 { Mark::Ok } else { Mark::Warn };
     findings.judge(
@@ -166,7 +169,7 @@ async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>
         format!("{kept} could not be taken in"),
         "`partner-desk deliveries list` says why; they are tried again by themselves, and go with `deliveries drop ID`",
     );
-    Ok(Some(Stored { unbound, app, failing }))
+    Ok(Some(Stored { partners, unbound, app, failing }))
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ mod github;
 
 use crate::app::{StartError, of_stored};
 use crate::clock::Clock;
+use crate::domain::partner::Partner;
 use crate::programme::problem::Problems;
 use crate::settings::Settings;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt;
 
@@ -114,9 +116,34 @@ pub async fn examine(settings: &Settings, clock: &Clock, ping: bool) -> Result<F
         settings.app = stored.as_ref().and_then(|stored| stored.app.clone()).map(of_stored);
     }
     let settings = &settings;
+    if let Some(stored) = &stored {
+        tiers(settings, &stored.partners, clock.now(), &mut findings);
+    }
     github::look(settings, clock, stored.as_ref(), &mut findings).await;
     chat::look(settings, clock, stored.as_ref(), ping, &mut findings).await?;
     Ok(findings)
+}
+
+/// Whether there is anybody to keep promises to, and whether the programme still knows what was promised them.
+fn tiers(settings: &Settings, partners: &[Partner], now: Timestamp, findings: &mut Findings) {
+    if partners.is_empty() {
+        findings.warn("partners", "none yet: nobody's issues are tickets", "`partner-desk partner import FILE`, or `partner add`");
+    }
+    for partner in partners {
+        let ahead = partner.tiers.iter().filter(|period| period.until.is_none_or(|until| until > now));
+        for period in ahead.filter(|period| settings.programme.tier(&period.tier).is_none()) {
+            let known: Vec<_> = settings.programme.tiers.iter().map(|tier| tier.id.0.as_str()).collect();
+            findings.fail(
+                &format!("partner {}", partner.id),
+                format!("its tier `{}` is not in the programme {}: nothing can be promised to it", period.tier, settings.programme.name),
+                format!(
+                    "`partner-desk partner set-tier {} TIER` with one of {}, or put it back into the programme",
+                    partner.id,
+                    known.join(", ")
+                ),
+            );
+        }
+    }
 }
 
 /// What the files and the environment say, which was checked when they were loaded.

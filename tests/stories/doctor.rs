@@ -1,10 +1,10 @@
 //! `doctor`: each story breaks one thing, and reads the line about it and its remedy.
 
 use crate::desk::{Desk, Engine, REPO, Setup, run};
-use crate::key;
+use crate::{door, key};
 use jiff::SignedDuration;
 use partner_desk::doctor::{Finding, Findings, Mark, examine, of_problems};
-use partner_desk::sandbox::{ChatAnswer, Hook};
+use partner_desk::sandbox::{ChatAnswer, Fault, Hook};
 use partner_desk::settings::Settings;
 use partner_desk::store::ChannelState;
 use serde_json::{Value, json};
@@ -96,6 +96,21 @@ fn told(findings: &Findings, mark: Mark, what: &str, seen: &str, remedy: &str) {
     assert_eq!((finding.mark, finding.what.as_str()), (mark, what), "{findings}");
     assert!(finding.seen.contains(seen), "{seen:?} in {findings}");
     assert!(finding.remedy.as_ref().unwrap().contains(remedy), "{remedy:?} in {findings}");
+    // The same as a line, and as a program reads it.
+    let word = if mark == Mark::Fail { "fail" } else { "warn" };
+    assert!(
+        findings.to_string().lines().any(|line| line.starts_with(&format!("{word}  {what}: ")) && line.contains(". To do: ")),
+        "{findings}"
+    );
+    let json = serde_json::to_value(finding).unwrap();
+    assert_eq!(json, json!({ "mark": word, "what": what, "seen": finding.seen, "remedy": finding.remedy }));
+}
+
+/// The same where GitHub answers one question like this.
+async fn told_if(desk: &Desk, set: &Set, (path, fault): (&str, Fault), mark: Mark, what: &str, seen: &str, remedy: &str) {
+    desk.sandbox.faults().next("GET", path, fault);
+    told(&set.looked_at(desk).await, mark, what, seen, remedy);
+    assert_eq!(desk.sandbox.faults().pending(), 0, "{path} was not asked");
 }
 
 story!(with_everything_right_nothing_is_to_be_done_and_nothing_is_written, |desk| {
@@ -234,6 +249,7 @@ story!(the_webhook_is_looked_at, |desk| {
 story!(failed_deliveries_are_told_by_what_they_were_answered_with, |desk| {
     desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
     let set = right(&desk);
+    desk.partner("acme", "gold", &["alice"]).await;
     told(&set.looked_at(&desk).await, Mark::Warn, "deliveries", "nothing in three days", "Webhook: Active is ticked");
 
     let set = well(&desk).await;
@@ -245,6 +261,109 @@ story!(failed_deliveries_are_told_by_what_they_were_answered_with, |desk| {
     desk.clock.advance_to(desk.clock.now().checked_add(SignedDuration::from_hours(25)).unwrap());
     let findings = set.looked_at(&desk).await;
     assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "a day later it is history: {findings}");
+});
+
+story!(a_delivery_that_failed_is_told_with_what_is_to_be_done_about_its_answer, |mut desk| {
+    let set = well(&desk).await;
+    let fails = async |desk: &Desk, status: u16, remedy: &str| {
+        let opened = desk.sandbox.open_issue(REPO, "alice", "Lost", "…").await.unwrap();
+        assert_eq!(opened.status(), Some(status));
+        told(&set.looked_at(desk).await, Mark::Fail, "deliveries", &format!(" with {status}"), remedy);
+        // The next day it is history.
+        desk.clock.advance_to(desk.clock.now().checked_add(SignedDuration::from_hours(25)).unwrap());
+    };
+    let door = format!("{}/api/github/webhooks", desk.url);
+    desk.sandbox.connect(&format!("{}/hooks", desk.url));
+    fails(&desk, 404, "correct the webhook's address").await;
+    desk.sandbox.connect(&desk.url);
+    fails(&desk, 405, "correct the webhook's address").await;
+    desk.sandbox.connect(&desk.chat.url("/teapot"));
+    desk.chat.answer_always("/teapot", ChatAnswer::Status(418, None));
+    fails(&desk, 418, "the App's Advanced page").await;
+    desk.sandbox.connect(&door);
+
+    desk.restart_with_secret("another secret than GitHub has").await;
+    fails(&desk, 401, "WEBHOOK_SECRET is not what the App's page has").await;
+    for number in 0..100 {
+        door::unsigned(&desk.url, "star", &format!("strange-{number}"), "{}").send().await.unwrap();
+    }
+    fails(&desk, 429, "WEBHOOK_SECRET is not what the App's page has").await;
+    desk.restart_with_secret(door::SECRET).await;
+    desk.app.desk.store.close().await;
+    fails(&desk, 503, "look into the log of `serve`").await;
+    desk.restart().await;
+});
+
+story!(what_github_does_not_say_is_told_as_that, |desk| {
+    let set = well(&desk).await;
+    let away = || Fault::status(500, "Something went wrong");
+    told_if(&desk, &set, ("/app", away()), Mark::Fail, "GitHub", "500", "can be reached from here").await;
+    told_if(&desk, &set, ("/app", Fault::too_many(60)), Mark::Fail, "GitHub", "429", "try again").await;
+    told_if(&desk, &set, ("/app/hook/config", away()), Mark::Warn, "webhook", "does not say where it goes", "try again").await;
+    told_if(&desk, &set, ("/app/hook/deliveries", away()), Mark::Warn, "deliveries", "GitHub does not list them", "try again").await;
+    told_if(&desk, &set, ("/app/installations", away()), Mark::Fail, "installations", "500", "try again").await;
+    let on = "installation on 7x";
+    told_if(&desk, &set, ("/installation/repositories", away()), Mark::Fail, on, "500", "what its owner allows at").await;
+    told_if(&desk, &set, ("/rate_limit", away()), Mark::Warn, on, "its calls are not told", "try again").await;
+    desk.sandbox.faults().next("GET", "/rate_limit", Fault::status(404, "Rate limiting is not enabled."));
+    let findings = set.looked_at(&desk).await;
+    assert!(findings.to_string().contains(&format!("ok    {on}: this GitHub does not count calls\n")), "{findings}");
+    told_if(&desk, &set, ("/users/ann", away()), Mark::Warn, "agents", "`ann` could not be looked up", "try again").await;
+    desk.joins("acme", "later", |member| member.user = None).await;
+    told_if(&desk, &set, ("/users/later", away()), Mark::Warn, "partner acme", "`later` could not be looked up", "try again").await;
+});
+
+story!(what_an_owner_has_not_accepted_and_what_an_agents_team_needs_is_told, |desk| {
+    let set = well(&desk).await;
+    let accepted = json!([{
+        "id": desk.sandbox.installation("7x").0, "account": { "login": "7x" }, "html_url": "https://github.com/settings/installations/7",
+        "permissions": { "issues": "read", "members": "read", "metadata": "read" },
+    }]);
+    let half = Fault::Status { status: 200, headers: Vec::new(), body: accepted };
+    let page = "accepts it at https://github.com/settings/installations/7";
+    told_if(&desk, &set, ("/app/installations", half), Mark::Fail, "installation on 7x", "has not accepted `issues: write`", page).await;
+
+    desk.sandbox.team("7x/support", &["ann"]);
+    desk.sandbox.team("7x/nobody", &[]);
+    let team = |slug: &str| right(&desk).with(&format!("agents = [\"@7x/{slug}\"]\n{SLACK}"));
+    let path = "/orgs/7x/teams/support/members";
+    let refused = Fault::no_permission();
+    told_if(&desk, &team("support"), (path, refused), Mark::Fail, "agents", "does not tell who is in @7x/support", "`members: read`").await;
+    let away = Fault::status(500, "Something went wrong");
+    told_if(&desk, &team("support"), (path, away), Mark::Warn, "agents", "@7x/support could not be looked up", "try again").await;
+    told(&team("nobody").looked_at(&desk).await, Mark::Warn, "agents", "@7x/nobody has no members", "add some");
+
+    // Without a team it is only not heard who comes and goes; with one, nobody is an agent.
+    desk.sandbox.set_permission("members", None);
+    told(&set.looked_at(&desk).await, Mark::Warn, "permissions", "`members` is not granted, read is needed", "have each owner accept it");
+    let findings = team("support").looked_at(&desk).await.to_string();
+    assert!(findings.contains("fail  permissions: `members` is not granted, read is needed"), "{findings}");
+    desk.sandbox.set_permission("members", Some("write"));
+    told(&set.looked_at(&desk).await, Mark::Warn, "permissions", "`members: write` is more than the desk uses (read)", "take it away");
+});
+
+story!(o1_a_desk_that_only_watches_is_told, |desk| {
+    let set = well(&desk).await.with(&format!("mode = \"observe\"\n{AGENTS}{SLACK}"));
+    told(&set.looked_at(&desk).await, Mark::Warn, "mode", "nothing is written to GitHub or chat", "set mode = \"enforce\"");
+});
+
+story!(partners_and_what_the_programme_knows_of_them_are_looked_at, |desk| {
+    desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
+    desk.opens("alice", "Comes").await;
+    told(
+        &right(&desk).looked_at(&desk).await,
+        Mark::Warn,
+        "partners",
+        "none yet: nobody's issues are tickets",
+        "partner-desk partner import",
+    );
+    desk.partner("acme", "gold", &["alice"]).await;
+    desk.partner_between("past", "bronze", &[], None, Some("2026-11-01T00:00:00Z")).await;
+    let findings = right(&desk).looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "what is over is over: {findings}");
+    desk.partner_between("umbrella", "bronze", &[], Some("2027-01-01T00:00:00Z"), None).await;
+    let (seen, remedy) = ("its tier `bronze` is not in the programme", "partner set-tier umbrella TIER` with one of ");
+    told(&right(&desk).looked_at(&desk).await, Mark::Fail, "partner umbrella", seen, remedy);
 });
 
 story!(installations_and_repositories_are_looked_at, |desk| {
@@ -349,7 +468,7 @@ story!(e7_channels_are_looked_at_and_spoken_to_on_demand, |desk| {
 story!(r4_what_is_kept_is_told, |desk| {
     let set = well(&desk).await;
     let body = r#"{"action":"opened","issue":{"id":"I_kw","number":7},"repository":{"id":1,"full_name":"7x/support"}}"#;
-    crate::door::signed(&desk.url, "issues", "strange-1", body).send().await.unwrap();
+    door::signed(&desk.url, "issues", "strange-1", body).send().await.unwrap();
     told(&set.looked_at(&desk).await, Mark::Warn, "kept deliveries", "1 could not be taken in", "deliveries list");
 });
 
@@ -361,6 +480,8 @@ story!(a_database_of_another_release_is_told_and_left_as_it_is, |desk| {
     told(&set.looked_at(&desk).await, Mark::Warn, "database schema", "has not migrated it yet: 00", "partner-desk backup");
     // Still not: it was looked at, no more.
     told(&set.looked_at(&desk).await, Mark::Warn, "database schema", "has not migrated it yet: 00", "partner-desk backup");
+    desk.execute("UPDATE _sqlx_migrations SET success = FALSE WHERE version = 1").await;
+    told(&set.looked_at(&desk).await, Mark::Fail, "database schema", "migration [1] was begun and not ended", "restore a backup");
 });
 
 #[test]
@@ -395,6 +516,59 @@ fn a_sqlite_file_that_cannot_serve_is_told() {
         };
         std::fs::set_permissions(&file, open(std::fs::metadata(&file).unwrap().permissions())).unwrap();
         told(&findings, Mark::Fail, "database", "cannot be written to", "writable");
+        desk.end().await;
+    });
+}
+
+#[test]
+fn a_sqlite_file_without_its_journal_is_told() {
+    run(async {
+        let mut desk = Desk::start(Engine::Sqlite, Setup::default()).await;
+        let set = well(&desk).await;
+        desk.stop().await;
+        desk.app.desk.store.close().await;
+        let file = rusqlite::Connection::open(desk.folder().join("desk.db")).unwrap();
+        file.pragma_update(None, "journal_mode", "DELETE").unwrap();
+        drop(file);
+        told(&set.looked_at(&desk).await, Mark::Warn, "database journal", "delete", "start `serve` once: it sets WAL");
+        desk.go_on().await;
+        let findings = right(&desk).looked_at(&desk).await;
+        assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "and so it does: {findings}");
+        desk.end().await;
+    });
+}
+
+#[test]
+fn a_database_that_is_none_or_not_there_is_told() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, Setup::default()).await;
+        well(&desk).await;
+        let memory = right(&desk).and("DATABASE_URL", "sqlite::memory:");
+        told(&memory.looked_at(&desk).await, Mark::Fail, "database", "", "set DATABASE_URL to sqlite://FILE");
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let away = right(&desk).and("DATABASE_URL", &format!("postgres://desk:very-secret@{nobody}/desk"));
+        told(&away.looked_at(&desk).await, Mark::Fail, "database", "", "see that DATABASE_URL names a database that runs");
+        desk.end().await;
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn a_postgresql_that_takes_no_writes_is_told() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, Setup::default()).await;
+        let set = well(&desk).await;
+        let (server, name) = desk.database().rsplit_once('/').unwrap();
+        let reader = format!("reader_{name}");
+        desk.execute(&format!("CREATE ROLE {reader} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}")).await;
+        let host = server.rsplit_once('@').unwrap().1;
+        let as_reader = right(&desk).and("DATABASE_URL", &format!("postgres://{reader}@{host}/{name}"));
+        let remedy = "connect to the primary, as a user that owns the tables";
+        told(&as_reader.looked_at(&desk).await, Mark::Fail, "database", "this user may not write to the tables", remedy);
+        desk.execute(&format!("ALTER ROLE partner_desk IN DATABASE {name} SET default_transaction_read_only = on")).await;
+        told(&set.looked_at(&desk).await, Mark::Fail, "database", "PostgreSQL takes no writes here", remedy);
+        desk.execute(&format!("ALTER ROLE partner_desk IN DATABASE {name} RESET default_transaction_read_only")).await;
+        desk.execute(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}")).await;
         desk.end().await;
     });
 }
