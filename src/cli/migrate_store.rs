@@ -16,6 +16,9 @@ pub struct MigrateStore {
     to: String,
 }
 
+/// What addresses of databases begin with.
+const KINDS: [&str; 3] = ["sqlite:", "postgres://", "postgresql://"];
+
 /// Copies everything, and prints each table with its rows and their digest, which is the same on both sides.
 ///
 /// # Errors
@@ -38,9 +41,15 @@ pub async fn run(migrate: &MigrateStore, out: &mut (dyn Write + Send)) -> Result
 
 /// Other users of the machine can read a command's arguments, so that a password may stand in the environment.
 fn address(option: &str, given: &str) -> Result<String, CliError> {
-    match given.strip_prefix("env:") {
+    let url = match given.strip_prefix("env:") {
         Some(name) => Settings::process_variable(name)
-            .ok_or_else(|| CliError::Usage(format!("{option} env:{name}: expected the environment variable {name} to be set"))),
-        None => Ok(given.to_owned()),
+            .ok_or_else(|| CliError::Usage(format!("{option} env:{name}: expected the environment variable {name} to be set")))?,
+        None => given.to_owned(),
+    };
+    if KINDS.iter().any(|kind| url.starts_with(kind)) {
+        return Ok(url);
     }
+    // It may hold a password, so only the scheme is repeated.
+    let seen = url.split_once("://").map_or_else(String::new, |(scheme, _)| format!("; it begins with {scheme}://"));
+    Err(CliError::Usage(format!("{option}: expected an address that begins with sqlite:// or postgres://, or env:NAME{seen}")))
 }

@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+pub mod forget_app;
 pub mod healthcheck;
 pub mod man;
 pub mod migrate_store;
@@ -67,6 +68,8 @@ enum Command {
     Backup(backup::Backup),
     /// Copy everything from one database to another that is empty, from SQLite to PostgreSQL or back.
     MigrateStore(migrate_store::MigrateStore),
+    /// Forget the App that the set-up page stored, with its private key and its webhook secret.
+    ForgetApp(forget_app::ForgetApp),
     /// Ask the desk that serves at HOST and PORT whether it lives, for images and service managers.
     Healthcheck(healthcheck::Healthcheck),
     /// Print what a shell needs to complete these commands.
@@ -148,6 +151,7 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
             log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned()), LogFormat::Text);
             migrate_store::run(&migrate, out).await
         }
+        Command::ForgetApp(forget) => forget_app::run(&forget, &settings(Settings::from_process_offline)?, out).await,
         // Asked every few seconds, also while what else is configured is wrong.
         Command::Healthcheck(check) => {
             let (host, port) = Settings::door_of_process()?;

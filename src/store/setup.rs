@@ -117,6 +117,16 @@ impl Tx {
         Ok(self.run(statement, args).await? == 1)
     }
 
+    /// Lets go of the App, and of everybody who was let in to make it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn forget_app(&mut self) -> Result<()> {
+        self.run(sql!("DELETE FROM github_app WHERE id = 1"), []).await?;
+        self.run(sql!("DELETE FROM setup_passes"), []).await?;
+        Ok(())
+    }
+
     /// Keeps a pass, and forgets those that have ended.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::desk::{Desk, Engine, REPO, Setup, run};
 use crate::postgres::fresh_postgres;
 use crate::sqlite::{all, beside, column};
-use partner_desk::store::Store;
+use partner_desk::store::{Pass, PassKind, Store, StoredApp};
 use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -191,6 +191,66 @@ fn tables_of(store: &Store) -> Vec<String> {
     let tables =
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' ORDER BY name";
     column(&beside(sqlite), tables)
+}
+
+story!(o3_the_stored_app_is_forgotten_when_that_is_meant, |desk| {
+    let (folder, database) = (desk.folder().to_owned(), desk.database().to_owned());
+    let run = async |args: &'static [&'static str]| {
+        let (folder, database) = (folder.clone(), database.clone());
+        tokio::task::spawn_blocking(move || partner_desk(&folder, &database, args)).await.unwrap()
+    };
+    let (code, said) = fails(&run(&["forget-app", "--yes"]).await);
+    assert_eq!((code, said.contains("stored no App in this database: there is nothing to forget")), (1, true), "{said}");
+
+    // Credentials that do not work, too: these are none.
+    let app = StoredApp {
+        app_id: 77,
+        slug: "desk-of-7x".to_owned(),
+        page: "https://github.com/settings/apps/desk-of-7x".to_owned(),
+        private_key: "no key at all".into(),
+        webhook_secret: "very-secret".into(),
+        client_id: "Iv1".to_owned(),
+        client_secret: "very-secret".into(),
+        made: desk.clock.now(),
+    };
+    let until = desk.clock.now() + jiff::SignedDuration::from_hours(12);
+    let browser = Pass { digest: "ab".repeat(32), kind: PassKind::Browser, holder: String::new(), until, spent: false };
+    let mut tx = desk.app.desk.store.write().await.unwrap();
+    assert!(tx.put_app(&app).await.unwrap());
+    tx.put_pass(&browser, desk.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let stored = async || {
+        let mut tx = desk.app.desk.store.read().await.unwrap();
+        let (app, pass) = (tx.stored_app().await.unwrap(), tx.pass(PassKind::Browser, &browser.digest, desk.clock.now()).await.unwrap());
+        tx.rollback().await.unwrap();
+        (app.is_some(), pass.is_some())
+    };
+    let (code, said) = fails(&run(&["forget-app"]).await);
+    let asked = "this would forget the App desk-of-7x, id 77, stored 2026-11-18 09:00 UTC; its private key";
+    assert!(code == 2 && said.contains(asked) && said.contains("Nothing was changed: say --yes"), "{code}: {said}");
+    assert_eq!(stored().await, (true, true));
+
+    // A desk that serves goes on meanwhile.
+    let said = succeeds(&run(&["forget-app", "--yes"]).await);
+    assert!(said.contains("forgotten: the App desk-of-7x, id 77") && said.contains("which offers the set-up page again"), "{said}");
+    assert!(!said.contains("very-secret"), "{said}");
+    assert_eq!(stored().await, (false, false), "nor is the browser let in that made it");
+    let acts = desk.everything().await;
+    let act = acts.iter().find(|line| line.starts_with("admin_audit ") && line.contains("forget-app"));
+    assert!(act.is_some_and(|line| line.contains("desk-of-7x, id 77") && !line.contains("secret")), "{act:?}");
+});
+
+#[test]
+fn an_address_that_is_none_is_asked_wrongly_and_not_repeated() {
+    let folder = std::env::temp_dir();
+    for (from, to, option) in [
+        ("mysql://desk:hush@db/desk", "sqlite://new.db", "--from: expected an address that begins with sqlite:// or postgres://"),
+        ("sqlite://old.db", "hush.db", "--to: expected an address"),
+        ("env:NOT_SET_ANYWHERE", "sqlite://new.db", "--from env:NOT_SET_ANYWHERE: expected the environment variable"),
+    ] {
+        let (code, said) = fails(&partner_desk(&folder, "", &["migrate-store", "--from", from, "--to", to]));
+        assert!(code == 2 && said.contains(option) && !said.contains("hush"), "{code}: {said}");
+    }
 }
 
 /// Table, rows and digest of what `migrate-store` printed.
