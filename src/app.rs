@@ -407,7 +407,7 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, mut stop: wat
         for (.., origin) in &batch {
             span.follows_from(origin);
         }
-        let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|(incoming, answer, _)| (incoming, answer)).unzip();
+        let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|(incoming, answer, ..)| (incoming, answer)).unzip();
         for (outcome, answer) in desk.intake(&incoming).instrument(span).await.into_iter().zip(answers) {
             // A sender that has gone away asks again by itself; what it sent is on disk.
             let _ = answer.send(outcome);

@@ -234,7 +234,9 @@ impl Desk {
                 Ok(()) => {
                     log_sent(channel, &what);
                     let now = self.clock.now();
-                    steps.iter().for_each(|at| self.counts.said(channel, now.duration_since(*at)));
+                    for at in steps {
+                        self.counts.said(channel, now.duration_since(at));
+                    }
                     tried.taken = true;
                     fates.extend(pings.iter().map(|ping| sent(ping, channel, claim.digest.as_deref())));
                 }
