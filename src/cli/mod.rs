@@ -27,6 +27,7 @@ use crate::settings::{LogFormat, Settings};
 use crate::store::StoreError;
 use clap::{Parser, Subcommand};
 use std::io::Write;
+use std::process::ExitCode;
 #[cfg(feature = "otel")]
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -124,6 +125,23 @@ impl From<StartError> for CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+/// Parses the command line, runs it, and turns what came of it into an exit code.
+///
+/// Whoever polls an asynchronous function is who compiles it. So the runtime is here: in the binary, all of the library would be compiled once
+/// more.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::from);
+    match runtime.and_then(|runtime| runtime.block_on(run(command, &mut std::io::stdout()))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::from(error.exit_code())
+        }
     }
 }
 
