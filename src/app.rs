@@ -5,7 +5,7 @@ use crate::chat::heartbeat::Heartbeat;
 use crate::chat::{Channel, Chat, Kind};
 use crate::clock::Clock;
 use crate::desk::acknowledge::Links;
-use crate::desk::intake::{Incoming, Outcome};
+use crate::desk::intake::{Incoming, Outcome, on_disk};
 use crate::desk::setup::{Places, SetUp};
 use crate::desk::{Agents, Desk, Wakes, next_look};
 use crate::github::client::GitHub;
@@ -23,6 +23,8 @@ use tracing::Instrument as _;
 
 /// Deliveries that may wait to be taken in; beyond that the answer is 503, and GitHub keeps them as failed.
 const MOST_WAITING: usize = 4096;
+/// Batches that may wait for the disk; beyond that intake waits with them.
+const MOST_UNFLUSHED: usize = 8;
 /// GitHub waits for ten seconds; who waits hears before that.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// Deliveries taken in by one transaction.
@@ -110,6 +112,9 @@ impl Answers {
 
 /// A delivery that waits to be taken in, and where its sender waits for the answer.
 type Waiting = (Incoming, oneshot::Sender<Result<Outcome, StoreError>>, Origin);
+
+/// A delivery that was taken in and is not on the disk yet.
+type Taken = (Result<Outcome, StoreError>, oneshot::Sender<Result<Outcome, StoreError>>);
 
 /// The span in which a delivery came, so that the trace of its batch can name it; nothing where nobody traces.
 #[cfg(feature = "otel")]
@@ -259,10 +264,17 @@ impl App {
         let lead = Arc::new(Lead::new(&desk));
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
-        let taking = take_in(desk.clone(), waiting, stopped);
+        let (keeping, taken) = mpsc::channel(MOST_UNFLUSHED);
+        let taking = take_in(desk.clone(), waiting, keeping, stopped);
+        let flushing = flush(desk.clone(), taken);
         // SQLite is called on the thread that asks: this one waits for the disk, and nothing else with it. And where the database is asked over
         // a connection, its answers do not stand in line behind the requests that come in meanwhile.
         let here = Handle::current();
+        // And another waits for the disk, while the next transaction is written.
+        tasks.spawn_blocking({
+            let here = here.clone();
+            move || here.block_on(flushing)
+        });
         tasks.spawn_blocking(move || here.block_on(taking));
         Ok((
             Self { desk, webhook_secret, queue, heartbeat, switch, fails_to_keep: Arc::default(), lead, answers: Arc::default(), setup },
@@ -387,7 +399,7 @@ impl Workers {
     }
 }
 
-async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, mut stop: watch::Receiver<bool>) {
+async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc::Sender<Vec<Taken>>, mut stop: watch::Receiver<bool>) {
     let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
     loop {
         // Whatever waits is taken together, but nothing ever waits for company.
@@ -408,10 +420,32 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, mut stop: wat
             span.follows_from(origin);
         }
         let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|(incoming, answer, ..)| (incoming, answer)).unzip();
-        for (outcome, answer) in desk.intake(&incoming).instrument(span).await.into_iter().zip(answers) {
-            // A sender that has gone away asks again by itself; what it sent is on disk.
-            let _ = answer.send(outcome);
+        // One that came alone comes to the disk with its own commit; of many, the next are written while these wait for the disk.
+        let outcomes = async { if taken == 1 { desk.intake(&incoming).await } else { desk.intake_unflushed(&incoming).await } };
+        let taken: Vec<_> = outcomes.instrument(span).await.into_iter().zip(answers).collect();
+        if taken.len() == 1 {
+            tell(taken, &Ok(()));
+        } else if let Err(unsent) = keeping.send(taken).await {
+            tell(unsent.0, &desk.store.flush().await);
         }
+    }
+}
+
+/// Brings to the disk what was taken in, all of it that waits at once, and only then lets it be known.
+async fn flush(desk: Desk, mut taken: mpsc::Receiver<Vec<Taken>>) {
+    let mut batches = Vec::with_capacity(MOST_UNFLUSHED);
+    while taken.recv_many(&mut batches, MOST_UNFLUSHED).await > 0 {
+        let flushed = desk.store.flush().await;
+        for batch in batches.drain(..) {
+            tell(batch, &flushed);
+        }
+    }
+}
+
+fn tell(taken: Vec<Taken>, flushed: &Result<(), StoreError>) {
+    for (outcome, answer) in taken {
+        // A sender that has gone away asks again by itself; what it sent is on disk.
+        let _ = answer.send(on_disk(outcome, flushed));
     }
 }
 

@@ -61,6 +61,17 @@ pub enum Outcome {
     Repeated,
 }
 
+/// What became of an event, or that it may be lost again.
+///
+/// # Errors
+/// It was not taken in, or not flushed.
+pub fn on_disk(outcome: Result<Outcome>, flushed: &Result<()>) -> Result<Outcome> {
+    match (outcome, flushed) {
+        (Ok(_), Err(error)) => Err(StoreError::Away(error.to_string())),
+        (outcome, _) => outcome,
+    }
+}
+
 /// A decision that was made but not saved: what `receive` shows.
 #[derive(Debug)]
 pub struct Preview {
@@ -71,8 +82,24 @@ pub struct Preview {
 }
 
 impl Desk {
-    /// Takes in a batch. A delivery that fails is rolled back alone; its error stands in its place.
+    /// Takes in a batch. A delivery that fails is rolled back alone; its error stands in its place. What was taken in is on the disk.
     pub async fn intake(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
+        let outcomes = self.take(batch, false).await;
+        if !outcomes.iter().any(|outcome| matches!(outcome, Ok(Outcome::Repeated))) {
+            return outcomes;
+        }
+        // It was taken in before, perhaps so shortly before that it is not on the disk; and nothing was written now that would bring it there.
+        let flushed = self.store.flush().await;
+        outcomes.into_iter().map(|outcome| on_disk(outcome, &flushed)).collect()
+    }
+
+    /// The same before it is on the disk: nobody is told of it until [`Store::flush`](crate::store::Store::flush), and then [`on_disk`]
+    /// says what to tell.
+    pub async fn intake_unflushed(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
+        self.take(batch, true).await
+    }
+
+    async fn take(&self, batch: &[Incoming], unflushed: bool) -> Vec<Result<Outcome>> {
         let mut outcomes = Vec::with_capacity(batch.len());
         // What concerns more than one ticket has a transaction of its own, in its place among the others.
         for part in batch.chunk_by(|a, b| a.is_of_a_ticket() && b.is_of_a_ticket()) {
@@ -80,7 +107,7 @@ impl Desk {
                 [Incoming { delivery, news }] if !matches!(news, News::Ticket(_)) => {
                     outcomes.push(self.take_wide(delivery.as_ref(), news).await);
                 }
-                part => outcomes.extend(self.take_tickets(part).await),
+                part => outcomes.extend(self.take_tickets(part, unflushed).await),
             }
         }
         outcomes
@@ -109,9 +136,9 @@ impl Desk {
         Ok(outcome)
     }
 
-    async fn take_tickets(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
+    async fn take_tickets(&self, batch: &[Incoming], unflushed: bool) -> Vec<Result<Outcome>> {
         let now = self.clock.now();
-        match self.take_together(batch, now).await {
+        match self.take_together(batch, now, unflushed).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if batch.len() == 1 => vec![Err(error)],
             // Each would only wait as long for the same answer.
@@ -120,7 +147,7 @@ impl Desk {
                 tracing::warn!(%error, deliveries = batch.len(), "a batch failed and is taken in one by one");
                 let mut outcomes = Vec::with_capacity(batch.len());
                 for one in batch {
-                    let outcome = self.take_together(std::slice::from_ref(one), now).await;
+                    let outcome = self.take_together(std::slice::from_ref(one), now, unflushed).await;
                     outcomes.push(outcome.map(|mut outcomes| outcomes.pop().unwrap_or(Outcome::Repeated)));
                 }
                 outcomes
@@ -154,11 +181,11 @@ impl Desk {
         if !self.agents.is_empty() {
             self.settle_agents().await?;
         }
-        self.take_together(&[Incoming::found(event.clone())], event.at).await.map(drop)
+        self.take_together(&[Incoming::found(event.clone())], event.at, false).await.map(drop)
     }
 
-    async fn take_together(&self, batch: &[Incoming], now: Timestamp) -> Result<Vec<Outcome>> {
-        let mut tx = self.store.write().await?;
+    async fn take_together(&self, batch: &[Incoming], now: Timestamp, unflushed: bool) -> Result<Vec<Outcome>> {
+        let mut tx = if unflushed { self.store.write_unflushed().await? } else { self.store.write().await? };
         let batch = self.in_our_words(&mut tx, batch).await?;
         let (outcomes, mut loaded) = self.decide(&mut tx, &batch, now).await?;
         let undone = self.take_hands(&mut tx, &mut loaded.book, &batch, &outcomes, now).await?;

@@ -307,6 +307,29 @@ impl Store {
         }
     }
 
+    /// The same, for what nobody acknowledges before [`Store::flush`]: its commit does not wait for the disk. Who acts on it has committed
+    /// in the ordinary way first, and that brings to the disk what was committed before.
+    ///
+    /// # Errors
+    /// As for [`Store::write`].
+    pub async fn write_unflushed(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.write_unflushed().await?)),
+            Self::Postgres(postgres) => Ok(Tx::Postgres(postgres.write_unflushed().await?)),
+        }
+    }
+
+    /// Comes back when all that is committed is on the disk.
+    ///
+    /// # Errors
+    /// It may not be.
+    pub async fn flush(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.flush(),
+            Self::Postgres(postgres) => postgres.flush().await,
+        }
+    }
+
     /// Begins to read.
     ///
     /// # Errors
@@ -345,7 +368,8 @@ impl Store {
         let mut tx = self.write().await?;
         tx.run(sql::sql!("INSERT INTO deliveries (id, received_ms) VALUES ($1, 0)"), ["a trial".into()]).await?;
         tx.run(sql::sql!("DELETE FROM deliveries WHERE id = $1"), ["a trial".into()]).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.flush().await
     }
 
     /// Closes every connection, after what is running.

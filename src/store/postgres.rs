@@ -24,6 +24,11 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xa
 /// The same after one that was refused the lock.
 const BEGIN_AGAIN: &str =
     "ROLLBACK; BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
+/// The end of what nobody acknowledges before [`Postgres::flush`].
+const COMMIT_UNFLUSHED: &str = "SET LOCAL synchronous_commit = off; COMMIT";
+/// Writes a record of no meaning to the server's log and waits until that is where the server keeps what was committed, on its disk or also a
+/// standby's, and with it all that was committed before.
+const FLUSH: &str = "SELECT pg_logical_emit_message(true, 'partner-desk', '')";
 /// Whoever could not get it so often in a row says so.
 const MOST_TRIES: usize = 10;
 /// The writers of this process are waited for so long.
@@ -56,6 +61,8 @@ struct Inner {
     pool: PgPool,
     /// `None`: not there yet, or to be opened anew.
     writer: Arc<Mutex<Option<PgConnection>>>,
+    /// Waits for the server's disk while the writer goes on.
+    flusher: Mutex<Option<PgConnection>>,
     /// How often the server could not be reached: who waited for another that found this does not wait as long again.
     failures: AtomicU64,
 }
@@ -77,7 +84,7 @@ pub enum PostgresTx {
 
 /// The writer, until its transaction has ended.
 #[derive(Debug)]
-pub struct Writing(Option<OwnedMutexGuard<Option<PgConnection>>>);
+pub struct Writing(Option<OwnedMutexGuard<Option<PgConnection>>>, bool);
 
 /// Whether a lock was waited for in vain.
 fn is_still_locked(error: &sqlx::Error) -> bool {
@@ -107,7 +114,7 @@ impl Postgres {
     }
 
     fn over(options: PgConnectOptions, pool: PgPool) -> Self {
-        Self(Arc::new(Inner { options, pool, writer: Arc::default(), failures: AtomicU64::default() }))
+        Self(Arc::new(Inner { options, pool, writer: Arc::default(), flusher: Mutex::default(), failures: AtomicU64::default() }))
     }
 
     /// The connections that read, for what needs no transaction.
@@ -121,6 +128,35 @@ impl Postgres {
     }
 
     pub(super) async fn write(&self) -> Result<PostgresTx> {
+        self.writing(false).await
+    }
+
+    pub(super) async fn write_unflushed(&self) -> Result<PostgresTx> {
+        self.writing(true).await
+    }
+
+    pub(super) async fn flush(&self) -> Result<()> {
+        let mut flusher = self.0.flusher.lock().await;
+        loop {
+            let was_there = flusher.is_some();
+            let connection = match &mut *flusher {
+                Some(connection) => connection,
+                none => none.insert(timeout(NO_ANSWER, self.0.options.connect()).await.map_err(|_| no_answer("opening a connection"))??),
+            };
+            let flushed = timeout(NO_ANSWER, sqlx::raw_sql(FLUSH).execute(connection)).await;
+            if let Ok(Ok(_)) = flushed {
+                return Ok(());
+            }
+            *flusher = None;
+            match flushed {
+                Ok(Err(_)) if was_there => {}
+                Ok(Err(error)) => return Err(error.into()),
+                _ => return Err(no_answer("waiting for its disk")),
+            }
+        }
+    }
+
+    async fn writing(&self, unflushed: bool) -> Result<PostgresTx> {
         let failures = self.0.failures.load(Ordering::Relaxed);
         let turn = timeout(TURN, self.0.writer.clone().lock_owned()).await;
         let mut writer = turn.map_err(|_| StoreError::Away(format!("other writers took more than {} s", TURN.as_secs())))?;
@@ -128,7 +164,7 @@ impl Postgres {
             return Err(StoreError::Away("PostgreSQL could not be reached just before".to_owned()));
         }
         match self.begin(&mut writer).await {
-            Ok(()) => Ok(PostgresTx::Writing(Writing(Some(writer)))),
+            Ok(()) => Ok(PostgresTx::Writing(Writing(Some(writer), unflushed))),
             Err(error) => {
                 *writer = None;
                 if error.is_everyones() {
@@ -165,7 +201,8 @@ impl Postgres {
 
     pub(super) async fn close(&self) {
         self.0.pool.close().await;
-        if let Some(connection) = self.0.writer.lock().await.take() {
+        let (writer, flusher) = (self.0.writer.lock().await.take(), self.0.flusher.lock().await.take());
+        for connection in [writer, flusher].into_iter().flatten() {
             let _ = timeout(NO_ANSWER, connection.close()).await;
         }
     }
@@ -213,7 +250,10 @@ impl PostgresTx {
 
     pub(super) async fn commit(self) -> Result<()> {
         match self {
-            Self::Writing(writing) => writing.end("COMMIT").await,
+            Self::Writing(writing) => {
+                let how = if writing.1 { COMMIT_UNFLUSHED } else { "COMMIT" };
+                writing.end(how).await
+            }
             Self::Reading(tx) => Ok(tx.commit().await?),
         }
     }

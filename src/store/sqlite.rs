@@ -21,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_secs(30);
 /// Read at once by so many.
 const READERS: usize = 4;
+/// How commits come to the disk: by themselves, or by [`Sqlite::flush`]. In between nothing is lost but by the machine going down, and the
+/// order stays: SQLite brings the log to the disk before it copies it into the file, and before it begins it anew.
+const FLUSHED: &str = "PRAGMA synchronous = FULL";
+const UNFLUSHED: &str = "PRAGMA synchronous = NORMAL";
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 256;
 
@@ -30,6 +34,8 @@ pub struct Sqlite(Arc<Inner>);
 
 struct Inner {
     file: PathBuf,
+    /// Its write-ahead log.
+    log: PathBuf,
     /// `None`: closed, or to be opened anew.
     writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
     readers: Mutex<Vec<Connection>>,
@@ -50,8 +56,13 @@ pub struct SqliteTx(Held);
 
 #[derive(Debug)]
 enum Held {
-    Writing(OwnedMutexGuard<Option<Connection>>),
-    Reading { sqlite: Sqlite, connection: Option<Connection>, _room: OwnedSemaphorePermit },
+    /// `true`: its commit does not wait for the disk.
+    Writing(OwnedMutexGuard<Option<Connection>>, bool),
+    Reading {
+        sqlite: Sqlite,
+        connection: Option<Connection>,
+        _room: OwnedSemaphorePermit,
+    },
 }
 
 /// The file that a URL names: `sqlite://FILE`, relative to the working directory unless it begins with a slash.
@@ -125,15 +136,30 @@ impl Sqlite {
             }
         };
         aside(|| migrations::run_sqlite(&writer))?;
+        let log = log_of(&writer)?;
         let writer = Arc::new(tokio::sync::Mutex::new(Some(writer)));
-        Ok(Self(Arc::new(Inner { file, writer, readers: Mutex::default(), room: Arc::new(Semaphore::new(READERS)), only_looks: false })))
+        Ok(Self(Arc::new(Inner {
+            file,
+            log,
+            writer,
+            readers: Mutex::default(),
+            room: Arc::new(Semaphore::new(READERS)),
+            only_looks: false,
+        })))
     }
 
     /// Opens a file that is there, to look at it and no more.
     pub(super) fn open_to_look(url: &str) -> Result<Self> {
         let file = file_of(url)?;
         let readers = Mutex::new(vec![connect_to_read(&file)?]);
-        Ok(Self(Arc::new(Inner { file, writer: Arc::default(), readers, room: Arc::new(Semaphore::new(READERS)), only_looks: true })))
+        Ok(Self(Arc::new(Inner {
+            file,
+            log: PathBuf::new(),
+            writer: Arc::default(),
+            readers,
+            room: Arc::new(Semaphore::new(READERS)),
+            only_looks: true,
+        })))
     }
 
     /// Gives a connection of its own that cannot write to what is no statement of the desk.
@@ -156,6 +182,14 @@ impl Sqlite {
     }
 
     pub(super) async fn write(&self) -> Result<SqliteTx> {
+        self.begin(false).await
+    }
+
+    pub(super) async fn write_unflushed(&self) -> Result<SqliteTx> {
+        self.begin(true).await
+    }
+
+    async fn begin(&self, unflushed: bool) -> Result<SqliteTx> {
         let busy = |_| StoreError::Away(format!("other writers have not come to an end for {} s", TURN.as_secs()));
         let mut writer = tokio::time::timeout(TURN, self.0.writer.clone().lock_owned()).await.map_err(busy)?;
         if self.0.room.is_closed() {
@@ -169,9 +203,24 @@ impl Sqlite {
                 *writer = Some(Self::writer(&self.0.file)?);
             }
             let connection = writer.as_ref().ok_or_else(closed)?;
-            execute(connection, "BEGIN IMMEDIATE")
+            if unflushed {
+                connection.execute_batch(UNFLUSHED)?;
+            }
+            let begun = execute(connection, "BEGIN IMMEDIATE");
+            if unflushed && begun.is_err() {
+                connection.execute_batch(FLUSHED)?;
+            }
+            begun
         })?;
-        Ok(SqliteTx(Held::Writing(writer)))
+        Ok(SqliteTx(Held::Writing(writer, unflushed)))
+    }
+
+    /// Brings the log to the disk as far as it is written. It is not SQLite who does, so that the next transaction need not wait for it.
+    pub(super) fn flush(&self) -> Result<()> {
+        let log = &self.0.log;
+        // Opened anew each time: SQLite takes it away when its last connection is closed, and makes another.
+        let flushed = aside(|| std::fs::File::open(log)?.sync_data());
+        flushed.map_err(|error| StoreError::Away(format!("`{}` was not brought to the disk: {error}", log.display())))
     }
 
     /// Gives the writer's connection to what is no transaction, like a pragma.
@@ -204,6 +253,17 @@ impl Sqlite {
     }
 }
 
+/// The log of a file, which is beside it, or beside what it is a link to.
+fn log_of(connection: &Connection) -> Result<PathBuf> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    let (Some(file), "wal") = (connection.path(), mode.as_str()) else {
+        let why =
+            format!("SQLite keeps no write-ahead log for it (`journal_mode` is `{mode}`), as on some network drives: put it on another");
+        return Err(StoreError::Away(why));
+    };
+    Ok(PathBuf::from(format!("{file}-wal")))
+}
+
 fn closed() -> StoreError {
     StoreError::Away("it was closed".to_owned())
 }
@@ -211,7 +271,7 @@ fn closed() -> StoreError {
 impl SqliteTx {
     fn connection(&self) -> Result<&Connection> {
         match &self.0 {
-            Held::Writing(writer) => writer.as_ref(),
+            Held::Writing(writer, _) => writer.as_ref(),
             Held::Reading { connection, .. } => connection.as_ref(),
         }
         .ok_or_else(closed)
@@ -238,8 +298,9 @@ impl Drop for SqliteTx {
         // After a failure like a full disk SQLite has ended the transaction by itself.
         let ends = |connection: &Connection| connection.is_autocommit() || execute(connection, "ROLLBACK").is_ok();
         match &mut self.0 {
-            Held::Writing(writer) => {
-                if !writer.as_ref().is_some_and(ends) {
+            Held::Writing(writer, unflushed) => {
+                let flushed = |connection: &Connection| !*unflushed || connection.execute_batch(FLUSHED).is_ok();
+                if !writer.as_ref().is_some_and(|connection| ends(connection) && flushed(connection)) {
                     **writer = None;
                 }
             }

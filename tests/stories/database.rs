@@ -4,6 +4,8 @@
 use crate::desk::{Desk, Engine, REPO, Setup, run};
 use crate::door::CLIENT;
 use crate::postgres::fresh_postgres;
+use jiff::Timestamp;
+use partner_desk::domain::DeliveryId;
 use partner_desk::sandbox::Deliver;
 use partner_desk::store::Store;
 use std::sync::{Arc, Mutex};
@@ -77,6 +79,73 @@ fn r1_a_database_that_became_read_only_is_red_until_it_takes_writes_again() {
         read_only(&desk.app.desk.store, false).await;
         desk.recovers(23).await;
         desk.end().await;
+    });
+}
+
+#[test]
+fn r1_what_did_not_come_to_the_disk_is_not_acknowledged() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        let Store::Sqlite(sqlite) = &desk.app.desk.store else { panic!("SQLite was asked for") };
+        // SQLite goes on writing to a log that nobody would find after a restart.
+        let log = sqlite.file().with_extension("db-wal");
+        let away = log.with_extension("away");
+        std::fs::rename(&log, &away).unwrap();
+        desk.sandbox.deliveries_go(Deliver::Held);
+        for number in 0..40 {
+            desk.sandbox.open_issue(REPO, "alice", &format!("Of many, {number}"), "…").await.unwrap();
+        }
+        let held = desk.sandbox.held();
+        let mut all = JoinSet::new();
+        for (place, delivery) in held.iter().cloned().enumerate() {
+            let url = desk.url.clone();
+            all.spawn(async move { (place, crate::door::deliver(&url, &delivery).await.status().as_u16()) });
+        }
+        // One that comes alone is brought to the disk by SQLite, which knows its log.
+        let refused: Vec<_> = all.join_all().await.into_iter().filter(|(_, status)| *status != 202).collect();
+        assert!(refused.len() > 2 && refused.iter().all(|(_, status)| *status == 503), "{refused:?}");
+        let (status, said) = desk.readiness().await;
+        assert!(status == 503 && said["database"].as_str().unwrap().contains("was not brought to the disk"), "{said}");
+        // They are in the database by now, but nobody is told so.
+        let again = async || crate::door::deliver(&desk.url, &held[refused[0].0]).await.status().as_u16();
+        assert_eq!(again().await, 503);
+        std::fs::rename(&away, &log).unwrap();
+        assert_eq!(again().await, 202);
+        desk.sandbox.drop_held();
+        desk.sandbox.deliveries_go(Deliver::AtOnce);
+        desk.recovers(42).await;
+        desk.end().await;
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_postgres_has_on_its_disk_what_was_flushed() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_flush_{}", std::process::id())).await;
+        let store = Store::open(&url).await.unwrap();
+        let Store::Postgres(postgres) = &store else { panic!("PostgreSQL was asked for") };
+        // Where its log ends, and whether all of it is on the disk.
+        let look = async |end: &str| -> (String, bool) {
+            let sql = format!("SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn() >= '{end}'::pg_lsn");
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(postgres.pool()).await.unwrap()
+        };
+        let mut unflushed = 0;
+        for number in 0..20 {
+            let mut tx = store.write_unflushed().await.unwrap();
+            assert!(tx.note_delivery(&DeliveryId(format!("d{number}")), Timestamp::UNIX_EPOCH).await.unwrap());
+            tx.commit().await.unwrap();
+            let (end, _) = look("0/0").await;
+            unflushed += usize::from(!look(&end).await.1);
+            store.flush().await.unwrap();
+            assert!(look(&end).await.1, "up to {end}");
+        }
+        // The server's own writer comes by now and then.
+        assert!(unflushed > 10, "{unflushed} of 20 commits came back before the disk");
+        store.close().await;
     });
 }
 
