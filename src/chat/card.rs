@@ -1,7 +1,7 @@
 //! A message laid out once for the hosts that show cards: [`mattermost`](super::mattermost), [`discord`](super::discord),
 //! [`teams`](super::teams) and [`google_chat`](super::google_chat). Each only puts it into its own words and limits.
 
-use super::message::{ChatMessage, Digest, Ping, PingKind, instead, minute, time_left};
+use super::message::{ChatMessage, Digest, Ping, PingKind, instead, minute, more, time_left};
 use super::neutral;
 use jiff::Timestamp;
 
@@ -87,7 +87,8 @@ impl Card {
     /// Those to wake, each as `known` writes it, or as harmless text.
     pub(super) fn wake(&self, known: impl Fn(&str) -> Option<String>) -> String {
         let one = |who: &String| known(who.trim()).unwrap_or_else(|| safe(who.trim().trim_start_matches('@'), 40));
-        let words: Vec<_> = self.mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<_> = self.mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+        words.extend(more(self.mentions.len(), MENTIONS));
         words.join(" ")
     }
 }

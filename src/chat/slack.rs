@@ -1,10 +1,11 @@
 //! Messages as a Slack incoming webhook takes them, and whatever else speaks that format.
 //!
 //! `text` is what a phone's lock screen, a screen reader and hosts without blocks show, so it alone must be enough; `blocks` is
-//! the same for the eye. Limits are Slack's: 3000 characters a section, 150 a header, 2000 a field. A message over a limit is
-//! refused as a whole, so every part is cut to fit before it is put in.
+//! the same for the eye. Limits are Slack's: 3000 characters a section, 150 a header, 2000 a field, and about 12 000 for all blocks
+//! together (`msg_blocks_too_long`). In which unit it counts it does not say, so it is the one in which texts are longest. A message over
+//! a limit is refused as a whole, so every part is cut to fit before it is put in.
 
-use super::message::{ChatMessage, Digest, Notice, Ping, instead, minute, time_left};
+use super::message::{ChatMessage, Digest, Notice, Ping, instead, minute, more, time_left};
 use super::neutral;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,8 +17,11 @@ const FIELD: usize = 2000;
 /// More people than this are not woken at once; it keeps the mentions inside a section.
 const MENTIONS: usize = 20;
 
-/// Sections in which a digest or a recovery lists its lines; of what does not fit only the number is told.
-const SECTIONS: usize = 4;
+/// Sections in which a digest or a recovery lists its lines; of what does not fit only the number is told. With all that may stand beside
+/// them they are under what Slack takes of all blocks together.
+const SECTIONS: usize = 3;
+/// What one of them holds.
+const LIST: usize = 2800;
 
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
@@ -52,9 +56,9 @@ fn sections(lines: &[String], most: usize) -> Vec<String> {
     const MORE: usize = 20;
     let mut sections = vec![String::new()];
     for (place, line) in lines.iter().enumerate() {
-        let room = if sections.len() < most { SECTION } else { SECTION - MORE };
-        let used = sections.last().map_or(0, |section| section.chars().count());
-        let needed = line.chars().count() + usize::from(used > 0);
+        let room = if sections.len() < most { LIST } else { LIST - MORE };
+        let used = sections.last().map_or(0, |section| units(section));
+        let needed = units(line) + usize::from(used > 0);
         if used + needed > room && sections.len() < most && used > 0 {
             sections.push(line.clone());
         } else if let Some(section) = sections.last_mut() {
@@ -170,6 +174,11 @@ fn mrkdwn(text: &str) -> Value {
     json!({ "type": "mrkdwn", "text": text, "verbatim": true })
 }
 
+/// The length that Slack may count: in UTF-16, where an emoji is two.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
 /// Slack's three entities. At most `max` characters come out, and none of the entities is cut in two.
 fn escape(text: &str, max: usize) -> String {
     let entity = |c| match c {
@@ -181,9 +190,9 @@ fn escape(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len());
     let mut used = 0;
     for (i, c) in text.char_indices() {
-        let width = entity(c).map_or(1, str::len);
+        let width = entity(c).map_or_else(|| c.len_utf16(), str::len);
         let is_last = i + c.len_utf8() == text.len();
-        if used + width > max || (used + width == max && !is_last) {
+        if used + width > max || (used + width + 1 > max && !is_last) {
             out.push('…');
             break;
         }
@@ -208,7 +217,8 @@ fn mentions(mentions: &[String]) -> String {
             name => escape(&neutral::line(name, 40), 60),
         }
     };
-    let words: Vec<_> = mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+    let mut words: Vec<_> = mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+    words.extend(more(mentions.len(), MENTIONS));
     words.join(" ")
 }
 
@@ -567,7 +577,7 @@ mod tests {
             let shown = listed.clone().map(|text| text.matches("|acme/support#12>").count()).sum::<usize>();
             assert!(shown > 5 && listed.clone().any(|text| text.ends_with(&format!("and {} more", 60 - shown))), "{shown}");
             for (text, limit) in texts(&value) {
-                assert!(!text.is_empty() && text.chars().count() <= limit, "{} > {limit}: {text}", text.chars().count());
+                assert!(!text.is_empty() && units(&text) <= limit, "{} > {limit}: {text}", units(&text));
             }
         }
     }
@@ -617,7 +627,7 @@ mod tests {
             };
             let notice = ChatMessage::Notice(Notice { text: long });
             for (text, limit) in texts(&rendered(ping)).into_iter().chain(texts(&render(&notice, &[], at("2026-11-22T17:00:00Z")))) {
-                assert!(!text.is_empty() && text.chars().count() <= limit, "{} > {limit}: {text}", text.chars().count());
+                assert!(!text.is_empty() && units(&text) <= limit, "{} > {limit}: {text}", units(&text));
             }
         }
     }

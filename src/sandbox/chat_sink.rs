@@ -30,6 +30,8 @@ pub struct ChatMessage {
     pub at: Timestamp,
     /// What it was answered with; `None` where the connection was closed instead.
     pub status: Option<u16>,
+    /// What the answer said.
+    pub answered: String,
 }
 
 impl ChatMessage {
@@ -237,7 +239,7 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
             ChatAnswer::Slow(_) => Some(200),
         };
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        let message = ChatMessage { path, headers: parts.headers, body, at: inner.clock.now(), status };
+        let message = ChatMessage { path, headers: parts.headers, body, at: inner.clock.now(), status, answered: said.clone() };
         inbox.messages.push(message.clone());
         (message, answer, said, inbox.observer.clone())
     };

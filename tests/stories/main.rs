@@ -30,6 +30,7 @@ mod doors;
 mod escalation;
 mod every;
 mod examples;
+mod extremes;
 mod gate;
 mod heartbeat;
 mod instance;
