@@ -3,6 +3,7 @@
 
 use super::message::{ChatMessage, Digest, Ping, PingKind, instead, minute, more, time_left};
 use super::neutral;
+use super::root::{Root, RootState};
 use jiff::Timestamp;
 
 /// How urgent a card looks.
@@ -14,15 +15,33 @@ pub(super) enum Tone {
     Red,
     /// About the desk itself, or nothing to hurry for.
     Blue,
+    /// It went well.
+    Green,
+    /// It is over.
+    Grey,
 }
 
 impl Tone {
+    /// How a ticket stands.
+    pub(super) const fn of(root: &Root) -> Self {
+        match root.state {
+            RootState::Late | RootState::ClosedLate => Self::Red,
+            RootState::Waits | RootState::Acknowledged(_) if root.overdue => Self::Red,
+            RootState::Waits => Self::Amber,
+            RootState::Acknowledged(_) | RootState::Paused => Self::Blue,
+            RootState::Met | RootState::Settled => Self::Green,
+            RootState::Closed | RootState::Gone | RootState::Left | RootState::Over => Self::Grey,
+        }
+    }
+
     /// Red, green and blue.
     pub(super) const fn rgb(self) -> u32 {
         match self {
             Self::Amber => 0x00f5_9e0b,
             Self::Red => 0x00d1_242f,
             Self::Blue => 0x0009_69da,
+            Self::Green => 0x001a_7f37,
+            Self::Grey => 0x006e_7781,
         }
     }
 }
@@ -82,6 +101,20 @@ impl Card {
             }
         };
         Self { lead, ..card }
+    }
+
+    /// The first message about a ticket, written anew (`E8`).
+    pub(super) fn of_root(root: &Root) -> Self {
+        let facts = root.facts().into_iter().map(|(name, value)| (name, safe(&value, 100))).collect();
+        Self {
+            facts,
+            url: address(&root.url),
+            acknowledge: root.acknowledge.as_deref().and_then(address),
+            due: root.due_at,
+            lines: vec![Line { link: None, text: safe(&root.title, 300) }],
+            summary: safe(&root.in_one_line(), 900),
+            ..plain(Tone::of(root), &format!("{}: {}", root.headline(), root.reference()), &[])
+        }
     }
 
     /// Those to wake, each as `known` writes it, or as harmless text.

@@ -6,6 +6,7 @@
 
 use super::card::{Card, Line, chars, fitting, join};
 use super::message::ChatMessage;
+use super::root::Root;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -15,7 +16,15 @@ const LINES: usize = 5500;
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
-    let card = Card::of(message, instead_of, now);
+    laid_out(&Card::of(message, instead_of, now))
+}
+
+/// The message that a ticket's thread hangs on, written anew.
+pub(super) fn render_root(root: &Root) -> Value {
+    laid_out(&Card::of_root(root))
+}
+
+fn laid_out(card: &Card) -> Value {
     let lead = card.lead.clone().unwrap_or_default();
     let lines = fitting(&card.lines, LINES, "\n", chars, line);
     let caveat = card.caveat.map_or_else(String::new, |caveat| format!("_{caveat}_"));

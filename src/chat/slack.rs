@@ -5,8 +5,10 @@
 //! together (`msg_blocks_too_long`). In which unit it counts it does not say, so it is the one in which texts are longest. A message over
 //! a limit is refused as a whole, so every part is cut to fit before it is put in.
 
+use super::card::Tone;
 use super::message::{ChatMessage, Digest, Notice, Ping, instead, minute, more, time_left};
 use super::neutral;
+use super::root::Root;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -111,14 +113,8 @@ fn render_lines(headline: &str, lines: &[String]) -> Value {
 fn render_ping(ping: &Ping, now: Timestamp) -> Value {
     let mentions = mentions(&ping.mentions);
     let line = escape(&ping.in_one_line(now), SECTION);
-    let mut text = join(&[&mentions, &line]);
-    let mut issue = format!("*{}*", escape(&ping.reference(), 300));
-    let url = link_target(&ping.url);
-    if let Some(url) = &url {
-        text = format!("{text} {url}");
-        issue = format!("*<{url}|{}>*", escape(&ping.reference(), 300));
-    }
-
+    let (what, url) = issue(&ping.url, &ping.reference(), &ping.title);
+    let (buttons, links) = buttons(url.as_deref(), ping.acknowledge.as_deref());
     let fields = [
         ("Partner", neutral::line(&ping.partner, 200)),
         ("Tier", neutral::line(&ping.tier, 100)),
@@ -131,7 +127,6 @@ fn render_ping(ping: &Ping, now: Timestamp) -> Value {
 
     let step = capitalised(&ping.step_in_words());
     let head = header(&format!("{step}: {}", ping.reference()));
-    let what = format!("{issue}  {}", escape(&neutral::line(&ping.title, 300), 1500));
     let to_do = join(&[&mentions, &escape(&neutral::line(&ping.advice, 1000), 1500)]);
     let mut blocks = vec![head, json!({ "type": "section", "text": mrkdwn(&what), "fields": fields })];
     if !to_do.is_empty() {
@@ -140,26 +135,58 @@ fn render_ping(ping: &Ping, now: Timestamp) -> Value {
     if let Some(caveat) = ping.caveat() {
         blocks.push(json!({ "type": "context", "elements": [mrkdwn(caveat)] }));
     }
+    blocks.extend(buttons);
+    json!({ "text": join(&[&mentions, &line, &links]), "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+/// The message that a ticket's thread hangs on, written anew. Blocks have no colour, so a mark stands for it.
+pub(super) fn render_root(root: &Root) -> Value {
+    let mark = match Tone::of(root) {
+        Tone::Red => '🔴',
+        Tone::Amber => '🟡',
+        Tone::Blue => '🔵',
+        Tone::Green => '🟢',
+        Tone::Grey => '⚪',
+    };
+    let fact = |(name, value): (&str, String)| json!({ "type": "mrkdwn", "text": format!("*{name}*\n{}", escape(&value, FIELD - 50)) });
+    let fields: Vec<_> = root.facts().into_iter().map(fact).collect();
+    let (what, url) = issue(&root.url, &root.reference(), &root.title);
+    let head = header(&format!("{mark} {}: {}", root.headline(), root.reference()));
+    let mut blocks = vec![head, json!({ "type": "section", "text": mrkdwn(&what), "fields": fields })];
+    let (buttons, links) = buttons(url.as_deref(), root.acknowledge.as_deref());
+    blocks.extend(buttons);
+    // What is written anew may have no more than 4000 bytes of text.
+    let line = escape(&root.in_one_line(), 800);
+    json!({ "text": join(&[&line, &links]), "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+/// The issue with its title, linked if its address can be, and that address.
+fn issue(url: &str, reference: &str, title: &str) -> (String, Option<String>) {
+    let (url, reference) = (link_target(url), escape(reference, 300));
+    let issue = url.as_ref().map_or_else(|| format!("*{reference}*"), |url| format!("*<{url}|{reference}>*"));
+    (format!("{issue}  {}", escape(&neutral::line(title, 300), 1500)), url)
+}
+
+/// The buttons, if there are any, and the same for the text.
+fn buttons(url: Option<&str>, acknowledge: Option<&str>) -> (Option<Value>, String) {
     let button = |label: &str, url: &str| {
         let label = json!({ "type": "plain_text", "text": label, "emoji": false });
         json!({ "type": "button", "text": label, "url": url })
     };
-    let mut buttons = Vec::new();
-    if let Some(url) = &url {
+    let (mut all, mut text) = (Vec::new(), String::new());
+    if let Some(url) = url {
         let mut first = button("Open the issue", url);
         if let Some(map) = first.as_object_mut() {
             map.insert("style".to_owned(), "primary".into());
         }
-        buttons.push(first);
+        all.push(first);
+        url.clone_into(&mut text);
     }
-    if let Some(url) = ping.acknowledge.as_deref().and_then(link_target) {
-        buttons.push(button("Acknowledge", &url));
-        text = format!("{text} <{url}|Acknowledge>");
+    if let Some(url) = acknowledge.and_then(link_target) {
+        all.push(button("Acknowledge", &url));
+        text = join(&[&text, &format!("<{url}|Acknowledge>")]);
     }
-    if !buttons.is_empty() {
-        blocks.push(json!({ "type": "actions", "elements": buttons }));
-    }
-    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+    ((!all.is_empty()).then(|| json!({ "type": "actions", "elements": all })), text)
 }
 
 fn render_notice(notice: &Notice) -> Value {

@@ -22,6 +22,8 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
         Tone::Amber => "Warning",
         Tone::Red => "Attention",
         Tone::Blue => "Accent",
+        Tone::Green => "Good",
+        Tone::Grey => "Default",
     };
     let title = card.url.as_ref().map_or_else(|| card.title.clone(), |url| format!("[{}]({url})", card.title));
     let mut body = Vec::new();

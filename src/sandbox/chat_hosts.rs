@@ -4,6 +4,9 @@
 mod mattermost;
 mod slack;
 
+pub(super) use self::mattermost::post as mattermost;
+pub(super) use self::slack::message as slack;
+
 use serde_json::{Map, Value, json};
 
 /// A service that a path of the sink stands for.

@@ -70,6 +70,7 @@ mod skew;
 #[path = "../common/sqlite.rs"]
 mod sqlite;
 mod steps;
+mod threads;
 mod undone;
 mod who;
 mod wishes;

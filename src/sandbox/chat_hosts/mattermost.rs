@@ -7,7 +7,7 @@
 //! (<https://developers.mattermost.com/integrate/reference/message-attachments/>), posts
 //! (<https://developers.mattermost.com/api-documentation/#/operations/CreatePost>).
 
-use super::{Verdict, list, only, web};
+use super::{Verdict, list, object, only, web};
 use serde_json::Value;
 
 const MESSAGE: usize = 16_383;
@@ -17,6 +17,16 @@ const ATTACHMENTS: usize = 7900;
 pub(super) fn webhook(body: &Value) -> Verdict {
     only(body, &["text", "attachments", "username", "icon_url", "icon_emoji", "channel", "props", "type", "priority"])?;
     content(body, "text", body.get("attachments"))
+}
+
+/// What makes a post, or changes one.
+pub(in crate::sandbox) fn post(body: &Value) -> Verdict {
+    only(body, &["channel_id", "message", "root_id", "file_ids", "props", "metadata", "is_pinned", "has_reactions"])?;
+    let props = body.get("props");
+    if let Some(props) = props {
+        object(props)?;
+    }
+    content(body, "message", props.and_then(|props| props.get("attachments")))
 }
 
 fn content(body: &Value, key: &str, attachments: Option<&Value>) -> Verdict {

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 const ALL_BLOCKS: usize = 11_000;
 
 /// The text and the blocks of a message.
-pub(crate) fn message(body: &Value) -> Verdict {
+pub(in crate::sandbox) fn message(body: &Value) -> Verdict {
     only(body, &["text", "blocks", "unfurl_links", "unfurl_media", "channel", "thread_ts", "reply_broadcast", "ts"])?;
     text(body, "text", 40_000)?;
     mark_up(body.get("text"))?;
