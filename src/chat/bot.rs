@@ -6,7 +6,7 @@
 //! itself then: its answer has no `thread_ts` (<https://github.com/slack-go/slack/issues/1571>).
 //! Mattermost: <https://developers.mattermost.com/api-documentation/#/operations/CreatePost> and `PatchPost`.
 
-use super::message::{ChatMessage, PingKind};
+use super::message::ChatMessage;
 use super::root::Root;
 use super::send::{HOST, SendError, retry_after, without_address};
 use super::{mattermost, slack};
@@ -378,7 +378,7 @@ fn slack_root_is_gone(code: &str) -> bool {
 /// In a thread Slack wakes those who are in it. Whom a step calls in the whole channel must hear of it there, too.
 fn wakes_the_channel(what: &ChatMessage) -> bool {
     let ChatMessage::Ping(ping) = what else { return false };
-    ping.kind == PingKind::Operator || ping.mentions.iter().any(|who| matches!(who.trim(), "@here" | "@channel" | "@everyone"))
+    ping.mentions.iter().any(|who| matches!(who.trim(), "@here" | "@channel" | "@everyone"))
 }
 
 /// A message for a webhook as a post has it.

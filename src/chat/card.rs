@@ -250,9 +250,9 @@ pub(super) fn join(parts: &[&str], between: &str) -> String {
     parts.join(between)
 }
 
-/// The length that hosts count: characters.
-pub(super) fn chars(text: &str) -> usize {
-    text.chars().count()
+/// The bytes of a text in JSON, but for its quotes.
+pub(super) fn in_json(text: &str) -> usize {
+    serde_json::to_string(text).map_or(usize::MAX, |json| json.len().saturating_sub(2))
 }
 
 #[cfg(test)]

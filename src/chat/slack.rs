@@ -7,7 +7,7 @@
 
 use super::card::Tone;
 use super::message::{ChatMessage, Digest, Notice, Ping, instead, minute, more, time_left};
-use super::neutral;
+use super::neutral::{self, units};
 use super::root::Root;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -199,11 +199,6 @@ fn render_notice(notice: &Notice) -> Value {
 /// `verbatim` keeps Slack from making names and addresses in the text into links.
 fn mrkdwn(text: &str) -> Value {
     json!({ "type": "mrkdwn", "text": text, "verbatim": true })
-}
-
-/// The length that Slack may count: in UTF-16, where an emoji is two.
-fn units(text: &str) -> usize {
-    text.encode_utf16().count()
 }
 
 /// Slack's three entities. At most `max` characters come out, and none of the entities is cut in two.

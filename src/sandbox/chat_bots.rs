@@ -1,7 +1,7 @@
 //! A stand-in for the APIs that a bot speaks to: Slack's Web API and Mattermost's REST API, as far as the desk uses them. It takes what they
 //! take, refuses with their own words, and keeps what was posted, as the people in the channel see it.
 //!
-//! Sources, beside those of [`chat_hosts`](super::chat_hosts): Slack's methods `auth.test`, `conversations.info`, `chat.postMessage` and
+//! Sources, beside those of [`super::chat_hosts`]: Slack's methods `auth.test`, `conversations.info`, `chat.postMessage` and
 //! `chat.update`, with the errors that each page lists (<https://docs.slack.dev/reference/methods>); that a reply to a deleted message
 //! stands by itself (<https://github.com/slack-go/slack/issues/1571>); that what is written anew has 4000 bytes of text
 //! (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/258898>). Mattermost's `CreatePost` and `PatchPost`

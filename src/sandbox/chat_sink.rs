@@ -274,7 +274,7 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
                 (ChatAnswer::Status(*status, after), value.to_string())
             }
             (Some(host), ChatAnswer::Status(200, None)) => {
-                let (status, said) = host.judge(&bytes);
+                let (status, said) = host.judge_with(&bytes, Some(&parts.headers));
                 (ChatAnswer::Status(status, None), said)
             }
             (Some(host), ChatAnswer::Status(status, after)) => (ChatAnswer::Status(status, after), host.refusal(status, after)),

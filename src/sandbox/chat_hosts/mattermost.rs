@@ -7,7 +7,7 @@
 //! (<https://developers.mattermost.com/integrate/reference/message-attachments/>), posts
 //! (<https://developers.mattermost.com/api-documentation/#/operations/CreatePost>).
 
-use super::{Verdict, list, object, only, web};
+use super::{Verdict, links, list, object, only, web};
 use serde_json::Value;
 
 const MESSAGE: usize = 16_383;
@@ -78,17 +78,4 @@ fn length(value: &Value, key: &str, most: usize) -> Result<usize, String> {
     let Some(text) = value.get(key) else { return Ok(0) };
     let length = text.as_str().ok_or_else(|| format!("`{key}` is no text"))?.chars().count();
     if length > most { Err(format!("`{key}` has {length} characters, at most {most}")) } else { Ok(length) }
-}
-
-/// Every `[` begins a link that ends.
-fn links(text: Option<&Value>) -> Verdict {
-    let mut rest = text.and_then(Value::as_str).unwrap_or_default();
-    while let Some((_, at)) = rest.split_once('[') {
-        let whole = at.split_once("](").and_then(|(label, behind)| Some((label, behind.split_once(')')?)));
-        let Some((_, (_, after))) = whole.filter(|(label, (url, _))| !label.contains(['[', '\n']) && url.starts_with("http")) else {
-            return Err(format!("broken mark-up: [{}", at.chars().take(40).collect::<String>()));
-        };
-        rest = after;
-    }
-    Ok(())
 }
