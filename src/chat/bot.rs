@@ -161,13 +161,27 @@ impl Bot {
         };
         match failed.code.as_str() {
             "message_not_found" => Ok(Renewed::Gone(failed.error.to_string())),
-            "edit_window_closed" | "cant_update_message" => Ok(Renewed::Fixed(failed.error.to_string())),
-            code if code.ends_with("time_limit.app_error") => Ok(Renewed::Fixed(failed.error.to_string())),
             // Of a post that is gone some servers say that nobody may change it. Whether the bot may still post, the next post tells.
-            _ if self.host == Host::Mattermost && matches!(failed.error, SendError::Refused { status: Some(403 | 404), .. }) => {
+            // Where no error is named, it is not the server that speaks.
+            code if self.host == Host::Mattermost
+                && !code.is_empty()
+                && matches!(failed.error, SendError::Refused { status: Some(403 | 404), .. }) =>
+            {
                 Ok(Renewed::Gone(failed.error.to_string()))
             }
+            // What would be refused each time must not keep the channel from what people wait for.
+            code if matches!(failed.error, SendError::Refused { .. }) && !self.refuses_all(code, &failed.error) => {
+                Ok(Renewed::Fixed(failed.error.to_string()))
+            }
             _ => Err(failed.error),
+        }
+    }
+
+    /// Whether a refusal is of the bot or its channel, so that nothing else is taken there either.
+    fn refuses_all(&self, code: &str, error: &SendError) -> bool {
+        match self.host {
+            Host::Slack => code.is_empty() || slack_remedy(code) != SLACK_DOCUMENTATION,
+            Host::Mattermost => code.is_empty() || matches!(error, SendError::Refused { status: Some(401), .. }),
         }
     }
 
@@ -342,6 +356,8 @@ impl Bot {
 /// What a bot's token may do, as Slack says it in a header of every answer.
 const SCOPES: &str = "x-oauth-scopes";
 
+const SLACK_DOCUMENTATION: &str = "see the errors of chat.postMessage in Slack's documentation";
+
 /// What to do about an error of Slack's.
 fn slack_remedy(code: &str) -> &'static str {
     match code {
@@ -357,7 +373,7 @@ fn slack_remedy(code: &str) -> &'static str {
         | "restricted_action_non_threadable_channel"
         | "restricted_action_thread_only_channel"
         | "restricted_action_thread_locked" => "the workspace does not let the bot post there: have an administrator allow it",
-        _ => "see the errors of chat.postMessage in Slack's documentation",
+        _ => SLACK_DOCUMENTATION,
     }
 }
 

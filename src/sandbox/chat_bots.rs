@@ -51,13 +51,13 @@ pub struct BotMood {
     pub scopes: &'static str,
     /// The service answers with this error to whatever is posted (Slack).
     pub error: Option<&'static str>,
-    /// What was posted cannot be changed (any more).
-    pub fixed: bool,
+    /// What was posted cannot be changed (any more), for which Slack has this name.
+    pub fixed: Option<&'static str>,
 }
 
 impl Default for BotMood {
     fn default() -> Self {
-        Self { member: true, archived: false, scopes: "chat:write,channels:read,groups:read", error: None, fixed: false }
+        Self { member: true, archived: false, scopes: "chat:write,channels:read,groups:read", error: None, fixed: None }
     }
 }
 
@@ -166,8 +166,8 @@ impl BotApi {
                 if text("text").is_some_and(|text| text.len() > 4000) {
                     return error("msg_too_long");
                 }
-                if self.mood.fixed {
-                    return error("edit_window_closed");
+                if let Some(code) = self.mood.fixed {
+                    return error(code);
                 }
                 match self.posts.iter_mut().find(|post| Some(post.id.as_str()) == text("ts") && !post.deleted) {
                     None => error("message_not_found"),
@@ -218,8 +218,14 @@ impl BotApi {
                 if let Err(why) = chat_hosts::mattermost(body) {
                     return (400, json!({ "id": "model.post.is_valid.message_length.app_error", "message": why, "status_code": 400 }));
                 }
-                if self.mood.fixed {
-                    return fault(400, "api.post.update_post.permissions_time_limit.app_error");
+                if let Some(code) = self.mood.fixed {
+                    let closed = code == "edit_window_closed";
+                    let id = if closed {
+                        "api.post.update_post.permissions_time_limit.app_error"
+                    } else {
+                        "api.post.update_post.system_message.app_error"
+                    };
+                    return fault(400, id);
                 }
                 match self.posts.iter_mut().find(|post| post.id == *id && !post.deleted) {
                     None => fault(403, "api.context.permissions.app_error"),

@@ -175,7 +175,7 @@ story!(e8_a_message_that_cannot_be_changed_any_more_stays, BOTS, |desk| {
     let issue = a_ticket(&desk).await;
     desk.at("2026-11-18T12:00:00Z").await;
     for (path, ..) in DOORS {
-        desk.chat.mood(path, &BotMood { fixed: true, ..BotMood::default() });
+        desk.chat.mood(path, &BotMood { fixed: Some("edit_window_closed"), ..BotMood::default() });
     }
     desk.at("2026-11-18T14:00:00Z").await;
     desk.says("ann", &issue, "It works again.").await;
@@ -186,6 +186,61 @@ story!(e8_a_message_that_cannot_be_changed_any_more_stays, BOTS, |desk| {
         assert_eq!(edits(&desk, path), 0);
     }
     assert!(desk.chat.take().len() < 30, "nobody tries again and again");
+});
+
+story!(e8_e7_a_change_that_is_refused_each_time_holds_nothing_up, BOTS, |desk| {
+    let issue = a_ticket(&desk).await;
+    let other = desk.opens("anna", "Another").await;
+    desk.at("2026-11-18T12:00:00Z").await;
+    for (path, ..) in DOORS {
+        desk.chat.mood(path, &BotMood { fixed: Some("block_mismatch"), ..BotMood::default() });
+    }
+    desk.says("ann", &issue, "It works again.").await;
+    desk.at("2026-11-18T12:40:00Z").await;
+    for (path, ..) in DOORS {
+        let lines = seen(&desk, path);
+        assert!(lines.len() == 3 && lines[2].starts_with("  12:36 Due soon (90%): 7x/support#2"), "{path}: {lines:?}");
+        assert_eq!(edits(&desk, path), 0, "{path}");
+        // It goes on as before when changes are taken again.
+        desk.chat.mood(path, &BotMood::default());
+    }
+    desk.says("ann", &other, "This as well.").await;
+    for (path, ..) in DOORS {
+        assert!(seen(&desk, path)[1].contains("Answered in time: 7x/support#2"), "{path}: {:?}", seen(&desk, path));
+    }
+});
+
+story!(e8_e7_a_revoked_token_with_a_change_that_waits_keeps_nothing_from_the_fallback, WITH_FALLBACK, |desk| {
+    desk.chat.is_an_api("slack", BotHost::Slack, TOKEN, SLACK);
+    desk.partner("acme", "gold", &["anna"]).await;
+    let issue = desk.opens("anna", "Login is broken").await;
+    desk.opens("anna", "Another").await;
+    desk.at("2026-11-18T12:00:10Z").await;
+    desk.chat.mood("slack", &BotMood { error: Some("token_revoked"), ..BotMood::default() });
+    desk.says("ann", &issue, "It works again.").await;
+    let _ = desk.chat.take();
+    desk.at("2026-11-18T13:00:30Z").await;
+    let texts: Vec<_> = desk.chat.take().into_iter().filter(|m| m.path == "/support").map(|m| m.body["text"].to_string()).collect();
+    assert!(texts.iter().any(|text| text.contains("breach") && text.contains("support#2")), "{texts:#?}");
+    // A new token: what waited is done, and the thread goes on.
+    desk.chat.mood("slack", &BotMood::default());
+    desk.at("2026-11-18T13:10:00Z").await;
+    assert_eq!(seen(&desk, "slack"), ["12:00 🟢 Answered in time: 7x/support#1", "12:00 🔴 Overdue: 7x/support#2"]);
+});
+
+story!(e8_e2_a_first_message_whose_answer_is_lost_is_said_again_and_begins_the_thread, BOTS, |desk| {
+    let issue = a_ticket(&desk).await;
+    for path in ["/slack/chat.postMessage", "/mattermost/api/v4/posts"] {
+        desk.chat.answer_next_at(path, ChatAnswer::Hangup);
+    }
+    desk.at("2026-11-18T12:40:00Z").await;
+    desk.says("ann", &issue, "It works again.").await;
+    for (path, ..) in DOORS {
+        let posts = desk.chat.posts(path);
+        let roots: Vec<_> = posts.iter().map(|post| post.root.clone()).collect();
+        assert_eq!(roots, [None, None, Some(posts[1].id.clone())], "{path}: twice rather than never, and one thread");
+        assert_eq!(posts[1].edits, 1, "{path}");
+    }
 });
 
 story!(e8_r6_a_restart_and_an_answer_that_is_lost_lose_nothing, BOTS, |mut desk| {

@@ -56,7 +56,6 @@ pub(super) fn receiver(body: &Value, headers: Option<&HeaderMap>) -> Verdict {
             let more = [("times", Is::Whole), ("started_at", Is::Instant), ("advice", Is::Text)];
             ([TICKET, &more[..]].concat(), TICKET_OR_NOT)
         }
-        "tickets.digest" => (Vec::new(), &[]),
         "desk.recovery" | "desk.correction" => {
             let counts = [("incomplete", Is::Flag), ("caught_up", Is::Whole), ("stale", Is::Whole)];
             let lists = [("answered", Is::Rows(NAMED)), ("breached", Is::Rows(NAMED))];
@@ -69,7 +68,7 @@ pub(super) fn receiver(body: &Value, headers: Option<&HeaderMap>) -> Verdict {
             let lists = [("tiers", Is::Rows(COUNTS)), ("overdue", Is::Rows(OPEN)), ("due_soon", Is::Rows(OPEN))];
             ([&times[..], &counts[..], &lists[..]].concat(), &[])
         }
-        "desk.notice" => (Vec::new(), &[]),
+        "tickets.digest" | "desk.notice" => (Vec::new(), &[]),
         other => return Err(format!("unknown event {other:?}")),
     };
     let mut known: Vec<&str> = own.iter().chain(&said).chain(or_not).map(|(key, _)| *key).collect();
