@@ -243,6 +243,24 @@ story!(e8_e2_a_first_message_whose_answer_is_lost_is_said_again_and_begins_the_t
     }
 });
 
+story!(e8_e7_a_bot_that_is_asked_for_patience_has_it_and_is_no_refusal, BOTS, |desk| {
+    a_ticket(&desk).await;
+    desk.chat.answer_always("/slack/chat.postMessage", ChatAnswer::Status(429, Some(120)));
+    desk.at("2026-11-18T12:01:00Z").await;
+    desk.chat.answer_always("/slack/chat.postMessage", ChatAnswer::OK);
+    // Now it says so inside of a 200.
+    desk.chat.mood("slack", &BotMood { error: Some("ratelimited"), ..BotMood::default() });
+    desk.at("2026-11-18T12:01:50Z").await;
+    assert!(desk.chat.posts("slack").is_empty());
+    desk.at("2026-11-18T12:02:10Z").await;
+    desk.chat.mood("slack", &BotMood::default());
+    desk.at("2026-11-18T12:09:00Z").await;
+    for (path, ..) in DOORS {
+        let lines = seen(&desk, path);
+        assert!(lines.len() == 1 && lines[0].contains("Due soon (75%): 7x/support#1"), "{path}: nobody is told of a refusal: {lines:?}");
+    }
+});
+
 story!(e8_r6_a_restart_and_an_answer_that_is_lost_lose_nothing, BOTS, |mut desk| {
     let issue = a_ticket(&desk).await;
     desk.at("2026-11-18T12:00:00Z").await;
