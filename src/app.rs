@@ -2,7 +2,7 @@
 //! through here.
 
 use crate::chat::heartbeat::Heartbeat;
-use crate::chat::{Channel, Chat, Kind};
+use crate::chat::{BotAccess, Channel, Chat, Kind};
 use crate::clock::Clock;
 use crate::desk::acknowledge::Links;
 use crate::desk::intake::{Incoming, Outcome, on_disk};
@@ -167,6 +167,7 @@ pub fn chat(settings: &Settings) -> Result<Chat, crate::chat::ChatError> {
             ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
         },
         url: channel.url.clone(),
+        bot: channel.bot.clone().map(|(token, channel)| BotAccess { token, channel }),
         fallback: channel.fallback.clone(),
     });
     Chat::new(channels)

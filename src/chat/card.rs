@@ -1,8 +1,9 @@
 //! A message laid out once for the hosts that show cards: [`mattermost`](super::mattermost), [`discord`](super::discord),
 //! [`teams`](super::teams) and [`google_chat`](super::google_chat). Each only puts it into its own words and limits.
 
-use super::message::{ChatMessage, Digest, Ping, PingKind, instead, minute, time_left};
+use super::message::{ChatMessage, Digest, Ping, PingKind, instead, minute, more, time_left};
 use super::neutral;
+use super::root::{Root, RootState};
 use jiff::Timestamp;
 
 /// How urgent a card looks.
@@ -14,15 +15,33 @@ pub(super) enum Tone {
     Red,
     /// About the desk itself, or nothing to hurry for.
     Blue,
+    /// It went well.
+    Green,
+    /// It is over.
+    Grey,
 }
 
 impl Tone {
+    /// How a ticket stands.
+    pub(super) const fn of(root: &Root) -> Self {
+        match root.state {
+            RootState::Late | RootState::ClosedLate => Self::Red,
+            RootState::Waits | RootState::Acknowledged(_) if root.overdue => Self::Red,
+            RootState::Waits => Self::Amber,
+            RootState::Acknowledged(_) | RootState::Paused => Self::Blue,
+            RootState::Met | RootState::Settled => Self::Green,
+            RootState::Closed | RootState::Gone | RootState::Left | RootState::Over => Self::Grey,
+        }
+    }
+
     /// Red, green and blue.
     pub(super) const fn rgb(self) -> u32 {
         match self {
             Self::Amber => 0x00f5_9e0b,
             Self::Red => 0x00d1_242f,
             Self::Blue => 0x0009_69da,
+            Self::Green => 0x001a_7f37,
+            Self::Grey => 0x006e_7781,
         }
     }
 }
@@ -84,10 +103,25 @@ impl Card {
         Self { lead, ..card }
     }
 
+    /// The first message about a ticket, written anew (`E8`).
+    pub(super) fn of_root(root: &Root) -> Self {
+        let facts = root.facts().into_iter().map(|(name, value)| (name, safe(&value, 100))).collect();
+        Self {
+            facts,
+            url: address(&root.url),
+            acknowledge: root.acknowledge.as_deref().and_then(address),
+            due: root.due_at,
+            lines: vec![Line { link: None, text: safe(&root.title, 300) }],
+            summary: safe(&root.in_one_line(), 900),
+            ..plain(Tone::of(root), &format!("{}: {}", root.headline(), root.reference()), &[])
+        }
+    }
+
     /// Those to wake, each as `known` writes it, or as harmless text.
     pub(super) fn wake(&self, known: impl Fn(&str) -> Option<String>) -> String {
         let one = |who: &String| known(who.trim()).unwrap_or_else(|| safe(who.trim().trim_start_matches('@'), 40));
-        let words: Vec<_> = self.mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<_> = self.mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+        words.extend(more(self.mentions.len(), MENTIONS));
         words.join(" ")
     }
 }
@@ -216,9 +250,9 @@ pub(super) fn join(parts: &[&str], between: &str) -> String {
     parts.join(between)
 }
 
-/// The length that hosts count: characters.
-pub(super) fn chars(text: &str) -> usize {
-    text.chars().count()
+/// The bytes of a text in JSON, but for its quotes.
+pub(super) fn in_json(text: &str) -> usize {
+    serde_json::to_string(text).map_or(usize::MAX, |json| json.len().saturating_sub(2))
 }
 
 #[cfg(test)]

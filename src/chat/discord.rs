@@ -4,9 +4,9 @@
 //! 4096, 25 fields of a name of 256 and a value of 1024, 6000 in all
 //! (<https://docs.discord.com/developers/resources/message#embed-object-embed-limits>). Only those in `allowed_mentions` are woken.
 
-use super::card::{Card, Line, chars, fitting, join};
+use super::card::{Card, Line, fitting, join};
 use super::message::ChatMessage;
-use super::neutral::clip;
+use super::neutral::{clip, units};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ const LINES: usize = 3000;
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
     let card = Card::of(message, instead_of, now);
     let lead = card.lead.clone().unwrap_or_default();
-    let lines = fitting(&card.lines, LINES, "\n", chars, line);
+    let lines = fitting(&card.lines, LINES, "\n", units, line);
     let caveat = card.caveat.map_or_else(String::new, |caveat| format!("-# {caveat}"));
     // A webhook's own buttons need an application; a link in the text does not.
     let acknowledge = card.acknowledge.as_ref().map_or_else(String::new, |url| format!("[Acknowledge]({url})"));
@@ -43,7 +43,8 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
         map.insert("url".to_owned(), url.as_str().into());
     }
     // A phone's notification shows the content alone.
-    let content = clip(&join(&[&lead, &card.wake(mention), &card.summary], " "), CONTENT);
+    let first = join(&[&lead, &card.wake(mention)], " ");
+    let content = join(&[&first, &clip(&card.summary, CONTENT.saturating_sub(units(&first) + 1))], " ");
     let all = card.mentions.iter().take(20).any(|who| is_all(who.trim()));
     let ids = |of: fn(&str) -> Option<&str>| {
         let mut ids: Vec<_> = card.mentions.iter().take(20).filter_map(|who| of(who.trim())).collect();

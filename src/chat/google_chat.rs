@@ -1,18 +1,17 @@
 //! Messages as a Google Chat incoming webhook takes them: a text that wakes people, and one card (v2).
 //!
 //! A message has at most 32 000 bytes, text and cards together
-//! (<https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages>); the text is kept under 4096 characters, the
+//! (<https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages>); the text is well under 4096 characters, the
 //! older limit. Mark-up of texts: <https://developers.google.com/workspace/chat/format-messages>. A card's text is HTML, in which
 //! nothing that people wrote has a mark left.
 
-use super::card::{Card, Line, chars, fitting, join};
+use super::card::{Card, Line, fitting, in_json, join};
 use super::message::ChatMessage;
-use super::neutral::clip;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-const TEXT: usize = 4000;
-/// Bytes of the lines; the rest of a message is well under 10 KB.
+const BYTES: usize = 32_000;
+/// Most of what the lines may take of it: nobody reads on for ever.
 const LINES: usize = 16_000;
 
 /// The request's body for `message`, sent at `now`, in place of these channels.
@@ -20,18 +19,21 @@ const LINES: usize = 16_000;
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
     let card = Card::of(message, instead_of, now);
     let lead = card.lead.clone().unwrap_or_default();
-    let mut text = join(&[&lead, &card.wake(mention), &card.summary], " ");
-    if chars(&text) > TEXT {
-        text = clip(&text, TEXT);
-    }
+    let text = join(&[&lead, &card.wake(mention), &card.summary], " ");
+    let rest = laid_out(&card, &text, "").to_string().len();
+    // Room for the widget that holds them.
+    let room = BYTES.saturating_sub(rest + 100).min(LINES);
+    laid_out(&card, &text, &fitting(&card.lines, room, "<br>", in_json, line))
+}
+
+fn laid_out(card: &Card, text: &str, lines: &str) -> Value {
     let color = format!("#{:06x}", card.tone.rgb());
     let title = format!("<b><font color=\"{color}\">{}</font></b>", card.title);
     let title = card.url.as_ref().map_or_else(|| title.clone(), |url| format!("<a href=\"{url}\">{title}</a>"));
     let paragraph = |text: String| json!({ "textParagraph": { "text": text } });
     let mut widgets = vec![paragraph(title)];
-    let lines = fitting(&card.lines, LINES, "<br>", str::len, line);
     if !lines.is_empty() {
-        widgets.push(paragraph(lines));
+        widgets.push(paragraph(lines.to_owned()));
     }
     let fact = |(name, value): &(&'static str, String)| json!({ "decoratedText": { "topLabel": name, "text": value } });
     widgets.extend(card.facts.iter().map(fact));

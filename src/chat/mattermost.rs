@@ -4,20 +4,29 @@
 //! Older servers refuse attachments of more than 7900 (<https://gitlab.com/gitlab-org/gitlab-foss/-/issues/37555>), so that is the bound
 //! here. Attachments: <https://developers.mattermost.com/integrate/reference/message-attachments/>.
 
-use super::card::{Card, Line, chars, fitting, join};
+use super::card::{Card, Line, fitting, in_json, join};
 use super::message::ChatMessage;
+use super::root::Root;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// What a digest's lines may take of the attachment.
+/// What a digest's lines may take of the attachment, as it is in JSON.
 const LINES: usize = 5500;
 
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
-    let card = Card::of(message, instead_of, now);
+    laid_out(&Card::of(message, instead_of, now))
+}
+
+/// The message that a ticket's thread hangs on, written anew.
+pub(super) fn render_root(root: &Root) -> Value {
+    laid_out(&Card::of_root(root))
+}
+
+fn laid_out(card: &Card) -> Value {
     let lead = card.lead.clone().unwrap_or_default();
-    let lines = fitting(&card.lines, LINES, "\n", chars, line);
+    let lines = fitting(&card.lines, LINES, "\n", in_json, line);
     let caveat = card.caveat.map_or_else(String::new, |caveat| format!("_{caveat}_"));
     // Buttons need an integration that takes them; a link in the text does not.
     let acknowledge = card.acknowledge.as_ref().map_or_else(String::new, |url| format!("[Acknowledge]({url})"));

@@ -223,10 +223,7 @@ impl Report {
             }
             let one = |ticket: &ReportedTicket| format!("{} ({})", ticket.ticket.words(), time_left(ticket.due_at, now));
             let mut words: Vec<_> = tickets.iter().take(MOST_NAMED).map(one).collect();
-            let more = tickets.len().saturating_sub(MOST_NAMED);
-            if more > 0 {
-                words.push(format!("and {more} more"));
-            }
+            words.extend(more(tickets.len(), MOST_NAMED));
             lines.push(format!("{what}: {}.", words.join(", ")));
         }
         if self.later > 0 {
@@ -287,10 +284,7 @@ impl Named {
 
 fn name(tickets: &[Named]) -> String {
     let mut words: Vec<_> = tickets.iter().take(MOST_NAMED).map(Named::words).collect();
-    let more = tickets.len().saturating_sub(MOST_NAMED);
-    if more > 0 {
-        words.push(format!("and {more} more"));
-    }
+    words.extend(more(tickets.len(), MOST_NAMED));
     words.join(", ")
 }
 
@@ -461,6 +455,11 @@ impl Ping {
             neutral::line(&self.advice, 500),
         )
     }
+}
+
+/// What follows the first few of so many: `and 12 more`.
+pub(super) fn more(all: usize, shown: usize) -> Option<String> {
+    (all > shown).then(|| format!("and {} more", all - shown))
 }
 
 /// An instant as people read it, to the minute: `2026-11-22 18:00 UTC`.

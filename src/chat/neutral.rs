@@ -16,13 +16,26 @@ pub fn lines(text: &str, max: usize) -> String {
     clip(kept.join("\n").trim(), max)
 }
 
-/// At most `max` characters of `text`, with `…` as the last one where something was cut.
+/// The length of a text as the strictest of the hosts counts it: in UTF-16, where an emoji is two.
+#[must_use]
+pub fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// At most `max` [`units`] of `text`, in whole characters, with `…` as the last one where something was cut.
 #[must_use]
 pub fn clip(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
+    if units(text) <= max {
         return text.to_owned();
     }
-    let mut cut: String = text.chars().take(max.saturating_sub(1)).collect();
+    let mut left = max.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = c.len_utf16();
+        let fits = width <= left;
+        left = left.saturating_sub(width);
+        fits
+    };
+    let mut cut: String = text.chars().take_while(fits).collect();
     cut.truncate(cut.trim_end().len());
     cut.push('…');
     cut
@@ -88,6 +101,9 @@ mod tests {
     fn cuts_at_a_character_and_says_so() {
         assert_eq!(clip("żółw", 4), "żółw");
         assert_eq!(clip("żółwie", 4), "żół…");
+        assert_eq!(clip("🎉🎉", 4), "🎉🎉");
+        assert_eq!(clip("🎉🎉🎉", 4), "🎉…", "and never in the middle of one");
+        assert_eq!(clip("🎉🎉🎉", 5), "🎉🎉…");
         assert_eq!(clip("one two", 5), "one…");
         assert_eq!(lines("a\n\nb @here\n", 99), "a\n\nb ＠here");
     }

@@ -1,5 +1,7 @@
 //! Sends a message to a channel, once.
 
+use super::bot::{Bot, Host, Looked, Posted, Renewed};
+use super::root::Root;
 use super::{ChatMessage, discord, google_chat, mattermost, slack, teams, webhook};
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -15,7 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A channel has this long to take a message and to say so.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// What errors call whoever takes messages.
-const HOST: &str = "the chat host";
+pub(super) const HOST: &str = "the chat host";
 /// A host that asks for more patience than this is asked again anyway.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
@@ -26,10 +28,21 @@ pub struct Channel {
     pub name: String,
     /// What listens there.
     pub kind: Kind,
-    /// Where. It is a secret: whoever has it can post.
+    /// Where: an incoming webhook's address, which is a secret, since whoever has it can post, or that of the API that a bot speaks to.
     pub url: SecretString,
+    /// The bot that speaks there, in place of an incoming webhook: for Slack and Mattermost (`E8`).
+    pub bot: Option<BotAccess>,
     /// The channel that speaks for it while it does not answer (`E7`).
     pub fallback: Option<String>,
+}
+
+/// Who a bot is, and in which channel it speaks.
+#[derive(Debug, Clone)]
+pub struct BotAccess {
+    /// Its token.
+    pub token: SecretString,
+    /// The channel, as the chat calls it.
+    pub channel: String,
 }
 
 /// A message on its way.
@@ -41,6 +54,8 @@ pub struct Message<'a> {
     pub what: &'a ChatMessage,
     /// The channels in whose place it is sent, if not by its own.
     pub instead_of: &'a [String],
+    /// The message that it hangs on, where a bot speaks (`E8`).
+    pub thread: Option<&'a str>,
 }
 
 /// What listens at a channel's address.
@@ -75,6 +90,12 @@ pub enum ChatError {
     /// The dead man's switch has none.
     #[error("`heartbeat_url` is no address (not shown, it is a secret); expected `https://…`")]
     HeartbeatUrl,
+    /// A token that cannot be one.
+    #[error("chat `{0}`: `token` is none (not shown, it is a secret); expected one word, as the chat shows it")]
+    Token(String),
+    /// No bot speaks to a chat of this kind.
+    #[error("chat `{0}`: `token` and `channel` are for the kinds \"slack\" and \"mattermost\"")]
+    NoBots(String),
     /// A secret that signs nothing.
     #[error("chat `{0}`: `secret` is empty; expected a text, or no `secret` at all")]
     Secret(String),
@@ -114,9 +135,24 @@ pub struct Chat {
 #[derive(Clone)]
 struct Target {
     http: Client,
-    url: Url,
-    format: Format,
+    door: Door,
     fallback: Option<String>,
+}
+
+/// What is behind a channel.
+#[derive(Clone)]
+enum Door {
+    Webhook { url: Url, format: Format },
+    Bot(Bot),
+}
+
+impl Door {
+    const fn url(&self) -> &Url {
+        match self {
+            Self::Webhook { url, .. } => url,
+            Self::Bot(bot) => &bot.base,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -140,16 +176,16 @@ impl Chat {
     pub fn new(channels: impl IntoIterator<Item = Channel>) -> Result<Self, ChatError> {
         let checked: Vec<_> = channels
             .into_iter()
-            .map(|Channel { name, kind, url, fallback }| Ok((address(&name, &url)?, format(&name, kind)?, name, fallback)))
+            .map(|Channel { name, kind, url, bot, fallback }| Ok((door(&name, kind, &url, bot)?, name, fallback)))
             .collect::<Result<_, ChatError>>()?;
         let client = |builder: ClientBuilder| builder.build().map_err(|e| ChatError::Client(without_address(e, HOST)));
         let http = client(builder())?;
         // This machine is never reached by way of another, whatever proxy the environment names for the rest of the world.
-        let direct = if checked.iter().any(|(url, ..)| is_here(url)) { client(builder().no_proxy())? } else { http.clone() };
+        let direct = if checked.iter().any(|(door, ..)| is_here(door.url())) { client(builder().no_proxy())? } else { http.clone() };
         let mut channels = BTreeMap::new();
-        for (url, format, name, fallback) in checked {
-            let http = if is_here(&url) { direct.clone() } else { http.clone() };
-            if channels.insert(name.clone(), Target { http, url, format, fallback }).is_some() {
+        for (door, name, fallback) in checked {
+            let http = if is_here(door.url()) { direct.clone() } else { http.clone() };
+            if channels.insert(name.clone(), Target { http, door, fallback }).is_some() {
                 return Err(ChatError::Twice(name));
             }
         }
@@ -167,26 +203,71 @@ impl Chat {
         self.channels.get(channel)?.fallback.as_deref()
     }
 
+    /// What the chat calls the channel in which a bot of the desk's speaks; `None` where none does, so that there are no threads (`E8`).
+    #[must_use]
+    pub fn place(&self, channel: &str) -> Option<&str> {
+        match &self.channels.get(channel)?.door {
+            Door::Bot(bot) => Some(&bot.place),
+            Door::Webhook { .. } => None,
+        }
+    }
+
+    /// Whether a bot speaks in any channel.
+    #[must_use]
+    pub fn has_bots(&self) -> bool {
+        self.channels.values().any(|target| matches!(target.door, Door::Bot(_)))
+    }
+
+    /// Writes the message that a ticket's thread hangs on anew, which may be done twice (`E8`).
+    ///
+    /// # Errors
+    /// As [`Chat::send`].
+    pub async fn renew(&self, channel: &str, root: &str, what: &Root, now: Timestamp) -> Result<Renewed, SendError> {
+        match self.channels.get(channel) {
+            Some(Target { http, door: Door::Bot(bot), .. }) => bot.renew(http, root, what, now).await,
+            _ => Ok(Renewed::Gone("no bot speaks in the channel any more".to_owned())),
+        }
+    }
+
+    /// Asks a chat whether its bot may post, without posting; `None` where no bot speaks.
+    ///
+    /// # Errors
+    /// It may not, or could not be asked.
+    pub async fn look(&self, channel: &str, now: Timestamp) -> Option<Result<Looked, SendError>> {
+        match self.channels.get(channel)? {
+            Target { http, door: Door::Bot(bot), .. } => Some(bot.look(http, now).await),
+            _ => None,
+        }
+    }
+
     /// Sends `message` to `channel`, once.
     ///
     /// # Errors
     /// [`SendError::Retry`] where another try may succeed, with the host's own wish for when; [`SendError::Refused`] where none will.
-    pub async fn send(&self, channel: &str, message: Message<'_>, now: Timestamp) -> Result<(), SendError> {
+    pub async fn send(&self, channel: &str, message: Message<'_>, now: Timestamp) -> Result<Posted, SendError> {
         let Some(target) = self.channels.get(channel) else {
             return Err(SendError::Refused { status: None, why: format!("no channel is named `{channel}`") });
         };
-        let (headers, body) = target.request(message, now)?;
-        let sent = target.http.post(target.url.clone()).headers(headers).body(body).send().await;
+        let (url, format) = match &target.door {
+            Door::Webhook { url, format } => (url, format),
+            Door::Bot(bot) => {
+                let posted = bot.post(&target.http, message.what, message.instead_of, message.thread, now).await;
+                tracing::debug!(channel, key = message.key, ?posted, "chat answered");
+                return posted;
+            }
+        };
+        let (headers, body) = request(format, message, now)?;
+        let sent = target.http.post(url.clone()).headers(headers).body(body).send().await;
         let response = sent.map_err(|e| SendError::Retry { after: None, why: without_address(e, HOST) })?;
         let status = response.status();
         tracing::debug!(channel, key = message.key, status = status.as_u16(), "chat answered");
         if status.is_success() {
-            return Ok(());
+            return Ok(Posted::Said);
         }
         let after = retry_after(response.headers(), now);
         let start = start(response).await;
         let after = after.or_else(|| (status == StatusCode::TOO_MANY_REQUESTS).then(|| wish(&start)).flatten());
-        let said = word(&start, &target.url).map_or_else(String::new, |word| format!(": {word}"));
+        let said = word(&start, url).map_or_else(String::new, |word| format!(": {word}"));
         let why = format!("the chat host answered {status}{said}");
         if status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) {
             return Err(SendError::Retry { after, why });
@@ -195,33 +276,31 @@ impl Chat {
     }
 }
 
-impl Target {
-    fn request(&self, message: Message<'_>, now: Timestamp) -> Result<(HeaderMap, Vec<u8>), SendError> {
-        let Message { key, what, instead_of } = message;
-        // Nothing that the desk makes ends here, but if it did, another try would end here too.
-        let refused = |why: String| SendError::Refused { status: None, why };
-        let body = match &self.format {
-            Format::Card(render) => serde_json::to_vec(&render(what, instead_of, now)),
-            Format::Webhook(_) => webhook::render(what, key, instead_of, now),
-        };
-        let body = body.map_err(|e| refused(format!("the message can't be written as JSON: {e}")))?;
-        let mut headers = vec![(CONTENT_TYPE.as_str(), "application/json; charset=utf-8".to_owned())];
-        if let Format::Webhook(signer) = &self.format {
-            headers.push((webhook::EVENT_HEADER, webhook::event(what).to_owned()));
-            headers.push((webhook::DELIVERY_HEADER, key.to_owned()));
-            headers.extend(signer.as_ref().map(|signer| (webhook::SIGNATURE_HEADER, signer.sign(&body))));
-        }
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            let name = name.parse::<reqwest::header::HeaderName>();
-            let value = value.parse::<reqwest::header::HeaderValue>();
-            let (Ok(name), Ok(value)) = (name, value) else {
-                return Err(refused(format!("the message's key `{}` can't stand in a header", key.escape_debug())));
-            };
-            map.insert(name, value);
-        }
-        Ok((map, body))
+fn request(format: &Format, message: Message<'_>, now: Timestamp) -> Result<(HeaderMap, Vec<u8>), SendError> {
+    let Message { key, what, instead_of, .. } = message;
+    // Nothing that the desk makes ends here, but if it did, another try would end here too.
+    let refused = |why: String| SendError::Refused { status: None, why };
+    let body = match format {
+        Format::Card(render) => serde_json::to_vec(&render(what, instead_of, now)),
+        Format::Webhook(_) => webhook::render(what, key, instead_of, now),
+    };
+    let body = body.map_err(|e| refused(format!("the message can't be written as JSON: {e}")))?;
+    let mut headers = vec![(CONTENT_TYPE.as_str(), "application/json; charset=utf-8".to_owned())];
+    if let Format::Webhook(signer) = format {
+        headers.push((webhook::EVENT_HEADER, webhook::event(what).to_owned()));
+        headers.push((webhook::DELIVERY_HEADER, key.to_owned()));
+        headers.extend(signer.as_ref().map(|signer| (webhook::SIGNATURE_HEADER, signer.sign(&body))));
     }
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = name.parse::<reqwest::header::HeaderName>();
+        let value = value.parse::<reqwest::header::HeaderValue>();
+        let (Ok(name), Ok(value)) = (name, value) else {
+            return Err(refused(format!("the message's key `{}` can't stand in a header", key.escape_debug())));
+        };
+        map.insert(name, value);
+    }
+    Ok((map, body))
 }
 
 pub(super) fn builder() -> ClientBuilder {
@@ -239,6 +318,18 @@ pub(super) fn builder() -> ClientBuilder {
 pub(super) fn is_here(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn door(name: &str, kind: Kind, url: &SecretString, bot: Option<BotAccess>) -> Result<Door, ChatError> {
+    let url = address(name, url)?;
+    let Some(BotAccess { token, channel }) = bot else { return Ok(Door::Webhook { url, format: format(name, kind)? }) };
+    let host = match kind {
+        Kind::Slack => Host::Slack,
+        Kind::Mattermost => Host::Mattermost,
+        _ => return Err(ChatError::NoBots(name.to_owned())),
+    };
+    let token = Bot::bearer(&token).ok_or_else(|| ChatError::Token(name.to_owned()))?;
+    Ok(Door::Bot(Bot { host, base: url, token, place: channel }))
 }
 
 fn address(name: &str, url: &SecretString) -> Result<Url, ChatError> {
@@ -287,7 +378,7 @@ pub(super) fn without_address(error: reqwest::Error, host: &str) -> String {
 }
 
 /// `Retry-After`, in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = value.parse() {
         Duration::from_secs(seconds)

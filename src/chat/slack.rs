@@ -1,11 +1,14 @@
 //! Messages as a Slack incoming webhook takes them, and whatever else speaks that format.
 //!
 //! `text` is what a phone's lock screen, a screen reader and hosts without blocks show, so it alone must be enough; `blocks` is
-//! the same for the eye. Limits are Slack's: 3000 characters a section, 150 a header, 2000 a field. A message over a limit is
-//! refused as a whole, so every part is cut to fit before it is put in.
+//! the same for the eye. Limits are Slack's: 3000 characters a section, 150 a header, 2000 a field, and about 12 000 for all blocks
+//! together (`msg_blocks_too_long`). In which unit it counts it does not say, so it is the one in which texts are longest. A message over
+//! a limit is refused as a whole, so every part is cut to fit before it is put in.
 
-use super::message::{ChatMessage, Digest, Notice, Ping, instead, minute, time_left};
-use super::neutral;
+use super::card::Tone;
+use super::message::{ChatMessage, Digest, Notice, Ping, instead, minute, more, time_left};
+use super::neutral::{self, units};
+use super::root::Root;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -16,8 +19,11 @@ const FIELD: usize = 2000;
 /// More people than this are not woken at once; it keeps the mentions inside a section.
 const MENTIONS: usize = 20;
 
-/// Sections in which a digest or a recovery lists its lines; of what does not fit only the number is told.
-const SECTIONS: usize = 4;
+/// Sections in which a digest or a recovery lists its lines; of what does not fit only the number is told. With all that may stand beside
+/// them they are under what Slack takes of all blocks together.
+const SECTIONS: usize = 3;
+/// What one of them holds.
+const LIST: usize = 2800;
 
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
@@ -52,9 +58,9 @@ fn sections(lines: &[String], most: usize) -> Vec<String> {
     const MORE: usize = 20;
     let mut sections = vec![String::new()];
     for (place, line) in lines.iter().enumerate() {
-        let room = if sections.len() < most { SECTION } else { SECTION - MORE };
-        let used = sections.last().map_or(0, |section| section.chars().count());
-        let needed = line.chars().count() + usize::from(used > 0);
+        let room = if sections.len() < most { LIST } else { LIST - MORE };
+        let used = sections.last().map_or(0, |section| units(section));
+        let needed = units(line) + usize::from(used > 0);
         if used + needed > room && sections.len() < most && used > 0 {
             sections.push(line.clone());
         } else if let Some(section) = sections.last_mut() {
@@ -107,14 +113,8 @@ fn render_lines(headline: &str, lines: &[String]) -> Value {
 fn render_ping(ping: &Ping, now: Timestamp) -> Value {
     let mentions = mentions(&ping.mentions);
     let line = escape(&ping.in_one_line(now), SECTION);
-    let mut text = join(&[&mentions, &line]);
-    let mut issue = format!("*{}*", escape(&ping.reference(), 300));
-    let url = link_target(&ping.url);
-    if let Some(url) = &url {
-        text = format!("{text} {url}");
-        issue = format!("*<{url}|{}>*", escape(&ping.reference(), 300));
-    }
-
+    let (what, url) = issue(&ping.url, &ping.reference(), &ping.title);
+    let (buttons, links) = buttons(url.as_deref(), ping.acknowledge.as_deref());
     let fields = [
         ("Partner", neutral::line(&ping.partner, 200)),
         ("Tier", neutral::line(&ping.tier, 100)),
@@ -127,7 +127,6 @@ fn render_ping(ping: &Ping, now: Timestamp) -> Value {
 
     let step = capitalised(&ping.step_in_words());
     let head = header(&format!("{step}: {}", ping.reference()));
-    let what = format!("{issue}  {}", escape(&neutral::line(&ping.title, 300), 1500));
     let to_do = join(&[&mentions, &escape(&neutral::line(&ping.advice, 1000), 1500)]);
     let mut blocks = vec![head, json!({ "type": "section", "text": mrkdwn(&what), "fields": fields })];
     if !to_do.is_empty() {
@@ -136,26 +135,58 @@ fn render_ping(ping: &Ping, now: Timestamp) -> Value {
     if let Some(caveat) = ping.caveat() {
         blocks.push(json!({ "type": "context", "elements": [mrkdwn(caveat)] }));
     }
+    blocks.extend(buttons);
+    json!({ "text": join(&[&mentions, &line, &links]), "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+/// The message that a ticket's thread hangs on, written anew. Blocks have no colour, so a mark stands for it.
+pub(super) fn render_root(root: &Root) -> Value {
+    let mark = match Tone::of(root) {
+        Tone::Red => '🔴',
+        Tone::Amber => '🟡',
+        Tone::Blue => '🔵',
+        Tone::Green => '🟢',
+        Tone::Grey => '⚪',
+    };
+    let fact = |(name, value): (&str, String)| json!({ "type": "mrkdwn", "text": format!("*{name}*\n{}", escape(&value, FIELD - 50)) });
+    let fields: Vec<_> = root.facts().into_iter().map(fact).collect();
+    let (what, url) = issue(&root.url, &root.reference(), &root.title);
+    let head = header(&format!("{mark} {}: {}", root.headline(), root.reference()));
+    let mut blocks = vec![head, json!({ "type": "section", "text": mrkdwn(&what), "fields": fields })];
+    let (buttons, links) = buttons(url.as_deref(), root.acknowledge.as_deref());
+    blocks.extend(buttons);
+    // What is written anew may have no more than 4000 bytes of text.
+    let line = escape(&root.in_one_line(), 800);
+    json!({ "text": join(&[&line, &links]), "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+/// The issue with its title, linked if its address can be, and that address.
+fn issue(url: &str, reference: &str, title: &str) -> (String, Option<String>) {
+    let (url, reference) = (link_target(url), escape(reference, 300));
+    let issue = url.as_ref().map_or_else(|| format!("*{reference}*"), |url| format!("*<{url}|{reference}>*"));
+    (format!("{issue}  {}", escape(&neutral::line(title, 300), 1500)), url)
+}
+
+/// The buttons, if there are any, and the same for the text.
+fn buttons(url: Option<&str>, acknowledge: Option<&str>) -> (Option<Value>, String) {
     let button = |label: &str, url: &str| {
         let label = json!({ "type": "plain_text", "text": label, "emoji": false });
         json!({ "type": "button", "text": label, "url": url })
     };
-    let mut buttons = Vec::new();
-    if let Some(url) = &url {
+    let (mut all, mut text) = (Vec::new(), String::new());
+    if let Some(url) = url {
         let mut first = button("Open the issue", url);
         if let Some(map) = first.as_object_mut() {
             map.insert("style".to_owned(), "primary".into());
         }
-        buttons.push(first);
+        all.push(first);
+        url.clone_into(&mut text);
     }
-    if let Some(url) = ping.acknowledge.as_deref().and_then(link_target) {
-        buttons.push(button("Acknowledge", &url));
-        text = format!("{text} <{url}|Acknowledge>");
+    if let Some(url) = acknowledge.and_then(link_target) {
+        all.push(button("Acknowledge", &url));
+        text = join(&[&text, &format!("<{url}|Acknowledge>")]);
     }
-    if !buttons.is_empty() {
-        blocks.push(json!({ "type": "actions", "elements": buttons }));
-    }
-    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+    ((!all.is_empty()).then(|| json!({ "type": "actions", "elements": all })), text)
 }
 
 fn render_notice(notice: &Notice) -> Value {
@@ -181,9 +212,9 @@ fn escape(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len());
     let mut used = 0;
     for (i, c) in text.char_indices() {
-        let width = entity(c).map_or(1, str::len);
+        let width = entity(c).map_or_else(|| c.len_utf16(), str::len);
         let is_last = i + c.len_utf8() == text.len();
-        if used + width > max || (used + width == max && !is_last) {
+        if used + width > max || (used + width + 1 > max && !is_last) {
             out.push('…');
             break;
         }
@@ -208,7 +239,8 @@ fn mentions(mentions: &[String]) -> String {
             name => escape(&neutral::line(name, 40), 60),
         }
     };
-    let words: Vec<_> = mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+    let mut words: Vec<_> = mentions.iter().take(MENTIONS).map(one).filter(|word| !word.is_empty()).collect();
+    words.extend(more(mentions.len(), MENTIONS));
     words.join(" ")
 }
 
@@ -567,7 +599,7 @@ mod tests {
             let shown = listed.clone().map(|text| text.matches("|acme/support#12>").count()).sum::<usize>();
             assert!(shown > 5 && listed.clone().any(|text| text.ends_with(&format!("and {} more", 60 - shown))), "{shown}");
             for (text, limit) in texts(&value) {
-                assert!(!text.is_empty() && text.chars().count() <= limit, "{} > {limit}: {text}", text.chars().count());
+                assert!(!text.is_empty() && units(&text) <= limit, "{} > {limit}: {text}", units(&text));
             }
         }
     }
@@ -617,7 +649,7 @@ mod tests {
             };
             let notice = ChatMessage::Notice(Notice { text: long });
             for (text, limit) in texts(&rendered(ping)).into_iter().chain(texts(&render(&notice, &[], at("2026-11-22T17:00:00Z")))) {
-                assert!(!text.is_empty() && text.chars().count() <= limit, "{} > {limit}: {text}", text.chars().count());
+                assert!(!text.is_empty() && units(&text) <= limit, "{} > {limit}: {text}", units(&text));
             }
         }
     }

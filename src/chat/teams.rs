@@ -1,27 +1,36 @@
 //! Messages as a Microsoft Teams workflow ("when a webhook request is received") takes them: one Adaptive Card.
 //!
-//! A message has at most 28 KB
-//! (<https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>). Only those in
+//! A message has at most about 28 KB
+//! (<https://learn.microsoft.com/en-us/connectors/teams/#known-issues-and-limitations-with-actions>); 21 KB were seen to be the end
+//! (<https://www.rubydoc.info/gems/msteams_hermes/MsTeamsHermes/Message>). Only those in
 //! `msteams.entities` are mentioned
 //! (<https://learn.microsoft.com/en-us/microsoftteams/platform/task-modules-and-cards/cards/cards-format>); a workflow can't wake a
 //! whole channel.
 
-use super::card::{Card, Line, Tone, fitting, join, safe};
+use super::card::{Card, Line, Tone, fitting, in_json, join, safe};
 use super::message::ChatMessage;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Bytes of JSON that the lines may take; the rest of a card is well under 10 KB.
-const LINES: usize = 16_000;
+const BYTES: usize = 20_000;
 
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
     let card = Card::of(message, instead_of, now);
+    let rest = laid_out(&card, "").to_string().len();
+    // Room for the block that holds them. A blank line between, since one break alone is none to Teams.
+    let lines = fitting(&card.lines, BYTES.saturating_sub(rest + 100), "\n\n", in_json, line);
+    laid_out(&card, &lines)
+}
+
+fn laid_out(card: &Card, lines: &str) -> Value {
     let color = match card.tone {
         Tone::Amber => "Warning",
         Tone::Red => "Attention",
         Tone::Blue => "Accent",
+        Tone::Green => "Good",
+        Tone::Grey => "Default",
     };
     let title = card.url.as_ref().map_or_else(|| card.title.clone(), |url| format!("[{}]({url})", card.title));
     let mut body = Vec::new();
@@ -30,9 +39,7 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
     }
     body.push(json!({ "type": "TextBlock", "text": title, "size": "Large", "weight": "Bolder", "color": color, "wrap": true }));
     let wake = card.wake(|who| person(who).map(|(_, name)| format!("<at>{name}</at>")));
-    // A blank line, since one break alone is none to Teams.
-    let lines = fitting(&card.lines, LINES, "\n\n", str::len, line);
-    for text in [wake, lines] {
+    for text in [wake.as_str(), lines] {
         if !text.is_empty() {
             body.push(json!({ "type": "TextBlock", "text": text, "wrap": true }));
         }
@@ -52,8 +59,9 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
             entities.push(value);
         }
     }
-    let links = [("Open the issue", card.url), ("Acknowledge", card.acknowledge)];
-    let actions = links.into_iter().filter_map(|(title, url)| Some(json!({ "type": "Action.OpenUrl", "title": title, "url": url? })));
+    let links = [("Open the issue", &card.url), ("Acknowledge", &card.acknowledge)];
+    let actions =
+        links.into_iter().filter_map(|(title, url)| Some(json!({ "type": "Action.OpenUrl", "title": title, "url": url.as_ref()? })));
     let content = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

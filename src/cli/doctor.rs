@@ -16,7 +16,7 @@ use std::io::Write;
 or to the database; a `serve` that runs does not notice. Exit code 0: nothing fails; 1: something does; 2: asked wrongly."
 )]
 pub struct Doctor {
-    /// Send a test message to every chat channel.
+    /// Send a test message to every chat channel; a bot is asked whether it may post, and posts nothing.
     #[arg(long)]
     ping: bool,
     /// Print JSON.

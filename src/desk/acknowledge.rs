@@ -194,6 +194,7 @@ impl Desk {
         loaded.book.put(ticket);
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+        self.renew_roots_of(&mut tx, &loaded.book, now).await?;
         tx.audit(&AuditLine { at: now, act: "acknowledge".to_owned(), detail: format!("{place}: {text}") }).await?;
         tx.commit().await?;
         self.tell(&loaded.book);

@@ -119,6 +119,7 @@ impl Desk {
         }
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now).map(|at| at.max(after(now)));
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+        self.renew_roots_of(&mut tx, &loaded.book, now).await?;
         if self.observes() {
             // Nothing piles up for the day on which the desk is told to act (O1).
             for ping in &pings {

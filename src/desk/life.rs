@@ -120,8 +120,10 @@ impl Desk {
         tx.commit().await
     }
 
-    /// Has it told that something turned out wrong, if anything that was said of these tickets did: their clocks had ended by then (`S3`).
+    /// Has put right what was said of these tickets: the first messages of their threads show how they stand (`E8`), and it is told that
+    /// something turned out wrong, if anything did: their clocks had ended by then (`S3`).
     pub(super) async fn notice_wrong(&self, tx: &mut Tx, book: &Book, now: Timestamp) -> Result<()> {
+        self.renew_roots_of(tx, book, now).await?;
         let tickets = book.changes.tickets.iter().filter_map(|id| book.tickets.get(id));
         let ended: Vec<_> = tickets.flat_map(|ticket| ended_unseen(ticket, now)).collect();
         if ended.is_empty() || tx.said_wrongly(&ended, now).await? == 0 {

@@ -24,6 +24,7 @@ pub mod setup;
 pub mod skew;
 pub mod speak;
 mod sweep;
+mod threads;
 pub mod tidy;
 mod upkeep;
 

@@ -336,7 +336,8 @@ impl Desk {
             Standing::Admitted(_) => rules.next_at(&loaded.book, ticket, now).map(|at| at.min(now)),
             _ => wakes_at.get(&ticket.issue).copied().flatten(),
         };
-        tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await
+        tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+        self.renew_roots_of(tx, &loaded.book, now).await
     }
 
     /// Ends the tickets of repositories that were deleted, as if each issue had been.
@@ -355,6 +356,7 @@ impl Desk {
         }
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+        self.renew_roots_of(tx, &loaded.book, now).await?;
         self.tell(&loaded.book);
         Ok(())
     }

@@ -39,6 +39,7 @@ impl Desk {
         }
         let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
         tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+        self.renew_roots_of(&mut tx, &loaded.book, now).await?;
         tx.audit(&AuditLine { at: now, act: "retarget".to_owned(), detail: format!("{} clocks", changed.len()) }).await?;
         tx.commit().await?;
         self.tell(&loaded.book);

@@ -6,7 +6,8 @@
 
 use super::Desk;
 use super::publish::place_name;
-use crate::chat::{ChatMessage, Digest, Message, Ping, SendError, TIMEOUT};
+use super::threads::News;
+use crate::chat::{ChatMessage, Digest, Message, Ping, Posted, SendError, TIMEOUT};
 use crate::domain::IssueId;
 use crate::domain::escalation::has_repeats_ahead;
 use crate::domain::ticket::Ticket;
@@ -35,20 +36,23 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 const LONGEST_BACK_OFF: i64 = 300;
 
 /// What this sender holds.
-struct Claim {
-    pings: Vec<PendingPing>,
+pub(super) struct Claim {
+    pub(super) pings: Vec<PendingPing>,
     /// Under which name they are one message.
     digest: Option<String>,
     until: Timestamp,
 }
 
 /// What became of it.
-struct Tried {
-    fates: Vec<Fate>,
+#[derive(Default)]
+pub(super) struct Tried {
+    pub(super) fates: Vec<Fate>,
     /// What was not taken, which ticket it is about if about one alone, and why.
-    failed: Option<(Vec<PendingPing>, String, SendError)>,
+    pub(super) failed: Option<(Vec<PendingPing>, String, SendError)>,
     /// Whether the channel took something.
-    taken: bool,
+    pub(super) taken: bool,
+    /// What it told of threads (`E8`).
+    pub(super) news: Vec<News>,
 }
 
 /// How it stands with the channels at an instant.
@@ -205,10 +209,13 @@ impl Desk {
         let now = self.clock.now();
         if self.chat.names().all(|name| name != channel) {
             let why = format!("no channel `{channel}` is configured any more");
-            return Ok(Tried { fates: claim.pings.iter().map(|ping| void(ping, &why)).collect(), failed: None, taken: false });
+            return Ok(Tried { fates: claim.pings.iter().map(|ping| void(ping, &why)).collect(), ..Tried::default() });
+        }
+        if let Some(issue) = claim.pings.first().and_then(|ping| ping.root_of) {
+            return self.renew(channel, issue, claim).await;
         }
         let (said, mut fates) = self.still_true(&claim.pings, channel, now).await?;
-        let mut tried = Tried { fates: Vec::new(), failed: None, taken: false };
+        let mut tried = Tried::default();
         if !said.is_empty() {
             if !self.still_holds(&mut claim).await? {
                 // It was stopped for a while, and somebody else has taken over.
@@ -229,9 +236,10 @@ impl Desk {
                 (None, Some(message)) => (pings.first().map_or_else(String::new, |ping| ping.key.clone()), message),
                 (digest, last) => (digest.clone().unwrap_or_default(), together(messages.into_iter().chain(last))),
             };
-            let message = Message { key: &key, what: &what, instead_of: &instead_of };
-            match self.chat.send(channel, message, self.clock.now()).await {
-                Ok(()) => {
+            let message = Message { key: &key, what: &what, instead_of: &instead_of, thread: None };
+            match self.send_in_thread(channel, message, &mut claim, &mut tried).await? {
+                Ok(false) => tracing::warn!(%channel, "held a message for too long, and lets another instance send it"),
+                Ok(true) => {
                     log_sent(channel, &what);
                     let now = self.clock.now();
                     for at in steps {
@@ -244,6 +252,38 @@ impl Desk {
             }
         }
         Ok(Tried { fates, ..tried })
+    }
+
+    /// Sends a message; one about a ticket as part of its thread, where there are threads (`E8`). `false`: it is not held any more.
+    async fn send_in_thread(
+        &self,
+        channel: &str,
+        message: Message<'_>,
+        claim: &mut Claim,
+        tried: &mut Tried,
+    ) -> Result<std::result::Result<bool, SendError>> {
+        let alone = claim.pings.first().filter(|_| claim.digest.is_none() && self.chat.place(channel).is_some());
+        let Some(issue) = alone.and_then(|ping| ping.issue) else {
+            return Ok(self.chat.send(channel, message, self.clock.now()).await.map(|_| true));
+        };
+        let mut thread = self.thread_of(issue, channel).await?;
+        let ticket = self.tickets(&[issue].into()).await?.remove(&issue);
+        loop {
+            if !self.still_holds(claim).await? {
+                return Ok(Ok(false));
+            }
+            let said = Message { thread: thread.as_ref().map(|thread| thread.root.as_str()), ..message };
+            let posted = match self.chat.send(channel, said, self.clock.now()).await {
+                Ok(posted) => posted,
+                Err(error) => return Ok(Err(error)),
+            };
+            // What it was to hang on is gone, so it begins a new thread.
+            let again = posted == Posted::RootGone;
+            tried.news.extend(self.news_of(posted, thread.take(), ticket.as_ref(), channel));
+            if !again {
+                return Ok(Ok(true));
+            }
+        }
     }
 
     /// Which of these messages may be said, as they are to be said now, and why not the others. GitHub is asked again where its last
@@ -336,7 +376,7 @@ impl Desk {
 
     /// Whether this sender still holds what it claimed, for as long as sending may take. Who was stopped meanwhile must not send what
     /// another has taken over (`E7`).
-    async fn still_holds(&self, claim: &mut Claim) -> Result<bool> {
+    pub(super) async fn still_holds(&self, claim: &mut Claim) -> Result<bool> {
         let needs = |from: Timestamp| from.saturating_add(SignedDuration::try_from(TIMEOUT).unwrap_or(LEASE)).unwrap_or(from);
         // Keeping hold of it takes time as well.
         for _ in 0..3 {
@@ -363,6 +403,7 @@ impl Desk {
         for state in ["sent", "void"] {
             self.counts.tried(channel, state, tried.fates.iter().filter(|fate| fate.state == state).count());
         }
+        self.record_news(tx, &tried.news, now).await?;
         if tried.taken {
             tx.channel_works(channel).await?;
         }
@@ -396,10 +437,12 @@ impl Desk {
             Some(fallback) => format!("What is for it goes to `{fallback}` meanwhile"),
             None => "What is for it waits; with a `fallback` it would be said there".to_owned(),
         };
-        let text = format!(
-            "The chat `{channel}` refuses what it is sent: {}. Check its `url` and whether the channel still exists. {meanwhile} (E7).",
-            state.why
-        );
+        let check = if self.chat.place(channel).is_some() {
+            "`partner-desk doctor --ping` looks again, without posting."
+        } else {
+            "Check its `url` and whether the channel still exists."
+        };
+        let text = format!("The chat `{channel}` refuses what it is sent: {}. {check} {meanwhile} (E7).", state.why);
         let others: Vec<_> = self.policy.channels.iter().filter(|name| *name != channel).cloned().collect();
         self.warn_in(tx, &others, &[(format!("refused:{channel}:{}", state.since.as_millisecond()), text)], now).await
     }
@@ -452,7 +495,7 @@ fn log_sent(channel: &str, what: &ChatMessage) {
     }
 }
 
-fn void(ping: &PendingPing, why: &str) -> Fate {
+pub(super) fn void(ping: &PendingPing, why: &str) -> Fate {
     Fate { key: ping.key.clone(), state: "void", sent_in: None, note: why.to_owned() }
 }
 

@@ -3,7 +3,7 @@
 use super::database::Stored;
 use super::{Findings, Mark};
 use crate::app::{StartError, chat};
-use crate::chat::{ChatMessage, Message, Notice};
+use crate::chat::{ChatMessage, Looked, Message, Notice};
 use crate::clock::Clock;
 use crate::settings::Settings;
 use secrecy::ExposeSecret as _;
@@ -31,30 +31,54 @@ pub(super) async fn look(
         let here = ["localhost", "127.", "[::1]"].iter().any(|start| host.starts_with(start));
         let (mut doubts, mut remedies) = (Vec::new(), Vec::new());
         if channel.literal_url {
-            doubts.push("its address, which is a secret, stands in the configuration file");
-            remedies.push("put it into a variable or a file, and name that as url = \"env:NAME\" or \"file:PATH\"");
+            let (what, key) = if channel.bot.is_some() { ("token", "token") } else { ("address", "url") };
+            doubts.push(format!("its {what}, which is a secret, stands in the configuration file"));
+            remedies.push(format!("put it into a variable or a file, and name that as {key} = \"env:NAME\" or \"file:PATH\""));
         }
         if here {
-            doubts.push("its address is this machine");
-            remedies.push("see that a chat listens here");
+            doubts.push("its address is this machine".to_owned());
+            remedies.push("see that a chat listens here".to_owned());
         } else if url.starts_with("http://") {
-            doubts.push("its address is http://: whoever is on the way reads along");
-            remedies.push("use https://");
+            doubts.push("its address is http://: whoever is on the way reads along".to_owned());
+            remedies.push("use https://".to_owned());
         }
         let mark = if doubts.is_empty() { Mark::Ok } else { Mark::Warn };
-        let seen = if doubts.is_empty() { format!("address from {}", channel.origin) } else { doubts.join("; ") };
+        let seen = if doubts.is_empty() {
+            format!("{} from {}", if channel.bot.is_some() { "token" } else { "address" }, channel.origin)
+        } else {
+            doubts.join("; ")
+        };
         findings.judge(mark, &what, seen, remedies.join("; "));
         if let Some(state) = stored.and_then(|stored| stored.failing.get(&channel.name)) {
             let seen = format!("does not take what it is sent, since {}: {}", state.since, state.why);
             findings.warn(&what, seen, "see to the channel at the chat's side, or give it a new address; `doctor --ping` tries it");
         }
         if ping {
+            match chat.look(&channel.name, clock.now()).await {
+                None => {}
+                Some(Ok(Looked { seen, doubt: None })) => {
+                    findings.ok(&what, seen);
+                    continue;
+                }
+                Some(Ok(Looked { seen, doubt: Some((doubt, remedy)) })) => {
+                    findings.warn(&what, format!("{seen}; {doubt}"), remedy);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    findings.fail(
+                        &what,
+                        format!("its bot may not post: {error}"),
+                        "correct `token` or `channel`, or the bot at the chat's side",
+                    );
+                    continue;
+                }
+            }
             let text = "Partner Desk: a test message by `partner-desk doctor --ping`. Nothing is to be done.".to_owned();
             let now = clock.now();
             let key = format!("doctor:{}", now.as_millisecond());
             let notice = ChatMessage::Notice(Notice { text });
-            match chat.send(&channel.name, Message { key: &key, what: &notice, instead_of: &[] }, now).await {
-                Ok(()) => findings.ok(&what, "took a test message"),
+            match chat.send(&channel.name, Message { key: &key, what: &notice, instead_of: &[], thread: None }, now).await {
+                Ok(_) => findings.ok(&what, "took a test message"),
                 Err(error) => findings.fail(
                     &what,
                     format!("did not take a test message: {error}"),

@@ -1,5 +1,6 @@
 //! A stand-in for chat: takes whatever is posted and answers as it is told to.
 
+use super::chat_bots::{BotApi, BotHost, BotMood, BotPost};
 use super::chat_hosts::ChatHost;
 use super::line::{CuttableListener, Line};
 use super::{Tasks, lock};
@@ -30,13 +31,16 @@ pub struct ChatMessage {
     pub at: Timestamp,
     /// What it was answered with; `None` where the connection was closed instead.
     pub status: Option<u16>,
+    /// What the answer said.
+    pub answered: String,
 }
 
 impl ChatMessage {
     /// Whether it was answered with a success.
     #[must_use]
     pub fn accepted(&self) -> bool {
-        self.status.is_some_and(|s| (200..300).contains(&s))
+        // Slack says no with a success.
+        self.status.is_some_and(|s| (200..300).contains(&s)) && !self.answered.contains("\"ok\":false")
     }
 
     /// Everything in it that a reader would see: the strings under `text` and `content`, in order of appearance.
@@ -97,6 +101,7 @@ struct Inbox {
     next: VecDeque<Rule>,
     always: Vec<Rule>,
     hosts: Vec<(String, ChatHost)>,
+    bots: Vec<BotApi>,
     mood: Option<Mood>,
     observer: Option<Observer>,
 }
@@ -159,6 +164,31 @@ impl ChatSink {
         lock(&self.inner.inbox).hosts.push((rooted(path), host));
     }
 
+    /// From now on what is under `path` is the API of a service, with one channel and one bot.
+    pub fn is_an_api(&self, path: &str, host: BotHost, token: &str, channel: &str) {
+        lock(&self.inner.inbox).bots.push(BotApi::new(rooted(path), host, token, channel));
+    }
+
+    /// What a bot has posted under `path`, as it stands.
+    #[must_use]
+    pub fn posts(&self, path: &str) -> Vec<BotPost> {
+        let inbox = lock(&self.inner.inbox);
+        inbox.bots.iter().find(|api| api.path == rooted(path)).map(|api| api.posts.clone()).unwrap_or_default()
+    }
+
+    /// Somebody deletes a message that a bot has posted.
+    pub fn delete_post(&self, path: &str, id: &str) {
+        let mut inbox = lock(&self.inner.inbox);
+        let posts = inbox.bots.iter_mut().filter(|api| api.path == rooted(path)).flat_map(|api| &mut api.posts);
+        posts.filter(|post| post.id == id).for_each(|post| post.deleted = true);
+    }
+
+    /// How the service under `path` is disposed to its bot from now on.
+    pub fn mood(&self, path: &str, mood: &BotMood) {
+        let mut inbox = lock(&self.inner.inbox);
+        inbox.bots.iter_mut().filter(|api| api.path == rooted(path)).for_each(|api| api.mood = mood.clone());
+    }
+
     /// How the next post is answered, whatever its path. Several queue up.
     pub fn answer_next(&self, answer: ChatAnswer) {
         lock(&self.inner.inbox).next.push_back(Rule { path: String::new(), answer });
@@ -214,17 +244,37 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let path = parts.uri.path().to_owned();
-    let (message, answer, said, observer) = {
+    let (message, answer, said, said_so, observer) = {
         let mut inbox = lock(&inner.inbox);
         let answer = inbox.answer_to(&path);
         if answer == ChatAnswer::Down {
             line.cut();
             return StatusCode::NO_CONTENT.into_response();
         }
+        let parsed = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let now = inner.clock.now();
+        let api = inbox.bots.iter_mut().find_map(|api| {
+            let rest = path.strip_prefix(&api.path)?.strip_prefix('/')?.to_owned();
+            Some((api, rest))
+        });
+        let mut said_so = Vec::new();
+        let by_api = api.and_then(|(api, rest)| match &answer {
+            ChatAnswer::Status(200, None) | ChatAnswer::Hangup | ChatAnswer::Slow(_) => {
+                let asked = (&parts.method, rest.as_str(), parts.uri.query().unwrap_or_default());
+                let ((status, value), headers) = api.answer(asked, &parts.headers, &parsed, now);
+                said_so = headers;
+                Some((status, value))
+            }
+            ChatAnswer::Status(status, _) => Some((*status, api.refusal(*status))),
+            ChatAnswer::Down => None,
+        });
         let host = inbox.hosts.iter().find(|(of, _)| *of == path).map(|(_, host)| *host);
         let (answer, said) = match (host, answer) {
+            (_, ChatAnswer::Status(_, after)) if let Some((status, value)) = &by_api => {
+                (ChatAnswer::Status(*status, after), value.to_string())
+            }
             (Some(host), ChatAnswer::Status(200, None)) => {
-                let (status, said) = host.judge(&bytes);
+                let (status, said) = host.judge_with(&bytes, Some(&parts.headers));
                 (ChatAnswer::Status(status, None), said)
             }
             (Some(host), ChatAnswer::Status(status, after)) => (ChatAnswer::Status(status, after), host.refusal(status, after)),
@@ -236,10 +286,9 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
             ChatAnswer::Hangup | ChatAnswer::Down => None,
             ChatAnswer::Slow(_) => Some(200),
         };
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        let message = ChatMessage { path, headers: parts.headers, body, at: inner.clock.now(), status };
+        let message = ChatMessage { path, headers: parts.headers, body: parsed, at: now, status, answered: said.clone() };
         inbox.messages.push(message.clone());
-        (message, answer, said, inbox.observer.clone())
+        (message, answer, said, said_so, inbox.observer.clone())
     };
     // Outside the lock, so that an observer may ask the sink.
     if let Some(observer) = observer {
@@ -248,6 +297,9 @@ async fn receive(State(inner): State<Arc<Inner>>, ConnectInfo(line): ConnectInfo
     match answer {
         ChatAnswer::Status(status, retry_after) => {
             let mut response = Response::new(Body::from(said));
+            for (name, value) in said_so {
+                response.headers_mut().extend(value.parse().ok().map(|value| (http::HeaderName::from_static(name), value)));
+            }
             *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             if let Some(seconds) = retry_after {
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

@@ -17,6 +17,7 @@ mod api_labels;
 #[cfg(test)]
 mod api_tests;
 mod auth;
+pub mod chat_bots;
 pub mod chat_hosts;
 pub mod chat_sink;
 mod faults;
@@ -49,6 +50,7 @@ mod timeline;
 mod views;
 mod webhooks;
 
+pub use chat_bots::{BotHost, BotMood, BotPost};
 pub use chat_hosts::ChatHost;
 pub use chat_sink::{ChatAnswer, ChatMessage, ChatSink};
 pub use faults::{Fault, Faults};

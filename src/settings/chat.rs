@@ -33,22 +33,35 @@ pub struct ChatChannel {
     pub name: String,
     /// What it understands.
     pub kind: ChatKind,
-    /// Where it is; who knows it can write there.
+    /// Where it is; who knows it can write there. With a bot, where its API is.
     pub url: SecretString,
+    /// The bot that speaks there: its token, and the channel as the chat calls it (`E8`).
+    pub bot: Option<(SecretString, String)>,
     /// What a [`ChatKind::Webhook`] is signed with.
     pub secret: Option<SecretString>,
     /// The channel that speaks for it while it does not answer (`E7`).
     pub fallback: Option<String>,
     /// It is told of each new ticket (`E1`).
     pub new_tickets: bool,
-    /// Whether the address stands in the configuration file itself.
+    /// Whether the address, or the bot's token, stands in the configuration file itself.
     pub literal_url: bool,
-    /// Where the address comes from, as the file says it; never the address.
+    /// Where the address, or the token, comes from, as the file says it; never what it is.
     pub origin: String,
-    /// The variable that should hold the address, or the secret, is not set, and `origin` names it; only commands that speak to nobody get
+    /// The variable that should hold the address, the token, or the secret, is not set, and `origin` names it; only commands that speak to nobody get
     /// this far without it.
     pub unset: bool,
 }
+
+/// A bot as it is configured.
+struct Bot {
+    token: String,
+    channel: String,
+    literal: bool,
+    origin: String,
+}
+
+/// Slack's API, where no other is named.
+const SLACK_API: &str = "https://slack.com/api";
 
 /// Stands for an address that is not known, in commands that do not need it. No name ends like this (RFC 2606).
 const UNSET: &str = "http://not-set.invalid/";
@@ -99,17 +112,14 @@ impl Sources<'_> {
         section.only(&under("chat[]"));
         let kind = section.require("kind", KINDS).and_then(|field| kind(&field));
         let mut origin = "the configuration file".to_owned();
-        let url = section.require("url", "\"env:NAME\", \"file:PATH\" or an address").and_then(|field| {
-            let (url, literal) = self.secret(&field, folder)?;
-            if let Some(named) = field.secret_text().filter(|_| !literal) {
-                named.trim().clone_into(&mut origin);
-            }
-            if is_address(&url) {
-                return Some((url, literal));
-            }
-            field.refuse_hidden(Unfit::new("an address that begins with http:// or https://"));
-            None
-        });
+        let bot = self.bot(section, kind, folder);
+        let (token, slack) = (section.get("token").is_some(), kind == Some(ChatKind::Slack));
+        let url = match section.get("url") {
+            Some(field) => self.door(&field, folder, &mut origin),
+            // Slack's API has one address for all but those whose cloud is another.
+            None if token && slack => Some((SLACK_API.to_owned(), false)),
+            None => section.require("url", "\"env:NAME\", \"file:PATH\" or an address").and(None),
+        };
         let secret_field = section.get("secret");
         let unsigned = NAMES.iter().find(|(_, known)| Some(*known) == kind && *known != ChatKind::Webhook);
         if let (Some(field), Some((name, _))) = (&secret_field, unsigned) {
@@ -122,9 +132,92 @@ impl Sources<'_> {
         if let Some(named) = secret_field.as_ref().and_then(Field::secret_text).filter(|_| unsigned && url != UNSET) {
             named.trim().clone_into(&mut origin);
         }
-        let unset = unsigned || url == UNSET;
+        let (bot, literal_url) = match bot.ok()? {
+            Some(bot) => {
+                if url != UNSET {
+                    origin = bot.origin;
+                }
+                (Some((bot.token, bot.channel)), bot.literal)
+            }
+            None => (None, literal_url),
+        };
+        let nobody = bot.as_ref().is_some_and(|(token, _)| token == UNSET);
+        let unset = unsigned || nobody || url == UNSET;
         let secret = secret.map(SecretString::from);
-        Some(ChatChannel { name: name?, kind: kind?, url: url.into(), secret, fallback: None, new_tickets, literal_url, origin, unset })
+        let bot = bot.map(|(token, channel)| (token.into(), channel));
+        Some(ChatChannel {
+            name: name?,
+            kind: kind?,
+            url: url.into(),
+            bot,
+            secret,
+            fallback: None,
+            new_tickets,
+            literal_url,
+            origin,
+            unset,
+        })
+    }
+
+    fn door(&self, field: &Field<'_>, folder: &Path, origin: &mut String) -> Option<(String, bool)> {
+        let (url, literal) = self.secret(field, folder)?;
+        if let Some(named) = field.secret_text().filter(|_| !literal) {
+            named.trim().clone_into(origin);
+        }
+        if is_address(&url) {
+            return Some((url, literal));
+        }
+        field.refuse_hidden(Unfit::new("an address that begins with http:// or https://"));
+        None
+    }
+
+    /// The bot of a channel, if a key of one is there; an error where one is wrong, which has been said.
+    fn bot(&self, section: &Section<'_>, kind: Option<ChatKind>, folder: &Path) -> Result<Option<Bot>, ()> {
+        let (token, channel) = (section.get("token"), section.get("channel"));
+        if token.is_none() && channel.is_none() {
+            return Ok(None);
+        }
+        if let Some(kind) = kind.filter(|kind| !matches!(kind, ChatKind::Slack | ChatKind::Mattermost)) {
+            let name = NAMES.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name);
+            let why = "a bot speaks to the kinds \"slack\" and \"mattermost\" only";
+            for (field, what) in [(token, "token"), (channel, "channel")] {
+                if let Some(field) = field {
+                    field.refuse_hidden(Unfit::because(format!("no {what} for the kind \"{name}\""), why));
+                }
+            }
+            return Err(());
+        }
+        let token = section.require("token", "the bot's token, as \"env:NAME\" or \"file:PATH\"").and_then(|field| {
+            let (token, literal) = self.secret(&field, folder)?;
+            let origin = field.secret_text().filter(|_| !literal).map_or("the configuration file", |named| named.trim()).to_owned();
+            if token.bytes().all(|b| b.is_ascii_graphic()) {
+                return Some((token, literal, origin));
+            }
+            field.refuse_hidden(Unfit::new("a token: one word, as the chat shows it"));
+            None
+        });
+        let slack = kind == Some(ChatKind::Slack);
+        let form = if slack { "the channel's id, like \"C012AB3CD\"" } else { "the channel's id: 26 letters and digits" };
+        let channel = section.require("channel", form).and_then(|field| {
+            let id = field.filled()?.to_owned();
+            let fits = match kind {
+                Some(ChatKind::Slack) => {
+                    id.starts_with(['C', 'G', 'D']) && id.len() >= 7 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+                }
+                _ => id.len() == 26 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()),
+            };
+            if !fits {
+                let hint = if slack {
+                    "in Slack it stands at the end of what *View channel details* shows"
+                } else {
+                    "in Mattermost it stands at the end of what *View Info* shows"
+                };
+                field.refuse(Unfit::because(form, hint));
+            }
+            fits.then_some(id)
+        });
+        let ((token, literal, origin), channel) = token.zip(channel).ok_or(())?;
+        Ok(Some(Bot { token, channel, literal, origin }))
     }
 
     /// An address that is a secret; an `env:` that is not set where nobody is spoken to is none.

@@ -29,7 +29,9 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("labels.*.color", "as the label's", "A label may be a table: its colour, six hexadecimal digits."),
     ("chat[].name", "required", "The channel's name, for ladders and messages."),
     ("chat[].kind", "required", "`slack` for an incoming webhook, or `webhook` for JSON to any address."),
-    ("chat[].url", "required", "The address: `env:NAME`, `file:PATH` or a literal."),
+    ("chat[].url", "required", "The address: `env:NAME`, `file:PATH` or a literal. With a bot, where its API is."),
+    ("chat[].token", "none", "For `slack` and `mattermost`: the token of the bot that speaks. `env:NAME`, `file:PATH` or a literal."),
+    ("chat[].channel", "with a token", "The id of the channel in which the bot speaks."),
     ("chat[].secret", "none", "For the kind `webhook`: signs what is sent. `env:NAME`, `file:PATH` or a literal."),
     ("chat[].fallback", "none", "The name of the channel that speaks for it while it does not answer."),
     ("chat[].new_tickets", "false", "Whether it is told of each new ticket."),
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_their_parent() {
-        assert_eq!(under("chat[]"), ["name", "kind", "url", "secret", "fallback", "new_tickets"]);
+        assert_eq!(under("chat[]"), ["name", "kind", "url", "token", "channel", "secret", "fallback", "new_tickets"]);
         assert_eq!(under("labels.*"), ["name", "color"]);
         assert_eq!(under("ladder[]"), ["tiers", "steps"]);
         assert!(under("").contains(&"ladder") && under("").contains(&"labels"));

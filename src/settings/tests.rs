@@ -206,7 +206,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
         refused(text),
         [
             "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"heartbeat_url\", \"labels\", \"chat\", \"ladder\", \"on_call\", \"quiet_hours\", \"daily_digest\" or \"weekly_summary\"; the nearest known key is \"privacy\"",
-            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"secret\", \"fallback\" or \"new_tickets\"; the nearest known key is \"secret\"",
+            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"token\", \"channel\", \"secret\", \"fallback\" or \"new_tickets\"; the nearest known key is \"secret\"",
             "partner-desk.toml:8: unknown key \"mett\" in labels: expected \"tier\", \"target\", \"due\", \"due_soon\", \"breached\", \"met\", \"paused\", \"waiting\", \"unknown\", \"waiting_partner\" or \"due_rounding\"; the nearest known key is \"met\"",
             "partner-desk.toml:10: unknown key \"colour\" in labels: met: expected \"name\" or \"color\"; the nearest known key is \"color\"",
             "partner-desk.toml:12: unknown key \"tier\" in ladder 1: expected \"tiers\" or \"steps\"; the nearest known key is \"tiers\"",
@@ -232,6 +232,50 @@ fn wrong_choices_are_refused() {
             "partner-desk.toml:8: repositories = \"acme\": expected a repository as \"owner/name\"",
         ]
     );
+}
+
+#[test]
+fn e8_bots_are_checked_and_their_tokens_kept() {
+    let bots = "[[chat]]\nname = \"a\"\nkind = \"slack\"\ntoken = \"env:TOKEN\"\nchannel = \"C012AB3CD\"\n[[chat]]\nname = \"b\"\nkind = \"mattermost\"\nurl = \"https://chat.example\"\ntoken = \"file:token\"\nchannel = \"4xp9fdt77pncbef59f4k1qe83o\"\n";
+    let settings = load(&[("TOKEN", "xoxb-hush")], &[("partner-desk.toml", bots), ("token", "hush\n")]).unwrap();
+    let [slack, mattermost] = &settings.chat[..] else { panic!("two") };
+    assert_eq!(slack.url.expose_secret(), "https://slack.com/api");
+    assert_eq!((slack.origin.as_str(), slack.literal_url, slack.unset), ("env:TOKEN", false, false));
+    let access = |channel: &ChatChannel| channel.bot.clone().map(|(token, channel)| (token.expose_secret().to_owned(), channel)).unwrap();
+    assert_eq!(access(slack), ("xoxb-hush".to_owned(), "C012AB3CD".to_owned()));
+    assert_eq!((access(mattermost).0.as_str(), mattermost.url.expose_secret()), ("hush", "https://chat.example"));
+    assert!(!format!("{settings:?}").contains("hush"));
+
+    let chat = |keys: &str| refused(&format!("[[chat]]\nname = \"a\"\n{keys}\n")).join("\n");
+    let told = [
+        ("kind = \"slack\"\ntoken = \"hush\"", "channel: expected the channel's id, like \"C012AB3CD\"; the key is missing"),
+        (
+            "kind = \"slack\"\nchannel = \"C012AB3CD\"",
+            "token: expected the bot's token, as \"env:NAME\" or \"file:PATH\"; the key is missing",
+        ),
+        (
+            "kind = \"slack\"\ntoken = \"hush\"\nchannel = \"#support\"",
+            "channel = \"#support\": expected the channel's id, like \"C012AB3CD\"; in Slack it stands",
+        ),
+        ("kind = \"slack\"\ntoken = \"hush hush\"\nchannel = \"C012AB3CD\"", "token: expected a token: one word, as the chat shows it"),
+        (
+            "kind = \"mattermost\"\ntoken = \"hush\"\nchannel = \"4xp9fdt77pncbef59f4k1qe83o\"",
+            "url: expected \"env:NAME\", \"file:PATH\" or an address; the key is missing",
+        ),
+        (
+            "kind = \"mattermost\"\nurl = \"http://x\"\ntoken = \"hush\"\nchannel = \"town-square\"",
+            "expected the channel's id: 26 letters and digits",
+        ),
+        (
+            "kind = \"discord\"\nurl = \"http://x\"\ntoken = \"hush\"\nchannel = \"1\"",
+            "token: expected no token for the kind \"discord\"; a bot speaks to the kinds \"slack\" and \"mattermost\" only",
+        ),
+        ("kind = \"slack\"\ntoken = \"env:NOWHERE\"\nchannel = \"C012AB3CD\"", "expected the environment variable NOWHERE to be set"),
+    ];
+    for (keys, words) in told {
+        let said = chat(keys);
+        assert!(said.contains(words) && !said.contains("hush"), "{keys}: {said}");
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ carried![
     "0012_setup",
     "0014_keys",
     "0016_turns",
+    "0018_threads",
 ];
 
 /// Brings a SQLite database up to date. All of it is one transaction that holds the writer's lock from before the first look: of two that

@@ -30,6 +30,7 @@ mod setup;
 mod sql;
 mod sqlite;
 mod survey;
+mod threads;
 mod tidy;
 
 pub use admin::{AuditLine, MemberRow};
@@ -49,6 +50,7 @@ pub use publish::{Applied, AppliedComment, Claim, same_name};
 pub use rights::{TeamRow, Wanted};
 pub use setup::{FirstSigns, Pass, PassKind, StoredApp};
 pub use sqlite::{Sqlite, SqliteRow, SqliteTx};
+pub use threads::Thread;
 pub use tidy::Old;
 
 use jiff::Timestamp;

@@ -40,6 +40,8 @@ pub struct PendingPing {
     pub channel: String,
     /// The ticket.
     pub issue: Option<IssueId>,
+    /// It says nothing new, but has the first message about this ticket show how it stands (`E8`).
+    pub root_of: Option<IssueId>,
     /// The ticket's cycle.
     pub cycle: i64,
     /// The message as JSON.
@@ -96,7 +98,7 @@ struct Held<'a> {
 macro_rules! pending {
     ($rest:literal) => {
         sql!(concat!(
-            "SELECT key, channel, issue_id, cycle, body, at_ms, created_ms, confirmed_ms, lease_ms, attempts, digest FROM outbox
+            "SELECT key, channel, issue_id, root_of, cycle, body, at_ms, created_ms, confirmed_ms, lease_ms, attempts, digest FROM outbox
              WHERE state = 'pending'
                AND NOT EXISTS (SELECT 1 FROM tickets JOIN freezes ON freezes.repo_id = tickets.repo_id
                                WHERE tickets.issue_id = outbox.issue_id AND freezes.until_ms IS NULL) AND ",
@@ -136,7 +138,7 @@ impl Tx {
         rows.first().map(ping).transpose()
     }
 
-    /// The oldest message of these channels that nobody holds.
+    /// The oldest message of these channels that nobody holds, and that another channel can say in their place.
     ///
     /// # Errors
     /// The database fails.
@@ -148,7 +150,7 @@ impl Tx {
         held: &[TierId],
     ) -> Result<Option<PendingPing>> {
         let statement = pending!(
-            "channel {in texts $1} AND lease_ms <= $2 AND ($3 = 0 OR issue_id IS NULL)
+            "channel {in texts $1} AND lease_ms <= $2 AND root_of IS NULL AND ($3 = 0 OR issue_id IS NULL)
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
              ORDER BY created_ms, key LIMIT 1"
         );
@@ -443,6 +445,7 @@ fn ping(row: &Row) -> Result<PendingPing> {
         key: row.text("key")?,
         channel: row.text("channel")?,
         issue: row.maybe_int("issue_id")?.map(IssueId),
+        root_of: row.maybe_int("root_of")?.map(IssueId),
         cycle: row.int("cycle")?,
         body: row.text("body")?,
         at: row.instant("at_ms")?,

@@ -19,11 +19,14 @@ pub enum Old {
     TicketLog,
     /// Chat messages that were sent or given up, by when they were decided.
     Outbox,
+    /// Threads, by when something was last said in them; those of a ticket that is not over stay until then (`E8`).
+    Threads,
 }
 
 impl Old {
     /// All of it.
-    pub const ALL: [Self; 5] = [Self::Deliveries, Self::KeptDeliveries, Self::MissedDeliveries, Self::TicketLog, Self::Outbox];
+    pub const ALL: [Self; 6] =
+        [Self::Deliveries, Self::KeptDeliveries, Self::MissedDeliveries, Self::TicketLog, Self::Outbox, Self::Threads];
 }
 
 impl Tx {
@@ -54,6 +57,13 @@ impl Tx {
             Old::Outbox => sql!(
                 "DELETE FROM outbox WHERE key IN (
                      SELECT key FROM outbox WHERE state <> 'pending' AND created_ms < $1 ORDER BY created_ms LIMIT $2)"
+            ),
+            Old::Threads => sql!(
+                "DELETE FROM threads WHERE (issue_id, channel) IN (
+                     SELECT issue_id, channel FROM threads WHERE said_ms < $1 AND NOT EXISTS (
+                         SELECT 1 FROM tickets WHERE tickets.issue_id = threads.issue_id
+                             AND (tickets.live = 1 OR tickets.standing = 'waiting' OR tickets.next_at_ms IS NOT NULL))
+                     ORDER BY said_ms LIMIT $2)"
             ),
         };
         self.run(statement, [before.as_millisecond().into(), most.into()]).await

@@ -4,7 +4,7 @@ use crate::desk::{Desk, Engine, REPO, Setup, run};
 use crate::{door, key};
 use jiff::SignedDuration;
 use partner_desk::doctor::{Finding, Findings, Mark, examine, of_problems};
-use partner_desk::sandbox::{ChatAnswer, Fault, Hook};
+use partner_desk::sandbox::{BotHost, BotMood, ChatAnswer, Fault, Hook};
 use partner_desk::settings::Settings;
 use partner_desk::store::ChannelState;
 use serde_json::{Value, json};
@@ -457,6 +457,8 @@ story!(e7_channels_are_looked_at_and_spoken_to_on_demand, |desk| {
     let findings = here.looked_at_with(&desk, true).await;
     assert!(findings.to_string().contains("fail  chat \"support\": did not take a test message: the chat host answered 404"), "{findings}");
 
+    the_bots(&desk).await;
+
     let now = desk.clock.now();
     let state = ChannelState { failures: 3, since: now, open: now, refused: false, why: "no connection".to_owned() };
     let mut tx = desk.app.desk.store.write().await.unwrap();
@@ -464,6 +466,58 @@ story!(e7_channels_are_looked_at_and_spoken_to_on_demand, |desk| {
     tx.commit().await.unwrap();
     told(&right(&desk).looked_at(&desk).await, Mark::Warn, "chat \"support\"", "does not take what it is sent", "--ping");
 });
+
+/// Bots are asked whether they may post, and post nothing (`E8`).
+async fn the_bots(desk: &Desk) {
+    const SLACK_BOT: &str = "C012AB3CD";
+    const MATTERMOST: &str = "4xp9fdt77pncbef59f4k1qe83o";
+    desk.chat.is_an_api("slack", BotHost::Slack, "xoxb-very-secret", SLACK_BOT);
+    desk.chat.is_an_api("mattermost", BotHost::Mattermost, "mm-very-secret", MATTERMOST);
+    let bot = |name: &str, channel: &str| {
+        let url = desk.chat.url(name);
+        format!("[[chat]]\nname = \"{name}\"\nkind = \"{name}\"\nurl = \"{url}\"\ntoken = \"env:{name}\"\nchannel = \"{channel}\"\n")
+    };
+    let config = format!("{AGENTS}{}{}", bot("slack", SLACK_BOT), bot("mattermost", MATTERMOST));
+    let both = right(desk).with(&config).and("slack", "xoxb-very-secret").and("mattermost", "mm-very-secret");
+    let said = both.looked_at_with(desk, true).await.to_string();
+    assert!(said.contains("ok    chat \"slack\": the bot `partner-desk` of the workspace `Acme` may post in #support\n"), "{said}");
+    assert!(said.contains("ok    chat \"mattermost\": the bot `partner-desk` may post in ~support\n"), "{said}");
+    for (mood, of_slack, of_mattermost) in [
+        (
+            BotMood { member: false, ..BotMood::default() },
+            "is not in #support: invite the bot there",
+            "is not in ~support: add it to the team and to the channel",
+        ),
+        (
+            BotMood { archived: true, ..BotMood::default() },
+            "#support is archived: bring the channel back",
+            "~support is archived: restore it",
+        ),
+        (
+            BotMood { scopes: "chat:write", ..BotMood::default() },
+            "cannot be asked. To do: add the scope `channels:read`",
+            "may post in ~support",
+        ),
+        (BotMood { scopes: "channels:read", ..BotMood::default() }, "has no scope `chat:write`", "may post in ~support"),
+    ] {
+        desk.chat.mood("slack", &mood);
+        desk.chat.mood("mattermost", &mood);
+        let said = both.looked_at_with(desk, true).await.to_string();
+        assert!(said.contains(of_slack) && said.contains(of_mattermost), "{mood:?}: {said}");
+    }
+    let other = right(desk).with(&config).and("slack", "xoxb-stolen-secret").and("mattermost", "stolen-secret");
+    let said = other.looked_at_with(desk, true).await.to_string();
+    assert!(said.contains("Slack answered invalid_auth: the bot's token does not work"), "{said}");
+    assert!(
+        said.contains("Mattermost answered 401 Unauthorized (api.context.session_expired.app_error): the bot's token does not work"),
+        "{said}"
+    );
+    let literal = right(desk).with(&config.replace("env:slack", "xoxb-literal-secret")).and("mattermost", "mm-very-secret");
+    let said = literal.looked_at(desk).await.to_string();
+    let words = "its token, which is a secret, stands in the configuration file";
+    assert!(said.contains(words) && said.contains("token = \"env:NAME\"") && !said.contains("xoxb"), "{said}");
+    assert!(desk.chat.posts("slack").is_empty() && desk.chat.posts("mattermost").is_empty());
+}
 
 story!(r4_what_is_kept_is_told, |desk| {
     let set = well(&desk).await;

@@ -15,9 +15,19 @@ impl Desk {
     /// Every row of the database as JSON, a line each, with its table in front.
     pub async fn everything(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for table in
-            ["members", "agents", "tickets", "ledger", "ticket_log", "outbox", "admin_audit", "deliveries", "partners", "kept_deliveries"]
-        {
+        for table in [
+            "members",
+            "agents",
+            "tickets",
+            "ledger",
+            "ticket_log",
+            "outbox",
+            "admin_audit",
+            "deliveries",
+            "partners",
+            "kept_deliveries",
+            "threads",
+        ] {
             let rows: Vec<String> = match &self.app.desk.store {
                 Store::Sqlite(sqlite) => {
                     let beside = beside(sqlite);

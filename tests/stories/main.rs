@@ -30,6 +30,7 @@ mod doors;
 mod escalation;
 mod every;
 mod examples;
+mod extremes;
 mod gate;
 mod guarded;
 mod heartbeat;
@@ -71,6 +72,7 @@ mod skew;
 #[path = "../common/sqlite.rs"]
 mod sqlite;
 mod steps;
+mod threads;
 mod undone;
 mod who;
 mod wishes;

@@ -36,11 +36,11 @@ fn complete(request: &[u8]) -> bool {
 }
 
 fn chat(kind: Kind, url: &str) -> Chat {
-    Chat::new([Channel { name: "ops".into(), kind, url: url.into(), fallback: None }]).unwrap()
+    Chat::new([Channel { name: "ops".into(), kind, url: url.into(), bot: None, fallback: None }]).unwrap()
 }
 
 async fn send(chat: &Chat) -> Result<(), SendError> {
-    chat.send("ops", Message { key: KEY, what: &ChatMessage::Ping(nasty()), instead_of: &[] }, at(NOW)).await
+    chat.send("ops", Message { key: KEY, what: &ChatMessage::Ping(nasty()), instead_of: &[], thread: None }, at(NOW)).await.map(drop)
 }
 
 async fn answered(answer: &'static str) -> Result<(), SendError> {
@@ -141,7 +141,7 @@ async fn an_unknown_channel_is_named() {
 
 #[test]
 fn channels_that_cannot_work_are_refused_without_their_address() {
-    let channel = |url: &str| Channel { name: "ops".into(), kind: Kind::Slack, url: url.into(), fallback: None };
+    let channel = |url: &str| Channel { name: "ops".into(), kind: Kind::Slack, url: url.into(), bot: None, fallback: None };
     for url in ["", "hooks.example/xyzzy", "file:///xyzzy", "https://", "ftp://xyzzy/"] {
         let error = Chat::new([channel(url)]).unwrap_err();
         assert!(matches!(error, ChatError::Url(_)) && !format!("{error} {error:?}").contains("xyzzy"), "{url}: {error}");
@@ -166,5 +166,106 @@ fn this_machine_is_told_from_others() {
         ("http://10.0.0.1/hook", false),
     ] {
         assert_eq!(is_here(&url.parse().unwrap()), here, "{url}");
+    }
+}
+
+/// A bot at a host that gives `answer`, and what became of a message in the thread `root`.
+async fn by_bot(kind: Kind, root: Option<&str>, answer: &'static str) -> (Result<Posted, SendError>, String) {
+    let (url, taken) = host(answer);
+    let bot = Some(BotAccess { token: "xoxb-xyzzysecret".into(), channel: "C012AB3CD".into() });
+    let chat = Chat::new([Channel { name: "ops".into(), kind, url: url.into(), bot, fallback: None }]).unwrap();
+    let message = Message { key: KEY, what: &ChatMessage::Ping(nasty()), instead_of: &[], thread: root };
+    let posted = chat.send("ops", message, at(NOW)).await;
+    let shown = format!("{posted:?} {chat:?}");
+    assert!(!shown.contains("xyzzy") && !shown.contains("127.0.0.1"), "{shown}");
+    (posted, taken.join().unwrap())
+}
+
+#[tokio::test]
+async fn e8_a_bot_says_who_it_is_and_learns_what_its_message_is_called() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 77\r\nconnection: close\r\n\r\n{\"ok\":true,\"channel\":\"C012AB3CD\",\"ts\":\"1712345678.000200\",\"message\":{\"a\":1}}\n";
+    let (posted, request) = by_bot(Kind::Slack, None, answer).await;
+    assert_eq!(posted, Ok(Posted::Root("1712345678.000200".into())));
+    assert!(
+        request.starts_with(&format!("POST /services/{TOKEN}/chat.postMessage ")) && request.contains("Bearer xoxb-xyzzysecret"),
+        "{request}"
+    );
+    // It was to hang on another, and does not: that one is gone, and this begins a thread.
+    let (posted, request) = by_bot(Kind::Slack, Some("1712345678.000100"), answer).await;
+    assert_eq!(posted, Ok(Posted::Root("1712345678.000200".into())));
+    assert!(request.contains("\"thread_ts\":\"1712345678.000100\""), "{request}");
+    let answer = "HTTP/1.1 201 Created\r\ncontent-length: 36\r\nconnection: close\r\n\r\n{\"id\":\"4xp9fdt77pncbef59f4k1qe83o\"}\n";
+    let (posted, request) = by_bot(Kind::Mattermost, None, answer).await;
+    assert_eq!(posted, Ok(Posted::Root("4xp9fdt77pncbef59f4k1qe83o".into())));
+    assert!(request.starts_with(&format!("POST /services/{TOKEN}/api/v4/posts ")), "{request}");
+    assert_eq!(by_bot(Kind::Mattermost, Some("4xp9fdt77pncbef59f4k1qe83x"), answer).await.0, Ok(Posted::Said));
+}
+
+#[tokio::test]
+async fn e8_no_answer_brings_the_token_to_light() {
+    let refused = |status, why: &str| Err(SendError::Refused { status: Some(status), why: why.into() });
+    for (kind, answer, expected) in [
+        (
+            Kind::Slack,
+            "HTTP/1.1 200 OK\r\ncontent-length: 43\r\n\r\n{\"ok\":false,\"error\":\"not xoxb-xyzzysecret\"}",
+            refused(200, "Slack answered an error without a name: see the errors of chat.postMessage in Slack's documentation"),
+        ),
+        (
+            Kind::Slack,
+            "HTTP/1.1 200 OK\r\ncontent-length: 35\r\n\r\n{\"ok\":false,\"error\":\"ratelimited\"}\r\n",
+            retry_posted(None, "Slack answered ratelimited"),
+        ),
+        (
+            Kind::Slack,
+            "HTTP/1.1 429 Too Many Requests\r\nretry-after: 30\r\ncontent-length: 2\r\n\r\nno",
+            retry_posted(Some(30), "Slack answered 429 Too Many Requests"),
+        ),
+        (
+            Kind::Slack,
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\nno",
+            retry_posted(None, "Slack answered 503 Service Unavailable"),
+        ),
+        (
+            Kind::Slack,
+            "HTTP/1.1 302 Found\r\nlocation: https://evil.example/\r\ncontent-length: 0\r\n\r\n",
+            refused(302, "what is there answered 302 Found, and not as Slack's API does: check `url`"),
+        ),
+        (
+            Kind::Slack,
+            "HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n{\"ok\":true,",
+            retry_posted(None, "the chat host could not be reached: end of file before message length reached"),
+        ),
+        (
+            Kind::Mattermost,
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: 26\r\n\r\n{\"id\":\"xoxb-XYZZYSECRET\"}\n",
+            refused(
+                401,
+                "Mattermost answered 401 Unauthorized: the bot's token does not work (any more): make another, and give the desk its new `token`",
+            ),
+        ),
+        (
+            Kind::Mattermost,
+            "HTTP/1.1 429 Too Many Requests\r\nx-ratelimit-reset: 7\r\ncontent-length: 2\r\n\r\nno",
+            retry_posted(Some(7), "Mattermost answered 429 Too Many Requests"),
+        ),
+    ] {
+        assert_eq!(by_bot(kind, None, answer).await.0, expected, "{answer}");
+    }
+}
+
+fn retry_posted(after: Option<u64>, why: &str) -> Result<Posted, SendError> {
+    retry(after, why).map(|()| Posted::Said)
+}
+
+#[test]
+fn e8_a_bot_needs_a_chat_that_has_them_and_a_token_that_is_one() {
+    let channel = |kind, token: &str| {
+        let bot = Some(BotAccess { token: token.into(), channel: "C012AB3CD".into() });
+        Chat::new([Channel { name: "ops".into(), kind, url: "https://a.example".into(), bot, fallback: None }]).unwrap_err().to_string()
+    };
+    assert!(channel(Kind::Discord, "hush").contains("are for the kinds"));
+    for token in ["", "two words", "a\nb"] {
+        let said = channel(Kind::Slack, token);
+        assert!(said.contains("`token` is none") && (token.is_empty() || !said.contains(token)), "{said}");
     }
 }
