@@ -3,7 +3,7 @@
 use crate::chats::{DOORS, EVERY_KIND, doors};
 use crate::desk::{Desk, Opened, Setup, instant};
 use crate::door::CLIENT;
-use partner_desk::sandbox::ChatAnswer;
+use partner_desk::sandbox::{ChatAnswer, ChatMessage};
 use reqwest::{Method, StatusCode};
 
 const DESK: &str = "https://desk.example/help";
@@ -180,16 +180,21 @@ story!(e5_each_kind_of_chat_has_the_link_where_there_is_an_address_and_none_with
     desk.opens("anna", "Login is broken").await;
     let pinged = |desk: &Desk| {
         let messages = desk.chat.take();
-        assert!(messages.iter().all(partner_desk::sandbox::ChatMessage::accepted), "{messages:#?}");
+        assert!(messages.iter().all(ChatMessage::accepted), "{messages:#?}");
         assert_eq!(messages.len(), DOORS.len());
-        messages.iter().filter(|message| message.body.to_string().contains("Acknowledge")).count()
+        let is_linked = |message: &&ChatMessage| message.body.to_string().contains("/ack/");
+        messages.iter().filter(is_linked).map(|message| message.path.clone()).collect::<Vec<_>>()
     };
     desk.at("2026-11-18T12:00:00Z").await;
-    assert_eq!(pinged(&desk), 0, "without PUBLIC_URL");
+    assert_eq!(pinged(&desk), [""; 0], "without PUBLIC_URL");
     desk.restart_at(DESK).await;
     desk.at("2026-11-18T12:36:00Z").await;
-    assert_eq!(pinged(&desk), DOORS.len());
+    assert_eq!(pinged(&desk).len(), DOORS.len());
     desk.restart_at("http://127.0.0.1:1/ a'b").await;
     desk.at("2026-11-18T13:00:00Z").await;
-    assert_eq!(pinged(&desk), 0, "an address that would break out of the link is left out");
+    assert_eq!(
+        pinged(&desk),
+        ["/receiver"],
+        "an address that would break out of a link is left out, and in JSON is nothing to break out of"
+    );
 });
