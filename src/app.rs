@@ -1,6 +1,7 @@
 //! Composition root: builds everything from the settings, runs it, and shuts it down. `serve`, the demo and the tests all go
 //! through here.
 
+use crate::chat::email::MailAccess;
 use crate::chat::heartbeat::Heartbeat;
 use crate::chat::{BotAccess, Channel, Chat, Kind};
 use crate::clock::Clock;
@@ -10,7 +11,7 @@ use crate::desk::setup::{Places, SetUp};
 use crate::desk::{Agents, Desk, Wakes, next_look};
 use crate::github::client::GitHub;
 use crate::lead::{Lead, Led};
-use crate::settings::{AgentEntry, AppCredentials, ChatKind, Settings};
+use crate::settings::{AgentEntry, AppCredentials, ChatChannel, ChatKind, Mail, Settings};
 use crate::store::{Store, StoreError, StoredApp};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -156,21 +157,30 @@ pub struct Workers {
 /// # Errors
 /// One that cannot work.
 pub fn chat(settings: &Settings) -> Result<Chat, crate::chat::ChatError> {
-    let channels = settings.chat.iter().map(|channel| Channel {
+    // Commands that speak to nobody get here without some of them.
+    Chat::new(settings.chat.iter().filter(|channel| !channel.unset).filter_map(channel))
+}
+
+fn channel(channel: &ChatChannel) -> Option<Channel> {
+    let kind = match channel.kind {
+        ChatKind::Slack => Kind::Slack,
+        ChatKind::Mattermost => Kind::Mattermost,
+        ChatKind::Discord => Kind::Discord,
+        ChatKind::Teams => Kind::Teams,
+        ChatKind::GoogleChat => Kind::GoogleChat,
+        ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
+        ChatKind::Email => {
+            let Mail { password, from, to, roots, unencrypted } = channel.mail.clone()?;
+            Kind::Email(MailAccess { password, from, to, roots, unencrypted })
+        }
+    };
+    Some(Channel {
         name: channel.name.clone(),
-        kind: match channel.kind {
-            ChatKind::Slack => Kind::Slack,
-            ChatKind::Mattermost => Kind::Mattermost,
-            ChatKind::Discord => Kind::Discord,
-            ChatKind::Teams => Kind::Teams,
-            ChatKind::GoogleChat => Kind::GoogleChat,
-            ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
-        },
+        kind,
         url: channel.url.clone(),
         bot: channel.bot.clone().map(|(token, channel)| BotAccess { token, channel }),
         fallback: channel.fallback.clone(),
-    });
-    Chat::new(channels)
+    })
 }
 
 /// Builds the desk without doors and workers: what every command needs.

@@ -1,10 +1,11 @@
 //! Chat: how a message gets out of the house.
 //!
-//! [`root`] is the first message about a ticket where a bot speaks, written anew as it goes on (`E8`). [`heartbeat`] only says that the desk lives. [`message`] is what is said, [`slack`], [`mattermost`], [`discord`], [`teams`], [`google_chat`] and
+//! [`root`] is the first message about a ticket where a bot speaks, written anew as it goes on (`E8`). [`heartbeat`] only says that the desk lives. [`message`] is what is said, [`slack`], [`mattermost`], [`discord`], [`teams`], [`google_chat`], [`email`] and
 //! [`webhook`] are how each host wants it, [`Chat`] sends. Nothing here decides, stores or tries again: the desk's outbox does, told by
 //! [`SendError`] whether and when.
 
 pub mod discord;
+pub mod email;
 pub mod google_chat;
 pub mod heartbeat;
 pub mod mattermost;

@@ -1,6 +1,7 @@
 //! Sends a message to a channel, once.
 
 use super::bot::{Bot, Host, Looked, Posted, Renewed};
+use super::email::{MailAccess, Mailer};
 use super::root::Root;
 use super::{ChatMessage, discord, google_chat, mattermost, slack, teams, webhook};
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A channel has this long to take a message and to say so.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// What errors call whoever takes messages.
@@ -71,6 +72,8 @@ pub enum Kind {
     Teams,
     /// A Google Chat incoming webhook.
     GoogleChat,
+    /// A mail server, by SMTP.
+    Email(MailAccess),
     /// A receiver of the operator's own.
     Webhook {
         /// Signs the bodies, if there is one.
@@ -90,6 +93,14 @@ pub enum ChatError {
     /// The dead man's switch has none.
     #[error("`heartbeat_url` is no address (not shown, it is a secret); expected `https://…`")]
     HeartbeatUrl,
+    /// The mail server's address can't be one.
+    #[error(
+        "chat `{0}`: `url` is no mail server's address (not shown, it may hold a password); expected `smtps://HOST` or `smtp://HOST`, with `USER@` before the host where there is a password, and only there"
+    )]
+    Mail(String),
+    /// The certificates can't be read.
+    #[error("chat `{0}`: the certificates of `ca_file` can't be used: {1}")]
+    Certificates(String, String),
     /// A token that cannot be one.
     #[error("chat `{0}`: `token` is none (not shown, it is a secret); expected one word, as the chat shows it")]
     Token(String),
@@ -144,14 +155,22 @@ struct Target {
 enum Door {
     Webhook { url: Url, format: Format },
     Bot(Bot),
+    Mail(Box<Mailer>),
 }
 
 impl Door {
-    const fn url(&self) -> &Url {
+    /// Where it is on the web; mail is not sent there.
+    const fn url(&self) -> Option<&Url> {
         match self {
-            Self::Webhook { url, .. } => url,
-            Self::Bot(bot) => &bot.base,
+            Self::Webhook { url, .. } => Some(url),
+            Self::Bot(bot) => Some(&bot.base),
+            Self::Mail(_) => None,
         }
+    }
+
+    /// Whether it is on this machine.
+    fn is_here(&self) -> bool {
+        self.url().is_some_and(is_here)
     }
 }
 
@@ -181,10 +200,10 @@ impl Chat {
         let client = |builder: ClientBuilder| builder.build().map_err(|e| ChatError::Client(without_address(e, HOST)));
         let http = client(builder())?;
         // This machine is never reached by way of another, whatever proxy the environment names for the rest of the world.
-        let direct = if checked.iter().any(|(door, ..)| is_here(door.url())) { client(builder().no_proxy())? } else { http.clone() };
+        let direct = if checked.iter().any(|(door, ..)| door.is_here()) { client(builder().no_proxy())? } else { http.clone() };
         let mut channels = BTreeMap::new();
         for (door, name, fallback) in checked {
-            let http = if is_here(door.url()) { direct.clone() } else { http.clone() };
+            let http = if door.is_here() { direct.clone() } else { http.clone() };
             if channels.insert(name.clone(), Target { http, door, fallback }).is_some() {
                 return Err(ChatError::Twice(name));
             }
@@ -208,7 +227,7 @@ impl Chat {
     pub fn place(&self, channel: &str) -> Option<&str> {
         match &self.channels.get(channel)?.door {
             Door::Bot(bot) => Some(&bot.place),
-            Door::Webhook { .. } => None,
+            Door::Webhook { .. } | Door::Mail(_) => None,
         }
     }
 
@@ -254,6 +273,11 @@ impl Chat {
                 let posted = bot.post(&target.http, message.what, message.instead_of, message.thread, now).await;
                 tracing::debug!(channel, key = message.key, ?posted, "chat answered");
                 return posted;
+            }
+            Door::Mail(mailer) => {
+                let sent = mailer.send(message, now).await;
+                tracing::debug!(channel, key = message.key, ?sent, "mail server answered");
+                return sent.map(|()| Posted::Said);
             }
         };
         let (headers, body) = request(format, message, now)?;
@@ -321,6 +345,17 @@ pub(super) fn is_here(url: &Url) -> bool {
 }
 
 fn door(name: &str, kind: Kind, url: &SecretString, bot: Option<BotAccess>) -> Result<Door, ChatError> {
+    if let Kind::Email(access) = &kind {
+        if bot.is_some() {
+            return Err(ChatError::NoBots(name.to_owned()));
+        }
+        let url = url.expose_secret().trim().parse().map_err(|_| ChatError::Mail(name.to_owned()))?;
+        let mailer = Mailer::new(&url, access).map_err(|why| match why {
+            None => ChatError::Mail(name.to_owned()),
+            Some(why) => ChatError::Certificates(name.to_owned(), why),
+        })?;
+        return Ok(Door::Mail(Box::new(mailer)));
+    }
     let url = address(name, url)?;
     let Some(BotAccess { token, channel }) = bot else { return Ok(Door::Webhook { url, format: format(name, kind)? }) };
     let host = match kind {
@@ -344,6 +379,8 @@ fn format(name: &str, kind: Kind) -> Result<Format, ChatError> {
         Kind::Discord => return Ok(Format::Card(discord::render)),
         Kind::Teams => return Ok(Format::Card(teams::render)),
         Kind::GoogleChat => return Ok(Format::Card(google_chat::render)),
+        // Mail has a door of its own.
+        Kind::Email(_) => return Err(ChatError::Mail(name.to_owned())),
         Kind::Webhook { secret } => secret,
     };
     let signer = match secret {

@@ -440,7 +440,7 @@ impl Desk {
         let check = if self.chat.place(channel).is_some() {
             "`partner-desk doctor --ping` looks again, without posting."
         } else {
-            "Check its `url` and whether the channel still exists."
+            "Check its `[[chat]]` and whether the channel still exists."
         };
         let text = format!("The chat `{channel}` refuses what it is sent: {}. {check} {meanwhile} (E7).", state.why);
         let others: Vec<_> = self.policy.channels.iter().filter(|name| *name != channel).cloned().collect();

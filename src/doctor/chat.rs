@@ -27,15 +27,26 @@ pub(super) async fn look(
             continue;
         }
         let url = channel.url.expose_secret();
-        let host = url.split_once("://").map_or("", |(_, rest)| rest);
+        let host = url.split_once("://").map_or("", |(_, rest)| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
         let here = ["localhost", "127.", "[::1]"].iter().any(|start| host.starts_with(start));
         let (mut doubts, mut remedies) = (Vec::new(), Vec::new());
         if channel.literal_url {
-            let (what, key) = if channel.bot.is_some() { ("token", "token") } else { ("address", "url") };
+            let (what, key) = match &channel.mail {
+                _ if channel.bot.is_some() => ("token", "token"),
+                Some(mail) if mail.password.is_some() => ("password", "password"),
+                Some(_) => ("address, with a password in it", "url"),
+                None => ("address", "url"),
+            };
             doubts.push(format!("its {what}, which is a secret, stands in the configuration file"));
             remedies.push(format!("put it into a variable or a file, and name that as {key} = \"env:NAME\" or \"file:PATH\""));
         }
-        if here {
+        if let Some(mail) = &channel.mail {
+            // A mail server on this machine is usual.
+            if mail.unencrypted && !here {
+                doubts.push("its mail goes unencrypted: whoever is on the way reads along, and can be taken for the server".to_owned());
+                remedies.push("use smtps://, or leave `unencrypted` out".to_owned());
+            }
+        } else if here {
             doubts.push("its address is this machine".to_owned());
             remedies.push("see that a chat listens here".to_owned());
         } else if url.starts_with("http://") {
@@ -44,7 +55,15 @@ pub(super) async fn look(
         }
         let mark = if doubts.is_empty() { Mark::Ok } else { Mark::Warn };
         let seen = if doubts.is_empty() {
-            format!("{} from {}", if channel.bot.is_some() { "token" } else { "address" }, channel.origin)
+            match &channel.mail {
+                Some(mail) => {
+                    let to: Vec<_> = mail.to.iter().map(|to| to.email.to_string()).collect();
+                    let secret = mail.password.is_some() && !channel.literal_url;
+                    let password = if secret { format!(", password from {}", channel.origin) } else { String::new() };
+                    format!("mail from {} to {}{password}", mail.from.email, to.join(", "))
+                }
+                None => format!("{} from {}", if channel.bot.is_some() { "token" } else { "address" }, channel.origin),
+            }
         } else {
             doubts.join("; ")
         };

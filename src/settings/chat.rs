@@ -3,9 +3,10 @@
 use super::Sources;
 use super::environment::is_address;
 use super::keys::under;
+use super::mail::{self, Mail, has_password, is_mail_address};
 use crate::programme::document::{Field, Section};
 use crate::programme::problem::{Unfit, nearest};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::path::Path;
 use toml::de::DeValue;
 
@@ -22,6 +23,8 @@ pub enum ChatKind {
     Teams,
     /// Google Chat's incoming webhooks.
     GoogleChat,
+    /// Mail, by SMTP.
+    Email,
     /// JSON to any address, signed if there is a secret.
     Webhook,
 }
@@ -37,15 +40,17 @@ pub struct ChatChannel {
     pub url: SecretString,
     /// The bot that speaks there: its token, and the channel as the chat calls it (`E8`).
     pub bot: Option<(SecretString, String)>,
+    /// What a [`ChatKind::Email`] has beside.
+    pub mail: Option<Mail>,
     /// What a [`ChatKind::Webhook`] is signed with.
     pub secret: Option<SecretString>,
     /// The channel that speaks for it while it does not answer (`E7`).
     pub fallback: Option<String>,
     /// It is told of each new ticket (`E1`).
     pub new_tickets: bool,
-    /// Whether the address, or the bot's token, stands in the configuration file itself.
+    /// Whether the address, where that is a secret, or the bot's token or the mail's password, stands in the configuration file itself.
     pub literal_url: bool,
-    /// Where the address, or the token, comes from, as the file says it; never what it is.
+    /// Where the address, the token or the password comes from, as the file says it; never what it is.
     pub origin: String,
     /// The variable that should hold the address, the token, or the secret, is not set, and `origin` names it; only commands that speak to nobody get
     /// this far without it.
@@ -64,16 +69,17 @@ struct Bot {
 const SLACK_API: &str = "https://slack.com/api";
 
 /// Stands for an address that is not known, in commands that do not need it. No name ends like this (RFC 2606).
-const UNSET: &str = "http://not-set.invalid/";
+pub(super) const UNSET: &str = "http://not-set.invalid/";
 
-const KINDS: &str = "\"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"";
-const NAMES: [(&str, ChatKind); 6] = [
+const KINDS: &str = "\"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\", \"webhook\" or \"email\"";
+const NAMES: [(&str, ChatKind); 7] = [
     ("slack", ChatKind::Slack),
     ("mattermost", ChatKind::Mattermost),
     ("discord", ChatKind::Discord),
     ("teams", ChatKind::Teams),
     ("google_chat", ChatKind::GoogleChat),
     ("webhook", ChatKind::Webhook),
+    ("email", ChatKind::Email),
 ];
 
 impl Sources<'_> {
@@ -115,11 +121,13 @@ impl Sources<'_> {
         let bot = self.bot(section, kind, folder);
         let (token, slack) = (section.get("token").is_some(), kind == Some(ChatKind::Slack));
         let url = match section.get("url") {
-            Some(field) => self.door(&field, folder, &mut origin),
+            Some(field) => self.door(&field, kind, folder, &mut origin),
             // Slack's API has one address for all but those whose cloud is another.
             None if token && slack => Some((SLACK_API.to_owned(), false)),
+            None if kind == Some(ChatKind::Email) => section.require("url", mail::ADDRESS).and(None),
             None => section.require("url", "\"env:NAME\", \"file:PATH\" or an address").and(None),
         };
+        let mail = self.mail(section, kind, url.as_ref().map(|(url, _)| url.as_str()), folder);
         let secret_field = section.get("secret");
         let unsigned = NAMES.iter().find(|(_, known)| Some(*known) == kind && *known != ChatKind::Webhook);
         if let (Some(field), Some((name, _))) = (&secret_field, unsigned) {
@@ -141,6 +149,14 @@ impl Sources<'_> {
             }
             None => (None, literal_url),
         };
+        let mail = mail.ok()?;
+        // A mail server's address is no secret, but for a password in it.
+        let literal_url = mail.as_ref().map_or(literal_url, |mail| mail.literal || (literal_url && has_password(&url)));
+        let unsigned = unsigned
+            || mail.as_ref().and_then(|mail| mail.mail.password.as_ref()).is_some_and(|password| password.expose_secret() == UNSET);
+        if let Some(named) = mail.as_ref().and_then(|mail| mail.origin.clone()).filter(|_| url != UNSET) {
+            origin = named;
+        }
         let nobody = bot.as_ref().is_some_and(|(token, _)| token == UNSET);
         let unset = unsigned || nobody || url == UNSET;
         let secret = secret.map(SecretString::from);
@@ -150,6 +166,7 @@ impl Sources<'_> {
             kind: kind?,
             url: url.into(),
             bot,
+            mail: mail.map(|mail| mail.mail),
             secret,
             fallback: None,
             new_tickets,
@@ -159,15 +176,16 @@ impl Sources<'_> {
         })
     }
 
-    fn door(&self, field: &Field<'_>, folder: &Path, origin: &mut String) -> Option<(String, bool)> {
+    fn door(&self, field: &Field<'_>, kind: Option<ChatKind>, folder: &Path, origin: &mut String) -> Option<(String, bool)> {
         let (url, literal) = self.secret(field, folder)?;
         if let Some(named) = field.secret_text().filter(|_| !literal) {
             named.trim().clone_into(origin);
         }
-        if is_address(&url) {
+        let is_mail = kind == Some(ChatKind::Email);
+        if url == UNSET || (if is_mail { is_mail_address(&url) } else { is_address(&url) }) {
             return Some((url, literal));
         }
-        field.refuse_hidden(Unfit::new("an address that begins with http:// or https://"));
+        field.refuse_hidden(Unfit::new(if is_mail { mail::ADDRESS } else { "an address that begins with http:// or https://" }));
         None
     }
 
@@ -231,7 +249,7 @@ impl Sources<'_> {
     }
 
     /// The secret that a field means, and whether it stands there itself.
-    fn secret(&self, field: &Field<'_>, folder: &Path) -> Option<(String, bool)> {
+    pub(super) fn secret(&self, field: &Field<'_>, folder: &Path) -> Option<(String, bool)> {
         let text = field.secret_text()?.trim();
         if let Some(variable) = text.strip_prefix("env:") {
             let value = self.variable(variable.trim());
@@ -299,12 +317,8 @@ fn kind(field: &Field<'_>) -> Option<ChatKind> {
     if let Some((_, kind)) = NAMES.iter().find(|(name, _)| *name == written) {
         return Some(*kind);
     }
-    let hint = if written == "email" {
-        Some("this version does not send email; a \"webhook\" of your own can".to_owned())
-    } else {
-        let near = nearest(written, NAMES.iter().map(|(name, _)| *name)).filter(|_| !written.is_empty());
-        near.map(|near| format!("the nearest is \"{near}\""))
-    };
+    let near = nearest(written, NAMES.iter().map(|(name, _)| *name)).filter(|_| !written.is_empty());
+    let hint = near.map(|near| format!("the nearest is \"{near}\""));
     field.refuse(Unfit { expected: KINDS.to_owned(), hint });
     None
 }

@@ -28,10 +28,19 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("labels.*.name", "as the label's", "A label may be a table: its name."),
     ("labels.*.color", "as the label's", "A label may be a table: its colour, six hexadecimal digits."),
     ("chat[].name", "required", "The channel's name, for ladders and messages."),
-    ("chat[].kind", "required", "`slack` for an incoming webhook, or `webhook` for JSON to any address."),
+    (
+        "chat[].kind",
+        "required",
+        "`slack`, `mattermost`, `discord`, `teams` or `google_chat` for an incoming webhook, `webhook` for JSON to any address, `email` for a mail server.",
+    ),
     ("chat[].url", "required", "The address: `env:NAME`, `file:PATH` or a literal. With a bot, where its API is."),
     ("chat[].token", "none", "For `slack` and `mattermost`: the token of the bot that speaks. `env:NAME`, `file:PATH` or a literal."),
     ("chat[].channel", "with a token", "The id of the channel in which the bot speaks."),
+    ("chat[].password", "none", "For `email`: the password of the user in `url`. `env:NAME`, `file:PATH` or a literal."),
+    ("chat[].from", "with email", "For `email`: the sender."),
+    ("chat[].to", "with email", "For `email`: who gets all of it."),
+    ("chat[].ca_file", "none", "For `email`: a file with certificates that are trusted beside the machine's own."),
+    ("chat[].unencrypted", "false", "For `email`: whether `smtp://` goes without STARTTLS."),
     ("chat[].secret", "none", "For the kind `webhook`: signs what is sent. `env:NAME`, `file:PATH` or a literal."),
     ("chat[].fallback", "none", "The name of the channel that speaks for it while it does not answer."),
     ("chat[].new_tickets", "false", "Whether it is told of each new ticket."),
@@ -108,7 +117,24 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_their_parent() {
-        assert_eq!(under("chat[]"), ["name", "kind", "url", "token", "channel", "secret", "fallback", "new_tickets"]);
+        assert_eq!(
+            under("chat[]"),
+            [
+                "name",
+                "kind",
+                "url",
+                "token",
+                "channel",
+                "password",
+                "from",
+                "to",
+                "ca_file",
+                "unencrypted",
+                "secret",
+                "fallback",
+                "new_tickets"
+            ]
+        );
         assert_eq!(under("labels.*"), ["name", "color"]);
         assert_eq!(under("ladder[]"), ["tiers", "steps"]);
         assert!(under("").contains(&"ladder") && under("").contains(&"labels"));

@@ -8,11 +8,13 @@ mod hours;
 mod keys;
 mod labels;
 mod ladders;
+mod mail;
 mod on_call;
 
 pub use chat::{ChatChannel, ChatKind};
 pub use file::AgentEntry;
 pub use keys::{ENVIRONMENT, KEYS};
+pub use mail::Mail;
 
 use crate::programme::problem::{Problem, Problems};
 use crate::programme::{Policy, Programme};

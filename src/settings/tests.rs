@@ -206,7 +206,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
         refused(text),
         [
             "partner-desk.toml:1: unknown key \"prviacy\": expected \"programme\", \"time_zone\", \"mode\", \"agents\", \"repositories\", \"over_quota\", \"unknown_author\", \"response\", \"privacy\", \"retention\", \"heartbeat_url\", \"labels\", \"chat\", \"ladder\", \"on_call\", \"quiet_hours\", \"daily_digest\" or \"weekly_summary\"; the nearest known key is \"privacy\"",
-            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"token\", \"channel\", \"secret\", \"fallback\" or \"new_tickets\"; the nearest known key is \"secret\"",
+            "partner-desk.toml:6: unknown key \"sercet\" in chat \"a\": expected \"name\", \"kind\", \"url\", \"token\", \"channel\", \"password\", \"from\", \"to\", \"ca_file\", \"unencrypted\", \"secret\", \"fallback\" or \"new_tickets\"; the nearest known key is \"secret\"",
             "partner-desk.toml:8: unknown key \"mett\" in labels: expected \"tier\", \"target\", \"due\", \"due_soon\", \"breached\", \"met\", \"paused\", \"waiting\", \"unknown\", \"waiting_partner\" or \"due_rounding\"; the nearest known key is \"met\"",
             "partner-desk.toml:10: unknown key \"colour\" in labels: met: expected \"name\" or \"color\"; the nearest known key is \"color\"",
             "partner-desk.toml:12: unknown key \"tier\" in ladder 1: expected \"tiers\" or \"steps\"; the nearest known key is \"tiers\"",
@@ -279,6 +279,78 @@ fn e8_bots_are_checked_and_their_tokens_kept() {
 }
 
 #[test]
+fn mail_is_checked_and_its_password_kept() {
+    let mail = |url: &str, more: &str| {
+        format!(
+            "[[chat]]\nname = \"a\"\nkind = \"email\"\nurl = \"{url}\"\nfrom = \"Desk <desk@example.com>\"\nto = [\"ann@example.com\"]\n{more}\n"
+        )
+    };
+    let one = |url: &str, more: &str| -> Result<ChatChannel, Vec<String>> {
+        let files = [("partner-desk.toml", &*mail(url, more)), ("ca.pem", "-----BEGIN CERTIFICATE-----\n"), ("password", "hush\n")];
+        let settings = load(&[("PASSWORD", "hush"), ("SMTP_URL", "smtps://desk:hush@mail.example.com")], &files)?;
+        assert!(!format!("{settings:?}").contains("hush"));
+        Ok(settings.chat[0].clone())
+    };
+    let channel = one("smtps://desk%40example.com@mail.example.com:465", "password = \"env:PASSWORD\"\nca_file = \"ca.pem\"").unwrap();
+    let access = channel.mail.unwrap();
+    assert_eq!((channel.origin.as_str(), channel.literal_url, channel.unset), ("env:PASSWORD", false, false));
+    assert_eq!((access.from.to_string().as_str(), access.to.len(), access.unencrypted), ("Desk <desk@example.com>", 1, false));
+    assert!(access.roots.is_some() && access.password.is_some_and(|password| password.expose_secret() == "hush"));
+    // A password in the address is as good, where the file does not hold it.
+    let whole = one("env:SMTP_URL", "").unwrap();
+    assert_eq!((whole.origin.as_str(), whole.literal_url), ("env:SMTP_URL", false));
+    assert!(one("smtps://desk:hush@mail.example.com", "").unwrap().literal_url);
+    assert!(one("smtps://desk@mail.example.com", "password = \"hush\"").unwrap().literal_url);
+    assert!(!one("smtp://localhost:25", "unencrypted = true").unwrap().literal_url);
+    assert!(!one("smtps://desk@mail.example.com", "password = \"file:password\"").unwrap().literal_url);
+
+    let form = "url: expected a mail server, like \"smtps://USER@mail.example.com\"";
+    for (url, more, words) in [
+        ("https://mail.example.com/hush", "", form),
+        ("smtps://mail.example.com/hush", "", form),
+        ("smtps://mail.example.com:hush", "", form),
+        ("smtps://", "", form),
+        (
+            "smtps://hush@mail.example.com",
+            "",
+            "password: expected the password of the user in `url`, as \"env:NAME\" or \"file:PATH\"; the key is missing",
+        ),
+        ("smtps://mail.example.com", "password = \"hush\"", "password: expected a user before the host of `url`"),
+        ("smtps://desk:hush@mail.example.com", "password = \"hush\"", "password: expected one password; another one stands in `url`"),
+        ("smtps://mail.example.com", "unencrypted = true", "unencrypted = true: expected false"),
+        ("smtps://mail.example.com", "ca_file = \"gone.pem\"", "ca_file = \"gone.pem\": expected a file with certificates as PEM"),
+        ("smtps://mail.example.com", "ca_file = \"password\"", "no certificate is in password"),
+        ("smtps://mail.example.com", "token = \"hush\"", "token: expected no token for the kind \"email\""),
+        ("smtps://mail.example.com", "secret = \"hush\"", "secret: expected no secret for the kind \"email\""),
+        ("env:NOWHERE", "", "expected the environment variable NOWHERE to be set"),
+    ] {
+        let said = one(url, more).map(|_| ()).unwrap_err().join("\n");
+        assert!(said.contains(words) && !said.contains("hush"), "{url} {more}: {said}");
+    }
+    for (wrong, words) in [
+        (
+            "to = [\"ann@example.com\"]",
+            "to: expected a list of addresses in brackets, for example [\"support@example.com\"]; the key is missing",
+        ),
+        ("from = \"Desk <desk@example.com>\"", "from: expected the sender, like \"Partner Desk <desk@example.com>\"; the key is missing"),
+    ] {
+        let said = refused(&mail("smtps://mail.example.com", "").replace(wrong, "")).join("\n");
+        assert!(said.contains(words), "{said}");
+    }
+    for (right, wrong, words) in [
+        ("[\"ann@example.com\"]", "[]", "to = []: expected at least one address"),
+        ("\"ann@example.com\"", "\"ann\"", "to = \"ann\": expected an address, like \"support@example.com\""),
+        ("[\"ann@example.com\"]", "\"ann@example.com\"", "to = \"ann@example.com\": expected a list of addresses in brackets"),
+        ("Desk <desk@example.com>", "desk", "from = \"desk\": expected the sender"),
+        ("Desk <desk@example.com>", "a\\r\\nBcc: x@y.example", "expected the sender"),
+        ("\"email\"", "\"slack\"", "from: expected no `from`: that is for the kind \"email\""),
+    ] {
+        let said = refused(&mail("smtps://mail.example.com", "").replace(right, wrong)).join("\n");
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
 fn channels_are_checked_and_their_secrets_kept() {
     let text = "[[chat]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://literal.example/hush\"\nsecret = \"file:keys/a\"\n";
     let settings = load(&[("PARTNER_DESK_CONFIG", "etc/desk.toml")], &[("etc/desk.toml", text), ("etc/keys/a", "hush\n")]).unwrap();
@@ -286,21 +358,21 @@ fn channels_are_checked_and_their_secrets_kept() {
     assert_eq!(settings.chat[0].secret.as_ref().unwrap().expose_secret(), "hush");
     assert!(!format!("{settings:?}").contains("hush"));
 
-    let text = "[[chat]]\nname = \"a\"\nkind = \"email\"\nurl = \"env:NOWHERE\"\n[[chat]]\nname = \"a\"\nkind = \"slak\"\nurl = \"hush\"\n[[chat]]\nname = \"\"\nkind = \"slack\"\nurl = \"file:gone\"\nsecret = \"hush\"\n[[chat]]\n";
+    let text = "[[chat]]\nname = \"a\"\nkind = \"mail\"\nurl = \"env:NOWHERE\"\n[[chat]]\nname = \"a\"\nkind = \"slak\"\nurl = \"hush\"\n[[chat]]\nname = \"\"\nkind = \"slack\"\nurl = \"file:gone\"\nsecret = \"hush\"\n[[chat]]\n";
     let found = refused(text);
     assert_eq!(
         found,
         [
-            "partner-desk.toml:3: chat \"a\": kind = \"email\": expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"; this version does not send email; a \"webhook\" of your own can",
+            "partner-desk.toml:3: chat \"a\": kind = \"mail\": expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\", \"webhook\" or \"email\"; the nearest is \"email\"",
             "partner-desk.toml:4: chat \"a\": url = \"env:NOWHERE\": expected the environment variable NOWHERE to be set",
             "partner-desk.toml:6: chat \"a\": name = \"a\": expected a name that no other [[chat]] has",
-            "partner-desk.toml:7: chat \"a\": kind = \"slak\": expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"; the nearest is \"slack\"",
+            "partner-desk.toml:7: chat \"a\": kind = \"slak\": expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\", \"webhook\" or \"email\"; the nearest is \"slack\"",
             "partner-desk.toml:8: chat \"a\": url: expected an address that begins with http:// or https://",
             "partner-desk.toml:10: chat 3: name = \"\": expected a text that is not empty",
             "partner-desk.toml:12: chat 3: url = \"file:gone\": expected a file that can be read; gone: entity not found",
             "partner-desk.toml:13: chat 3: secret: expected no secret for the kind \"slack\"; only the kind \"webhook\" is signed",
             "partner-desk.toml:14: chat 4: name: expected a name for the channel; the key is missing",
-            "partner-desk.toml:14: chat 4: kind: expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\" or \"webhook\"; the key is missing",
+            "partner-desk.toml:14: chat 4: kind: expected \"slack\", \"mattermost\", \"discord\", \"teams\", \"google_chat\", \"webhook\" or \"email\"; the key is missing",
             "partner-desk.toml:14: chat 4: url: expected \"env:NAME\", \"file:PATH\" or an address; the key is missing",
         ]
     );

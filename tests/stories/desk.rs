@@ -179,6 +179,11 @@ impl Desk {
         &self.database
     }
 
+    /// As it was started last.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// A folder of its own.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -334,7 +339,8 @@ fn load(database: &str, github: &str, chat: &ChatSink, setup: &Setup) -> Setting
     let read = |path: &Path| match (path.file_name().and_then(|name| name.to_str()), programme) {
         (Some("partner-desk.toml"), _) => Ok(config.clone()),
         (Some("programme.toml"), Some(programme)) => Ok(programme.to_owned()),
-        _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+        // What a story names by its whole path.
+        _ => std::fs::read_to_string(path),
     };
     Settings::load(&|name| env.get(name).cloned(), &read).unwrap_or_else(|problems| panic!("{problems}"))
 }

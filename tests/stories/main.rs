@@ -41,6 +41,7 @@ mod key;
 mod labels;
 mod leases;
 mod logs;
+mod mail;
 mod metrics;
 mod migrations;
 mod missed;
