@@ -90,6 +90,13 @@ fn every_key_and_variable_is_documented_with_its_default_and_no_other() {
     assert_eq!(kinds, BenefitKind::NAMES);
 }
 
+/// The iCalendar file of the documentation that has this in it.
+fn calendar(with: &str) -> String {
+    let text = read(CONFIGURATION);
+    let found = blocks(&text, "ics").into_iter().find(|block| block.contains(with)).map(str::to_owned);
+    found.unwrap_or_else(|| panic!("no calendar with {with}"))
+}
+
 /// Loads a configuration file of the documentation, with the files and variables that its examples name.
 fn load(config: &str) -> Result<Settings, String> {
     let env = |name: &str| match name {
@@ -103,6 +110,7 @@ fn load(config: &str) -> Result<Settings, String> {
         Some("partner-desk.toml") => Ok(config.to_owned()),
         Some("programme.toml") => Ok(read("src/programme/default.toml")),
         Some("secrets/pager") => Ok("hush".to_owned()),
+        Some("oncall.ics") => Ok(calendar("RRULE:FREQ=WEEKLY")),
         _ => Err(std::io::ErrorKind::NotFound.into()),
     };
     Settings::load(&env, &file).map_err(|problems| problems.to_string())
@@ -113,8 +121,8 @@ fn every_example_loads_and_the_wrong_one_is_answered_as_written() {
     let text = read(CONFIGURATION);
     let examples = blocks(&text, "toml");
     let mut answers = blocks(&text, "text").into_iter();
-    let holidays = |path: &Path| match blocks(&text, "ics")[..] {
-        [holidays] if path == Path::new("holidays.ics") => Ok(holidays.to_owned()),
+    let holidays = |path: &Path| match path.to_str() {
+        Some("holidays.ics") => Ok(calendar("VALUE=DATE")),
         _ => Err(std::io::ErrorKind::NotFound.into()),
     };
     for example in &examples {

@@ -6,6 +6,7 @@ pub mod benefit;
 pub mod calendar;
 pub(crate) mod document;
 pub mod duration;
+mod ical;
 pub mod labels;
 pub mod ladder;
 pub mod on_call;

@@ -1,7 +1,7 @@
 //! `partner-desk.toml`: from its text to the operator's choices.
 
 use super::keys::under;
-use super::{ChatChannel, Sources, hours, labels, ladders, on_call};
+use super::{ChatChannel, Sources, hours, labels, ladders};
 use crate::programme::document::{Document, Field, Section};
 use crate::programme::problem::{Problem, Unfit};
 use crate::programme::{Policy, Programme, Zone, parse_duration};
@@ -63,7 +63,7 @@ impl Sources<'_> {
     pub(super) fn file(&self, path: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<FileSettings> {
         let document = Document::new(&path.display().to_string(), text);
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut of_the_programme = Vec::new();
+        let (mut of_the_programme, mut of_the_calendar) = (Vec::new(), Vec::new());
         let settings = document.parse().and_then(|table| {
             let root = document.root(&table);
             root.only(&under(""));
@@ -73,7 +73,7 @@ impl Sources<'_> {
             let mut policy = policy(&root);
             policy.channels = chat.iter().map(|channel| channel.name.clone()).collect();
             policy.new_tickets = chat.iter().filter(|channel| channel.new_tickets).map(|channel| channel.name.clone()).collect();
-            policy.on_call = on_call::read(&root, &policy);
+            policy.on_call = self.on_call(&root, &policy, folder, &mut of_the_calendar);
             // Against another programme than the operator's, the checks would only mislead.
             if let Some(programme) = &programme {
                 policy.labels = labels::read(&root, programme);
@@ -86,6 +86,7 @@ impl Sources<'_> {
         });
         problems.extend(document.into_problems());
         problems.extend(of_the_programme);
+        problems.extend(of_the_calendar);
         settings
     }
 

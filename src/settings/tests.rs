@@ -524,7 +524,7 @@ fn e6_a_rotation_is_read_and_what_is_wrong_with_one_is_told_by_line_and_value() 
     let text = "time_zone = \"Europe/Paris\"\n[on_call]\npeople = [\"ann\", \"ben\"]\nsince = \"2026-11-09\"\nfallback = \"boss\"\noverrides = [{ from = \"2026-12-24\", until = \"2026-12-27 09:00\", person = \"dora\" }]\nmention = { ann = \"U1\" }\n";
     let on_call = load(&[], &[("partner-desk.toml", text)]).unwrap().policy.on_call.unwrap();
     let at = |text: &str| on_call.at(text.parse().unwrap());
-    assert_eq!((on_call.zone.name(), on_call.hand_over.to_string().as_str()), ("Europe/Paris", "Monday 09:00"));
+    assert_eq!((on_call.zone.name(), on_call.turns.people().join(" ").as_str()), ("Europe/Paris", "ann ben"));
     assert_eq!(
         [at("2026-11-16T07:59:59Z"), at("2026-11-16T08:00:00Z"), at("2026-12-23T23:00:00Z")],
         [Some("ann"), Some("ben"), Some("dora")]
@@ -537,7 +537,7 @@ fn e6_a_rotation_is_read_and_what_is_wrong_with_one_is_told_by_line_and_value() 
             "partner-desk.toml:2: on_call: people = []: expected at least one person",
             "partner-desk.toml:4: on_call: hand_over = \"Mon 9\": expected a day of the week and a time like \"Monday 09:00\"",
             "partner-desk.toml:5: on_call: time_zone = \"Europe/Pari\": expected an IANA time zone like \"Europe/Paris\" or \"UTC\"; the nearest is \"Europe/Paris\"",
-            "partner-desk.toml:6: unknown key \"falback\" in on_call: expected \"people\", \"since\", \"hand_over\", \"time_zone\", \"fallback\", \"overrides\" or \"mention\"; the nearest known key is \"fallback\"",
+            "partner-desk.toml:6: unknown key \"falback\" in on_call: expected \"calendar\", \"names\", \"people\", \"since\", \"hand_over\", \"time_zone\", \"fallback\", \"overrides\" or \"mention\"; the nearest known key is \"fallback\"",
         ]
     );
     let text = "[on_call]\npeople = [\"ann\"]\nsince = \"2026-11-10\"\noverrides = [\n  { from = \"2026-12-24\", until = \"2026-12-24\" },\n  { from = \"soon\", person = \"\" },\n]\n[on_call.mention]\nben = \"U1\"\nann = { suport = \"U1\" }\n";
@@ -552,6 +552,39 @@ fn e6_a_rotation_is_read_and_what_is_wrong_with_one_is_told_by_line_and_value() 
             "partner-desk.toml:9: on_call: mention: ben = \"U1\": expected somebody who is on call, or the fallback; the nearest is \"ann\"",
             "partner-desk.toml:10: on_call: mention: ann: suport = \"U1\": expected the name of a [[chat]]; the file has no [[chat]]",
         ]
+    );
+    // A calendar in its place.
+    let ics =
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:On Call - Ann Lee\nDTSTART:20261116T090000\nDURATION:P7D\nEND:VEVENT\nEND:VCALENDAR\n";
+    let text = "time_zone = \"Europe/Paris\"\n[on_call]\ncalendar = \"oncall.ics\"\nnames = { \"On Call - Ann Lee\" = \"ann\" }\nmention = { ann = \"U1\" }\n";
+    let files = [("PARTNER_DESK_CONFIG", "etc/desk.toml")];
+    let on_call = load(&files, &[("etc/desk.toml", text), ("etc/oncall.ics", ics)]).unwrap().policy.on_call.unwrap();
+    assert_eq!((on_call.at("2026-11-16T08:00:00Z".parse().unwrap()), on_call.called("ann", "support")), (Some("ann"), "U1"));
+    let wrong =
+        text.replace("Ann Lee", "Anna Lee").replace("ann =", "anne =").replace("mention", "people = [\"ann\"]\nsince = \"x\"\nmention");
+    assert_eq!(
+        problems(&files, &[("etc/desk.toml", &wrong), ("etc/oncall.ics", ics)]),
+        [
+            "etc/desk.toml:4: on_call: names: On Call - Anna Lee = \"ann\": expected the summary of a shift in the calendar; the nearest is \"On Call - Ann Lee\"",
+            "etc/desk.toml:5: on_call: people = [\"ann\"]: expected no such key beside `calendar`; the calendar says who takes over and when",
+            "etc/desk.toml:6: on_call: since = \"x\": expected no such key beside `calendar`; the calendar says who takes over and when",
+            "etc/desk.toml:7: on_call: mention: anne = \"U1\": expected somebody who is on call, or the fallback; the nearest is \"On Call - Ann Lee\"",
+        ]
+    );
+    let broken = ics.replace("P7D", "7 days");
+    assert_eq!(
+        problems(&files, &[("etc/desk.toml", text), ("etc/oncall.ics", &broken)]),
+        ["etc/oncall.ics:5: event \"On Call - Ann Lee\": DURATION = 7 days: expected a length like P1D, P2W or PT8H"]
+    );
+    assert_eq!(
+        problems(&files, &[("etc/desk.toml", text)]),
+        [
+            "etc/desk.toml:3: on_call: calendar = \"oncall.ics\": expected an iCalendar file that can be read; etc/oncall.ics: entity not found"
+        ]
+    );
+    assert_eq!(
+        refused("[on_call]\npeople = [\"ann\"]\nsince = \"2026-11-09\"\nnames = {}\n"),
+        ["partner-desk.toml:4: on_call: names = {}: expected no `names` without `calendar`; `people` are named as they are meant"]
     );
     assert_eq!(refused("on_call = 3\n"), ["partner-desk.toml:1: on_call = 3: expected an [on_call] table"]);
 }

@@ -32,6 +32,38 @@ url = "{chat}/pager"
 "#;
 const ON_CALL: Setup = Setup { config: ROTATION, programme: None };
 
+/// The same people at the same times, by a calendar.
+const CALENDAR: Setup = Setup {
+    config: concat!(
+        "[on_call]\ncalendar = \"",
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/oncall.ics\"\n",
+        r#"names = { "On Call - Ann Lee - Support" = "ann" }
+time_zone = "Europe/Paris"
+fallback = "boss"
+overrides = [
+  { from = "2026-11-20", until = "2026-11-21" },
+]
+
+[on_call.mention]
+ben = "U012AB3CD"
+ann = { support = "U0ANN1", pager = "ann@night" }
+
+[[ladder]]
+steps = [
+  { at = "90%", mention = ["oncall", "@here"], assign = ["oncall"] },
+  { at = "due", mention = ["oncall"], repeat = "24h", times = 6 },
+]
+
+[[chat]]
+name = "pager"
+kind = "webhook"
+url = "{chat}/pager"
+"#
+    ),
+    programme: None,
+};
+
 /// Whom the pager was to wake, by instant, since the last time, and the notices.
 fn woken(desk: &Desk) -> Vec<String> {
     let messages = desk.chat.take().into_iter().filter(|message| message.path == "/pager");
@@ -48,7 +80,7 @@ fn woken(desk: &Desk) -> Vec<String> {
     lines
 }
 
-story!(e6_a_step_wakes_whoever_is_on_call_at_its_instant_by_the_name_that_its_chat_knows, ON_CALL, |desk| {
+async fn a_week(desk: &Desk) {
     desk.partner("acme", "gold", &["anna"]).await;
     let issue = desk.opens("anna", "Login is broken").await;
     desk.at("2026-11-18T12:36:00Z").await;
@@ -58,7 +90,7 @@ story!(e6_a_step_wakes_whoever_is_on_call_at_its_instant_by_the_name_that_its_ch
     assert_eq!(desk.view(&issue).assignees, ["ben"]);
     // Day by day: Dora for two hours, nobody on the 20th, Ben until Monday at 9:00 in Paris, and then Ann.
     desk.at("2026-11-23T13:00:00Z").await;
-    insta::assert_snapshot!(woken(&desk).join("\n"), @r#"
+    insta::assert_snapshot!(woken(desk).join("\n"), @r#"
     18. 13:00 breach ["U012AB3CD"]
     19. 13:00 breach ["dora"]
     20. 13:00 Nobody is on call until Friday 2026-11-20 23:00 UTC, so steps wake ˋbossˋ instead. Change ˋ［on_call］ˋ (E6).
@@ -68,4 +100,12 @@ story!(e6_a_step_wakes_whoever_is_on_call_at_its_instant_by_the_name_that_its_ch
     23. 13:00 breach ["ann@night"]
     "#);
     assert_eq!(desk.view(&issue).assignees, ["ben"]);
+}
+
+story!(e6_a_step_wakes_whoever_is_on_call_at_its_instant_by_the_name_that_its_chat_knows, ON_CALL, |desk| {
+    a_week(&desk).await;
+});
+
+story!(e6_a_calendar_says_who_is_on_call_as_well_as_a_rotation, CALENDAR, |desk| {
+    a_week(&desk).await;
 });

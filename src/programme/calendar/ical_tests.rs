@@ -122,6 +122,7 @@ fn a_broken_file_is_refused_by_its_line() {
         "days.ics:5: event: DTEND = 20261223: expected an end that is not before DTSTART; that is 20261224"
     );
     assert_eq!(problem("DTSTART:20261224\nDURATION:1D"), "days.ics:5: event: DURATION = 1D: expected a length like P1D, P2W or PT8H");
+    assert!(problem("DTSTART:20261224\nDURATION:7 days").contains("expected a length like P1D"));
     assert_eq!(
         problem("DTSTART:20261224\nDURATION:-P1D"),
         "days.ics:5: event: DURATION = -P1D: expected an end that is not before DTSTART; that is 20261224"

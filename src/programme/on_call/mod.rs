@@ -1,4 +1,8 @@
-//! Who is on call, and when (`E6`): people who take over from each other every week, and what is agreed beside that.
+//! Who is on call, and when (`E6`): people who take over from each other every week, or a calendar's shifts, and what is agreed beside
+//! that.
+
+pub(crate) mod read;
+pub mod shifts;
 
 use super::wall::{WeekTime, shown_at};
 use super::zone::Zone;
@@ -9,19 +13,17 @@ use std::collections::BTreeMap;
 
 /// The word in a step's `mention` and `assign` that stands for whoever is on call.
 pub const WORD: &str = "oncall";
+/// Shifts of one person that follow each other are looked through for so many edges.
+const MOST_EDGES: usize = 1000;
 
-/// A rotation.
+/// Who is on call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OnCall {
-    /// In which the hand-over is read.
+    /// In which times without a zone are read.
     pub zone: Zone,
-    /// In the order in which they take over; at least one.
-    pub people: Vec<String>,
-    /// When the next one takes over.
-    pub hand_over: WeekTime,
-    /// The day of a hand-over on which the first of them took over; before it nobody is on call.
-    pub since: Date,
-    /// What is agreed beside the rotation. Of two that overlap the later in the list counts.
+    /// By what people take turns.
+    pub turns: Turns,
+    /// What is agreed beside that. Of two that overlap the later in the list counts.
     pub overrides: Vec<Override>,
     /// Who is asked while nobody is on call.
     pub fallback: Option<String>,
@@ -29,7 +31,27 @@ pub struct OnCall {
     pub mentions: BTreeMap<String, Called>,
 }
 
-/// A time that is agreed beside the rotation.
+/// By what people take turns.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Turns {
+    /// Every week the next one.
+    Rotation(Rotation),
+    /// By a calendar.
+    Calendar(Vec<shifts::Shift>),
+}
+
+/// People who take over from each other every week.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rotation {
+    /// In the order in which they take over; at least one.
+    pub people: Vec<String>,
+    /// When the next one takes over.
+    pub hand_over: WeekTime,
+    /// The day of a hand-over on which the first of them took over; before it nobody is on call.
+    pub since: Date,
+}
+
+/// A time that is agreed beside the turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     /// From when.
@@ -54,28 +76,77 @@ pub struct Called {
 pub struct Shift<'a> {
     /// Who; `None`: nobody.
     pub person: Option<&'a str>,
-    /// Since when; `None`: since always.
+    /// Since when; `None`: since always, or longer than anybody counts.
     pub from: Option<Timestamp>,
-    /// Until when, this instant not included; `None`: for ever.
+    /// Until when, this instant not included; `None`: for ever, or longer than anybody counts.
     pub until: Option<Timestamp>,
 }
 
-impl OnCall {
-    /// The instant of a hand-over, by its number from [`OnCall::since`] on.
-    fn hand_over_at(&self, number: i64) -> Timestamp {
+impl Rotation {
+    /// The instant of a hand-over, by its number from [`Rotation::since`] on.
+    fn hand_over_at(&self, number: i64, zone: &Zone) -> Timestamp {
         let day = self.since.saturating_add((number.saturating_mul(7)).days());
-        shown_at(self.zone.rules(), day.to_datetime(self.hand_over.time))
+        shown_at(zone.rules(), day.to_datetime(self.hand_over.time))
     }
 
     /// The number of the hand-over before or at an instant; below zero: the rotation has not begun.
-    fn turn(&self, at: Timestamp) -> i64 {
-        let day = self.zone.rules().to_datetime(at).date();
+    fn turn(&self, at: Timestamp, zone: &Zone) -> i64 {
+        let day = zone.rules().to_datetime(at).date();
         let days = self.since.until(day).map_or(0, |span| i64::from(span.get_days()));
         let near = days.div_euclid(7);
         // The day of a hand-over belongs to the week before until its time has come.
-        [near + 1, near, near - 1].into_iter().find(|turn| self.hand_over_at(*turn) <= at).unwrap_or(near - 1)
+        [near + 1, near, near - 1].into_iter().find(|turn| self.hand_over_at(*turn, zone) <= at).unwrap_or(near - 1)
+    }
+}
+
+impl Turns {
+    fn at(&self, at: Timestamp, zone: &Zone) -> Option<&str> {
+        match self {
+            Self::Rotation(rotation) => {
+                let turn = usize::try_from(rotation.turn(at, zone)).ok()?;
+                rotation.people.get(turn.checked_rem(rotation.people.len())?).map(String::as_str)
+            }
+            Self::Calendar(shifts) => shifts::at(shifts, at),
+        }
     }
 
+    fn edge_at_or_before(&self, at: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        match self {
+            Self::Rotation(rotation) => {
+                let turn = rotation.turn(at, zone);
+                // Before the first hand-over nothing changes; of one person there is only the first.
+                (turn >= 0).then(|| rotation.hand_over_at(if rotation.people.len() > 1 { turn } else { 0 }, zone))
+            }
+            Self::Calendar(shifts) => shifts::edge_at_or_before(shifts, at),
+        }
+    }
+
+    fn edge_after(&self, at: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        match self {
+            Self::Rotation(rotation) => Some(rotation.hand_over_at((rotation.turn(at, zone) + 1).max(0), zone)).filter(|edge| *edge > at),
+            Self::Calendar(shifts) => shifts::edge_after(shifts, at),
+        }
+    }
+
+    /// After so many edges that change nobody, none will.
+    fn most_edges(&self) -> usize {
+        match self {
+            Self::Rotation(rotation) => rotation.people.len(),
+            Self::Calendar(shifts) => shifts.len().saturating_mul(2).saturating_add(MOST_EDGES),
+        }
+    }
+
+    /// Everybody who takes a turn.
+    #[must_use]
+    pub fn people(&self) -> Vec<String> {
+        match self {
+            Self::Rotation(rotation) => rotation.people.clone(),
+            Self::Calendar(shifts) => shifts.iter().map(|shift| shift.person.clone()).collect(),
+        }
+    }
+}
+
+impl OnCall {
     fn agreed(&self, at: Timestamp) -> Option<&Override> {
         self.overrides.iter().rev().find(|agreed| agreed.from <= at && at < agreed.until)
     }
@@ -86,8 +157,7 @@ impl OnCall {
         if let Some(agreed) = self.agreed(at) {
             return agreed.person.as_deref();
         }
-        let turn = usize::try_from(self.turn(at)).ok()?;
-        self.people.get(turn.checked_rem(self.people.len())?).map(String::as_str)
+        self.turns.at(at, &self.zone)
     }
 
     /// Who is asked at an instant: whoever is on call, else the fallback.
@@ -100,19 +170,18 @@ impl OnCall {
     #[must_use]
     pub fn shift(&self, at: Timestamp) -> Shift<'_> {
         let person = self.at(at);
-        let mut from = Some(at);
-        while let Some(since) = from {
-            from = self.edge_at_or_before(since);
-            let Some(edge) = from else { break };
-            let before = edge.saturating_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(edge);
-            if before == edge || self.at(before) != person {
+        let (mut from, mut since) = (None, at);
+        for _ in 0..=self.most_edges() {
+            let Some(edge) = self.edge_at_or_before(since) else { break };
+            since = edge.saturating_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(edge);
+            if since == edge || self.at(since) != person {
+                from = Some(edge);
                 break;
             }
-            from = Some(before);
         }
         let mut until = Some(at);
         // One person alone is never relieved.
-        for _ in 0..=self.people.len().saturating_add(self.overrides.len() * 2).saturating_add(1) {
+        for _ in 0..=self.most_edges() {
             until = until.and_then(|at| self.edge_after(at));
             if until.is_none_or(|edge| self.at(edge) != person) {
                 return Shift { person, from, until };
@@ -121,19 +190,21 @@ impl OnCall {
         Shift { person, from, until: None }
     }
 
+    fn most_edges(&self) -> usize {
+        self.turns.most_edges().saturating_add(self.overrides.len() * 2).saturating_add(1)
+    }
+
     fn edges(&self) -> impl Iterator<Item = Timestamp> {
         self.overrides.iter().flat_map(|agreed| [agreed.from, agreed.until])
     }
 
     fn edge_at_or_before(&self, at: Timestamp) -> Option<Timestamp> {
-        let turn = self.turn(at);
-        // Before the first hand-over nothing changes; of one person there is only the first.
-        let own = (turn >= 0).then(|| self.hand_over_at(if self.people.len() > 1 { turn } else { 0 }));
+        let own = self.turns.edge_at_or_before(at, &self.zone);
         own.into_iter().chain(self.edges().filter(|edge| *edge <= at)).max()
     }
 
     fn edge_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let own = Some(self.hand_over_at((self.turn(at) + 1).max(0))).filter(|edge| *edge > at);
+        let own = self.turns.edge_after(at, &self.zone);
         own.into_iter().chain(self.edges().filter(|edge| *edge > at)).min()
     }
 
@@ -158,9 +229,11 @@ mod tests {
     fn rotation(people: &[&str], zone: &str) -> OnCall {
         OnCall {
             zone: Zone::named(zone).unwrap(),
-            people: people.iter().map(|name| (*name).to_owned()).collect(),
-            hand_over: "Monday 09:00".parse().unwrap(),
-            since: "2026-01-05".parse().unwrap(),
+            turns: Turns::Rotation(Rotation {
+                people: people.iter().map(|name| (*name).to_owned()).collect(),
+                hand_over: "Monday 09:00".parse().unwrap(),
+                since: "2026-01-05".parse().unwrap(),
+            }),
             overrides: Vec::new(),
             fallback: Some("boss".into()),
             mentions: BTreeMap::new(),
@@ -233,7 +306,9 @@ mod tests {
         ) {
             let names = ["ann", "ben", "carol", "dora"];
             let mut on_call = rotation(&names[..people], zone);
-            on_call.hand_over.time = jiff::civil::Time::new(hour, 30, 0, 0).unwrap();
+            let Turns::Rotation(rotation) = &mut on_call.turns else { panic!("a rotation") };
+            rotation.hand_over.time = jiff::civil::Time::new(hour, 30, 0, 0).unwrap();
+            let (since, time) = (rotation.since, rotation.hand_over.time);
             let second = |s: i64| Timestamp::from_second(s).unwrap();
             on_call.overrides = agreed.iter().map(|(from, length, who)| Override {
                 from: second(*from), until: second(from + length), person: who.map(|place| names[place].to_owned()),
@@ -241,8 +316,8 @@ mod tests {
             let now = second(seconds);
             let mut rotating = None;
             for week in 0..600 {
-                let day = on_call.since.saturating_add((week * 7).days());
-                if on_call.zone.rules().to_timestamp(day.to_datetime(on_call.hand_over.time)).unwrap() > now { break }
+                let day = since.saturating_add((week * 7).days());
+                if on_call.zone.rules().to_timestamp(day.to_datetime(time)).unwrap() > now { break }
                 rotating = Some(names[usize::try_from(week).unwrap() % people]);
             }
             let last = on_call.overrides.iter().rfind(|one| one.from <= now && now < one.until);
