@@ -46,6 +46,11 @@ fn configurations() {
 }
 
 #[test]
+fn calendars() {
+    replay("calendar", feed::calendar);
+}
+
+#[test]
 fn partner_lists() {
     replay("partners", feed::partners);
 }

@@ -23,13 +23,15 @@ use std::sync::LazyLock;
 /// With a chat, agents and a partner's member, as most desks have them.
 static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     let file = "agents = [\"ann\"]\n[[chat]]\nname = \"support\"\nkind = \"slack\"\nurl = \"https://chat.example/hook\"\n";
-    settings(file).expect("these settings are right")
+    settings(file, "").expect("these settings are right")
 });
 
-fn settings(file: &str) -> Result<Settings, String> {
+/// Settings by this file and this calendar.
+fn settings(file: &str, calendar: &str) -> Result<Settings, String> {
     let env = |name: &str| (name == "PARTNER_DESK_CONFIG").then(|| "partner-desk.toml".to_owned());
     let read = |path: &Path| match path.file_name() {
         Some(name) if name == "partner-desk.toml" => Ok(file.to_owned()),
+        Some(name) if name == "calendar.ics" && !calendar.is_empty() => Ok(calendar.to_owned()),
         _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     };
     Settings::load(&env, &read).map_err(|problems| problems.to_string())
@@ -130,8 +132,25 @@ pub(crate) fn programme(data: &[u8]) {
 
 /// `partner-desk.toml`.
 pub(crate) fn configuration(data: &[u8]) {
-    if let Err(problems) = settings(&String::from_utf8_lossy(data)) {
+    if let Err(problems) = settings(&String::from_utf8_lossy(data), "") {
         assert!(!problems.is_empty(), "refused without a reason");
+    }
+}
+
+/// An iCalendar file, as shifts and as holidays.
+pub(crate) fn calendar(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let read = |_: &Path| Ok(text.clone().into_owned());
+    let holidays =
+        "[[calendar]]\nid = \"a\"\nzone = \"Europe/Paris\"\nhours = { mon-fri = [\"09:00-18:00\"] }\nholidays_file = \"calendar.ics\"\n";
+    let tier = "[[tier]]\nid = \"b\"\nname = \"B\"\nresponse = \"8h\"\ncalendar = \"a\"\n";
+    let _ = Programme::parse_with(Path::new("programme.toml"), &format!("{holidays}{tier}"), &read);
+    let Ok(settings) = settings("[on_call]\ncalendar = \"calendar.ics\"\n", &text) else { return };
+    let on_call = settings.policy.on_call.expect("it was read");
+    for at in [Timestamp::MIN, Timestamp::UNIX_EPOCH, instant(), Timestamp::MAX] {
+        let shift = on_call.shift(at);
+        assert_eq!(shift.person, on_call.at(at), "a shift is of whom it is of");
+        assert!(shift.from.is_none_or(|from| from <= at) && shift.until.is_none_or(|until| at < until), "a shift holds its instant");
     }
 }
 
