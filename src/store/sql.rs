@@ -52,7 +52,8 @@ fn value(template: &str) -> Option<Each> {
     Some(Each::Value(inside.split_once('$')?.1.parse::<usize>().ok()?.checked_sub(1)?))
 }
 
-/// An `INSERT` of `{rows …}` as one of a single row.
+/// An `INSERT` of `{rows …}` as one of a single row: of plain values where nothing is asked of the rows, since for the rows of a `SELECT`, of
+/// which there might be more, SQLite copies each page that it changes, to be able to take them back.
 fn each(template: &str) -> Option<(String, Each)> {
     let (before, rest) = template.trim_start().starts_with("INSERT").then(|| template.split_once("{rows $")).flatten()?;
     let (inside, behind) = rest.split_once('}')?;
@@ -63,9 +64,33 @@ fn each(template: &str) -> Option<(String, Each)> {
         piece.get(..end)?.parse::<usize>().ok()
     });
     let after = numbers.max()?;
-    let row = columns.iter().enumerate().map(|(place, name)| format!("${} AS {name}", after + 1 + place)).collect::<Vec<_>>().join(", ");
-    let sql = expand(&format!("{before}(SELECT {row}) AS r{behind}"));
+    let (before, behind) = (before.trim_end(), behind.trim_start());
+    let plain = before.rsplit_once("SELECT ").zip(behind.strip_prefix("WHERE true"));
+    let sql = if let Some(((into, values), behind)) = plain {
+        format!("{into}VALUES ({}){behind}", in_place(values.strip_suffix("FROM")?.trim_end(), &columns, after + 1))
+    } else {
+        let row = columns.iter().enumerate().map(|(place, name)| format!("${} AS {name}", after + 1 + place)).collect::<Vec<_>>();
+        format!("{before} (SELECT {}) AS r {behind}", row.join(", "))
+    };
+    let sql = expand(&sql);
     Some((sql, Each::Row { rows: number.parse::<usize>().ok()?.checked_sub(1)?, columns, after }))
+}
+
+/// Values in which names of columns stand, with the columns' parameters in their place.
+fn in_place(values: &str, columns: &[String], first: usize) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$');
+    let (mut out, mut rest, mut quoted) = (String::with_capacity(values.len()), values, false);
+    while let Some(c) = rest.chars().next() {
+        let end = rest.find(|other| is_word(other) != is_word(c)).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at(end);
+        match columns.iter().position(|column| column == word).filter(|_| !quoted) {
+            Some(place) => drop(write!(out, "${}", first + place)),
+            None => out.push_str(word),
+        }
+        quoted ^= word.matches('\'').count() % 2 == 1;
+        rest = behind;
+    }
+    out
 }
 
 /// A statement in both dialects, expanded once.
@@ -355,9 +380,13 @@ mod tests {
     #[test]
     fn an_insert_of_rows_runs_once_for_each_of_them_on_sqlite() {
         let text = Text::new("INSERT INTO t SELECT a, b, $2 FROM {rows $1: a TEXT, b BIGINT} WHERE true ON CONFLICT (a) DO NOTHING");
-        assert_eq!(text.sql, "INSERT INTO t SELECT a, b, ?2 FROM (SELECT ?3 AS a, ?4 AS b) AS r WHERE true ON CONFLICT (a) DO NOTHING");
+        assert_eq!(text.sql, "INSERT INTO t VALUES (?3, ?4, ?2) ON CONFLICT (a) DO NOTHING");
         let Some(Each::Row { rows, columns, after }) = text.each else { panic!("{:?}", text.each) };
         assert_eq!((rows, columns, after), (0, vec!["a".to_owned(), "b".to_owned()], 2));
+        let text = Text::new("INSERT INTO t SELECT CASE WHEN b = 1 THEN 'a b' ELSE ab END, a FROM {rows $1: a TEXT, b BIGINT} WHERE true");
+        assert_eq!(text.sql, "INSERT INTO t VALUES (CASE WHEN ?3 = 1 THEN 'a b' ELSE ab END, ?2)");
+        let text = Text::new("INSERT INTO t SELECT a FROM {rows $1: a TEXT} WHERE a NOT IN (SELECT a FROM t)");
+        assert_eq!(text.sql, "INSERT INTO t SELECT a FROM (SELECT ?2 AS a) AS r WHERE a NOT IN (SELECT a FROM t)");
         assert!(Text::new("UPDATE t SET a = r.a FROM {rows $1: a TEXT}").each.is_none());
     }
 
