@@ -10,6 +10,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ToSql};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -25,6 +26,12 @@ const READERS: usize = 4;
 /// order stays: SQLite brings the log to the disk before it copies it into the file, and before it begins it anew.
 const FLUSHED: &str = "PRAGMA synchronous = FULL";
 const UNFLUSHED: &str = "PRAGMA synchronous = NORMAL";
+/// The writer copies its log into the file when it has so many pages, and begins it anew.
+const LONGEST_LOG: i64 = 8000;
+/// Under load much of that has been done by then, whenever there was so much, while the writer went on.
+const COPIED_AT: i64 = 2000;
+/// Whether there is as much is looked at when it was brought to the disk so often.
+const COPY_LOOKS: usize = 16;
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 256;
 
@@ -40,6 +47,10 @@ struct Inner {
     writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
     readers: Mutex<Vec<Connection>>,
     room: Arc<Semaphore>,
+    /// Copies the log into the file beside the writer.
+    copier: Mutex<Option<Connection>>,
+    /// How often it was brought to the disk since that was looked at.
+    unlooked: AtomicUsize,
     /// Opened to be looked at.
     only_looks: bool,
 }
@@ -144,6 +155,8 @@ impl Sqlite {
             writer,
             readers: Mutex::default(),
             room: Arc::new(Semaphore::new(READERS)),
+            copier: Mutex::default(),
+            unlooked: AtomicUsize::default(),
             only_looks: false,
         })))
     }
@@ -158,6 +171,8 @@ impl Sqlite {
             writer: Arc::default(),
             readers,
             room: Arc::new(Semaphore::new(READERS)),
+            copier: Mutex::default(),
+            unlooked: AtomicUsize::default(),
             only_looks: true,
         })))
     }
@@ -171,7 +186,8 @@ impl Sqlite {
         let connection = connect(file, true)?;
         settle(&connection)?;
         // A webhook is acknowledged after the commit and GitHub never sends it again by itself: every commit is on the disk.
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;")?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        connection.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG)?;
         Ok(connection)
     }
 
@@ -220,7 +236,41 @@ impl Sqlite {
         let log = &self.0.log;
         // Opened anew each time: SQLite takes it away when its last connection is closed, and makes another.
         let flushed = aside(|| std::fs::File::open(log)?.sync_data());
-        flushed.map_err(|error| StoreError::Away(format!("`{}` was not brought to the disk: {error}", log.display())))
+        flushed.map_err(|error| StoreError::Away(format!("`{}` was not brought to the disk: {error}", log.display())))?;
+        self.copy_aside();
+        Ok(())
+    }
+
+    /// Has the log copied by another thread if there is much of it, so that the writer need not wait for the file's way to the disk. Whatever
+    /// comes of it, the writer does it in the end.
+    fn copy_aside(&self) {
+        if self.0.unlooked.fetch_add(1, Ordering::Relaxed) < COPY_LOOKS {
+            return;
+        }
+        let (sqlite, Ok(here)) = (self.clone(), Handle::try_current()) else { return };
+        self.0.unlooked.store(0, Ordering::Relaxed);
+        drop(here.spawn_blocking(move || {
+            if let Err(error) = sqlite.copy() {
+                tracing::debug!(%error, "SQLite's log was not copied into its file, which the writer will do");
+            }
+        }));
+    }
+
+    fn copy(&self) -> Result<()> {
+        // Another one that copies does it for all.
+        let Ok(mut copier) = self.0.copier.try_lock() else { return Ok(()) };
+        if self.0.room.is_closed() {
+            return Ok(());
+        }
+        let connection = match &mut *copier {
+            Some(connection) => connection,
+            none => none.insert(connect(&self.0.file, false)?),
+        };
+        let pages = |how: &str| connection.query_row(how, [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?));
+        if pages("PRAGMA wal_checkpoint(NOOP)")? >= COPIED_AT {
+            pages("PRAGMA wal_checkpoint(PASSIVE)")?;
+        }
+        Ok(())
     }
 
     /// Gives the writer's connection to what is no transaction, like a pragma.
@@ -248,6 +298,7 @@ impl Sqlite {
     /// Closes every connection, after what is running.
     pub(super) async fn close(&self) {
         self.0.room.close();
+        *self.0.copier.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.0.writer.lock().await = None;
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
