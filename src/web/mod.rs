@@ -13,18 +13,18 @@ pub mod webhook;
 
 use crate::app::App;
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{DefaultBodyLimit, Extension, Request, State};
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt as _;
 use rate::{Bucket, Shared};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// GitHub does not send payloads above 25 MiB.
 const LARGEST_PAYLOAD: usize = 25 * 1024 * 1024;
@@ -35,7 +35,7 @@ const SLOWEST_PAYLOAD: Duration = Duration::from_secs(30);
 
 /// Every route.
 pub fn router(app: App) -> Router {
-    let room = from_fn_with_state(Arc::new(Semaphore::new(MOST_ON_THE_WAY)), make_room);
+    let room = Arc::new(Semaphore::new(MOST_ON_THE_WAY));
     let unsigned = Arc::new(Bucket::new(100, 5));
     let guarded = Router::new()
         .route("/", get(health::front))
@@ -50,10 +50,14 @@ pub fn router(app: App) -> Router {
         .merge(ack::routes())
         .fallback(nothing)
         .layer(from_fn(page::guarded));
-    // The one door that is in a hurry has its guard in the layer that it has anyhow.
-    let receive = async move |app: State<Arc<App>>, headers: HeaderMap, body: Bytes| webhook::receive(app, &unsigned, headers, body).await;
-    let webhooks = post(receive).layer(DefaultBodyLimit::max(LARGEST_PAYLOAD)).layer(room);
-    guarded.route("/api/github/webhooks", webhooks).with_state(Arc::new(app))
+    // The one door that is in a hurry has no layers.
+    let receive = async move |State(app): State<Arc<App>>, request: Request| {
+        page::guard(match with_room(&room, request).await {
+            Ok((headers, body, _held)) => webhook::receive(&app, &unsigned, &headers, &body).await,
+            Err(refusal) => refusal,
+        })
+    };
+    guarded.route("/api/github/webhooks", post(receive)).with_state(Arc::new(app))
 }
 
 /// What stands at no address.
@@ -61,12 +65,8 @@ async fn nothing() -> Response {
     (StatusCode::NOT_FOUND, "nothing is here\n").into_response()
 }
 
-/// Reads a payload while there is room for it, and not for ever.
-async fn make_room(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    page::guard(with_room(&room, request, next).await)
-}
-
-async fn with_room(room: &Semaphore, request: Request, next: Next) -> Response {
+/// Reads a payload while there is room for it, and not for ever; else an answer to whoever sent it.
+async fn with_room(room: &Semaphore, request: Request) -> Result<(HeaderMap, Bytes, SemaphorePermit<'_>), Response> {
     let refuse = |status: StatusCode, why: &'static str| (status, [(RETRY_AFTER, "30")], why).into_response();
     let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "more than 25 MiB, which GitHub does not send\n");
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
@@ -84,15 +84,15 @@ async fn with_room(room: &Semaphore, request: Request, next: Next) -> Response {
             }
         };
         let _ = tokio::time::timeout(SLOWEST_PAYLOAD, drain).await;
-        return too_large();
+        return Err(too_large());
     }
-    let Some(_held) = u32::try_from(length / 1024 + 1).ok().and_then(|kib| room.try_acquire_many(kib).ok()) else {
+    let Some(held) = u32::try_from(length / 1024 + 1).ok().and_then(|kib| room.try_acquire_many(kib).ok()) else {
         tracing::warn!("a webhook was refused: too many are on their way in at once; GitHub keeps it as failed");
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "too much is on its way in\n");
+        return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "too much is on its way in\n"));
     };
     let (parts, body) = request.into_parts();
-    match tokio::time::timeout(SLOWEST_PAYLOAD, to_bytes(body, LARGEST_PAYLOAD)).await {
-        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+    Err(match tokio::time::timeout(SLOWEST_PAYLOAD, to_bytes(body, LARGEST_PAYLOAD)).await {
+        Ok(Ok(body)) => return Ok((parts.headers, body, held)),
         Ok(Err(error)) if announced.is_none() => {
             tracing::debug!(%error, "a payload of unknown length could not be read");
             too_large()
@@ -102,5 +102,5 @@ async fn with_room(room: &Semaphore, request: Request, next: Next) -> Response {
             refuse(StatusCode::BAD_REQUEST, "the payload broke off\n")
         }
         Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the payload took too long\n"),
-    }
+    })
 }

@@ -8,12 +8,9 @@ use crate::domain::DeliveryId;
 use crate::domain::event::News;
 use crate::github::signature::is_signed;
 use crate::github::wire::{self, Read, Unread};
-use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::Instrument as _;
 
@@ -28,13 +25,13 @@ const KEPT_HEADERS: [&str; 6] = [
 ];
 
 /// Takes one delivery: 202 when its effect is on disk, 200 for what is not the desk's business.
-pub(super) async fn receive(State(app): State<Arc<App>>, unsigned: &Bucket, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn receive(app: &App, unsigned: &Bucket, headers: &HeaderMap, body: &[u8]) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(secret) = &app.webhook_secret else {
         return (StatusCode::SERVICE_UNAVAILABLE, "no GitHub App is set up yet: `partner-desk serve` prints where to do it\n")
             .into_response();
     };
-    if !is_signed(secret.expose_secret().as_bytes(), &body, header("x-hub-signature-256")) {
+    if !is_signed(secret.expose_secret().as_bytes(), body, header("x-hub-signature-256")) {
         count(&app.answers.unsigned);
         // Only now: whatever strangers do, what GitHub signed is taken. Theirs is neither logged line by line nor explained.
         if !unsigned.lets_in(app.desk.clock.now()) {
@@ -49,19 +46,22 @@ pub(super) async fn receive(State(app): State<Arc<App>>, unsigned: &Bucket, head
         count(&app.answers.malformed);
         return (StatusCode::BAD_REQUEST, "X-GitHub-Event and X-GitHub-Delivery are required\n").into_response();
     }
-    let span = tracing::info_span!("delivery", id = delivery, event, ticket = tracing::field::Empty);
-    let id = DeliveryId(delivery.to_owned());
-    let Ok(text) = str::from_utf8(&body) else {
+    let Ok(text) = str::from_utf8(body) else {
         count(&app.answers.malformed);
         return (StatusCode::BAD_REQUEST, "the body is no JSON object: it is not UTF-8\n").into_response();
     };
-    let headers = KEPT_HEADERS.iter().map(|name| ((*name).to_owned(), header(name).to_owned())).filter(|(_, value)| !value.is_empty());
-    let raw = Raw { id: &id, event, headers: &headers.collect(), body: text, received: app.desk.clock.now() };
-    take(&app, raw).instrument(span).await
+    let span = tracing::info_span!("delivery", id = delivery, event, ticket = tracing::field::Empty);
+    take(app, headers, event, DeliveryId(delivery.to_owned()), text).instrument(span).await
 }
 
-async fn take(app: &App, raw: Raw<'_>) -> Response {
-    let news = match wire::read(raw.event, raw.body.as_bytes(), raw.received) {
+async fn take(app: &App, headers: &HeaderMap, event: &str, id: DeliveryId, body: &str) -> Response {
+    let received = app.desk.clock.now();
+    let keep = async |why: &str| {
+        let header = |name: &&'static str| Some(((*name).to_owned(), headers.get(*name)?.to_str().ok()?.to_owned()));
+        let headers = KEPT_HEADERS.iter().filter_map(header).collect();
+        keep(app, Raw { id: &id, event, headers: &headers, body, received }, why).await
+    };
+    let news = match wire::read(event, body.as_bytes(), received) {
         Ok(Read::News(news)) => *news,
         Ok(Read::NotOurs(why)) => {
             tracing::debug!(%why, "passed over");
@@ -74,14 +74,14 @@ async fn take(app: &App, raw: Raw<'_>) -> Response {
             return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
         }
         // GitHub means it well, and another version may read it (R4).
-        Err(error @ Unread::DoesNotFit { .. }) => return keep(app, raw, &error.to_string()).await,
+        Err(error @ Unread::DoesNotFit { .. }) => return keep(&error.to_string()).await,
     };
     let place = match &news {
         News::Ticket(event) => format!("{}#{}", event.repo.full_name, event.issue.number),
-        _ => raw.event.to_owned(),
+        _ => event.to_owned(),
     };
     tracing::Span::current().record("ticket", &place);
-    match app.deliver(Incoming { delivery: Some(raw.id.clone()), news }).await {
+    match app.deliver(Incoming { delivery: Some(id.clone()), news }).await {
         Ok(Outcome::Ticket(_) | Outcome::Noted) => {
             count(&app.answers.taken_in);
             (StatusCode::ACCEPTED, format!("taken in: {place}\n")).into_response()
@@ -94,7 +94,7 @@ async fn take(app: &App, raw: Raw<'_>) -> Response {
             count(&app.answers.passed_over);
             (StatusCode::OK, format!("passed over: {why}\n")).into_response()
         }
-        Err(NotTaken::Store(error)) if error.is_of_its_own() => keep(app, raw, &error.to_string()).await,
+        Err(NotTaken::Store(error)) if error.is_of_its_own() => keep(&error.to_string()).await,
         Err(error) => refuse(app, &error),
     }
 }
