@@ -9,6 +9,7 @@ use crate::desk::acknowledge::Links;
 use crate::desk::intake::{Incoming, Outcome, on_disk};
 use crate::desk::setup::{Places, SetUp};
 use crate::desk::{Agents, Desk, Wakes, next_look};
+use crate::domain::book::Book;
 use crate::github::client::GitHub;
 use crate::lead::{Lead, Led};
 use crate::settings::{AgentEntry, AppCredentials, ChatChannel, ChatKind, Mail, Settings};
@@ -114,8 +115,12 @@ impl Answers {
 /// A delivery that waits to be taken in, and where its sender waits for the answer.
 type Waiting = (Incoming, oneshot::Sender<Result<Outcome, StoreError>>, Origin);
 
-/// A delivery that was taken in and is not on the disk yet.
-type Taken = (Result<Outcome, StoreError>, oneshot::Sender<Result<Outcome, StoreError>>);
+/// Deliveries that were taken in and are not on the disk yet, and what is to be logged of them.
+struct Taken {
+    outcomes: Vec<Result<Outcome, StoreError>>,
+    answers: Vec<oneshot::Sender<Result<Outcome, StoreError>>>,
+    books: Vec<Book>,
+}
 
 /// The span in which a delivery came, so that the trace of its batch can name it; nothing where nobody traces.
 #[cfg(feature = "otel")]
@@ -410,7 +415,7 @@ impl Workers {
     }
 }
 
-async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc::Sender<Vec<Taken>>, mut stop: watch::Receiver<bool>) {
+async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc::Sender<Taken>, mut stop: watch::Receiver<bool>) {
     let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
     loop {
         // Whatever waits is taken together, but nothing ever waits for company.
@@ -432,31 +437,36 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
         }
         let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|(incoming, answer, ..)| (incoming, answer)).unzip();
         // One that came alone comes to the disk with its own commit; of many, the next are written while these wait for the disk.
-        let outcomes = async { if taken == 1 { desk.intake(&incoming).await } else { desk.intake_unflushed(&incoming).await } };
-        let taken: Vec<_> = outcomes.instrument(span).await.into_iter().zip(answers).collect();
-        if taken.len() == 1 {
-            tell(taken, &Ok(()));
+        let alone = taken == 1;
+        let take = async { if alone { (desk.intake(&incoming).await, Vec::new()) } else { desk.intake_unflushed(&incoming).await } };
+        let (outcomes, books) = take.instrument(span).await;
+        let taken = Taken { outcomes, answers, books };
+        if alone {
+            tell(&desk, taken, &Ok(()));
         } else if let Err(unsent) = keeping.send(taken).await {
-            tell(unsent.0, &desk.store.flush().await);
+            tell(&desk, unsent.0, &desk.store.flush().await);
         }
     }
 }
 
 /// Brings to the disk what was taken in, all of it that waits at once, and only then lets it be known.
-async fn flush(desk: Desk, mut taken: mpsc::Receiver<Vec<Taken>>) {
+async fn flush(desk: Desk, mut taken: mpsc::Receiver<Taken>) {
     let mut batches = Vec::with_capacity(MOST_UNFLUSHED);
     while taken.recv_many(&mut batches, MOST_UNFLUSHED).await > 0 {
         let flushed = desk.store.flush().await;
         for batch in batches.drain(..) {
-            tell(batch, &flushed);
+            tell(&desk, batch, &flushed);
         }
     }
 }
 
-fn tell(taken: Vec<Taken>, flushed: &Result<(), StoreError>) {
-    for (outcome, answer) in taken {
+fn tell(desk: &Desk, taken: Taken, flushed: &Result<(), StoreError>) {
+    for (outcome, answer) in taken.outcomes.into_iter().zip(taken.answers) {
         // A sender that has gone away asks again by itself; what it sent is on disk.
         let _ = answer.send(on_disk(outcome, flushed));
+    }
+    for book in &taken.books {
+        desk.tell(book);
     }
 }
 

@@ -146,7 +146,7 @@ impl Counts {
 impl Desk {
     /// Logs what was decided, a line a reason, and what became of each ticket: a `grep` of an issue's number tells its story. Counts it
     /// as well.
-    pub(super) fn tell(&self, book: &Book) {
+    pub fn tell(&self, book: &Book) {
         let mut lines = Vec::new();
         for (issue, before) in &book.changes.before {
             let Some(ticket) = book.tickets.get(issue) else { continue };

@@ -84,7 +84,10 @@ pub struct Preview {
 impl Desk {
     /// Takes in a batch. A delivery that fails is rolled back alone; its error stands in its place. What was taken in is on the disk.
     pub async fn intake(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
-        let outcomes = self.take(batch, false).await;
+        let (outcomes, books) = self.take(batch, false).await;
+        for book in &books {
+            self.tell(book);
+        }
         if !outcomes.iter().any(|outcome| matches!(outcome, Ok(Outcome::Repeated))) {
             return outcomes;
         }
@@ -94,23 +97,23 @@ impl Desk {
     }
 
     /// The same before it is on the disk: nobody is told of it until [`Store::flush`](crate::store::Store::flush), and then [`on_disk`]
-    /// says what to tell.
-    pub async fn intake_unflushed(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
+    /// says what to tell. Nor is it logged: that is [`Desk::tell`]'s, with each of the books.
+    pub async fn intake_unflushed(&self, batch: &[Incoming]) -> (Vec<Result<Outcome>>, Vec<Book>) {
         self.take(batch, true).await
     }
 
-    async fn take(&self, batch: &[Incoming], unflushed: bool) -> Vec<Result<Outcome>> {
-        let mut outcomes = Vec::with_capacity(batch.len());
+    async fn take(&self, batch: &[Incoming], unflushed: bool) -> (Vec<Result<Outcome>>, Vec<Book>) {
+        let (mut outcomes, mut books) = (Vec::with_capacity(batch.len()), Vec::new());
         // What concerns more than one ticket has a transaction of its own, in its place among the others.
         for part in batch.chunk_by(|a, b| a.is_of_a_ticket() && b.is_of_a_ticket()) {
             match part {
                 [Incoming { delivery, news }] if !matches!(news, News::Ticket(_)) => {
                     outcomes.push(self.take_wide(delivery.as_ref(), news).await);
                 }
-                part => outcomes.extend(self.take_tickets(part, unflushed).await),
+                part => outcomes.extend(self.take_tickets(part, unflushed, &mut books).await),
             }
         }
-        outcomes
+        (outcomes, books)
     }
 
     async fn take_wide(&self, delivery: Option<&DeliveryId>, news: &News) -> Result<Outcome> {
@@ -136,10 +139,13 @@ impl Desk {
         Ok(outcome)
     }
 
-    async fn take_tickets(&self, batch: &[Incoming], unflushed: bool) -> Vec<Result<Outcome>> {
+    async fn take_tickets(&self, batch: &[Incoming], unflushed: bool, books: &mut Vec<Book>) -> Vec<Result<Outcome>> {
         let now = self.clock.now();
         match self.take_together(batch, now, unflushed).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Ok((outcomes, book)) => {
+                books.push(book);
+                outcomes.into_iter().map(Ok).collect()
+            }
             Err(error) if batch.len() == 1 => vec![Err(error)],
             // Each would only wait as long for the same answer.
             Err(error) if error.is_everyones() => batch.iter().map(|_| Err(StoreError::Away(error.to_string()))).collect(),
@@ -148,7 +154,10 @@ impl Desk {
                 let mut outcomes = Vec::with_capacity(batch.len());
                 for one in batch {
                     let outcome = self.take_together(std::slice::from_ref(one), now, unflushed).await;
-                    outcomes.push(outcome.map(|mut outcomes| outcomes.pop().unwrap_or(Outcome::Repeated)));
+                    outcomes.push(outcome.map(|(mut outcomes, book)| {
+                        books.push(book);
+                        outcomes.pop().unwrap_or(Outcome::Repeated)
+                    }));
                 }
                 outcomes
             }
@@ -181,10 +190,11 @@ impl Desk {
         if !self.agents.is_empty() {
             self.settle_agents().await?;
         }
-        self.take_together(&[Incoming::found(event.clone())], event.at, false).await.map(drop)
+        self.tell(&self.take_together(&[Incoming::found(event.clone())], event.at, false).await?.1);
+        Ok(())
     }
 
-    async fn take_together(&self, batch: &[Incoming], now: Timestamp, unflushed: bool) -> Result<Vec<Outcome>> {
+    async fn take_together(&self, batch: &[Incoming], now: Timestamp, unflushed: bool) -> Result<(Vec<Outcome>, Book)> {
         let mut tx = if unflushed { self.store.write_unflushed().await? } else { self.store.write().await? };
         let batch = self.in_our_words(&mut tx, batch).await?;
         let (outcomes, mut loaded) = self.decide(&mut tx, &batch, now).await?;
@@ -198,11 +208,10 @@ impl Desk {
         self.warn(&mut tx, &loaded.book.changes.notices, now).await?;
         self.notice_wrong(&mut tx, &loaded.book, now).await?;
         tx.commit().await?;
-        self.tell(&loaded.book);
         if changed || !moved.repos.is_empty() {
             self.wakes.all();
         }
-        Ok(outcomes)
+        Ok((outcomes, loaded.book))
     }
 
     /// Puts warnings to those who run the desk into every channel's outbox, each key once (`E1`).
