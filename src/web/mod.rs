@@ -15,7 +15,7 @@ use crate::app::App;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
@@ -57,7 +57,8 @@ pub fn router(app: App) -> Router {
             Err(refusal) => refusal,
         })
     };
-    guarded.route("/api/github/webhooks", post(receive)).with_state(Arc::new(app))
+    let otherwise = async || page::guard((StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")]).into_response());
+    guarded.route("/api/github/webhooks", post(receive).fallback(otherwise)).with_state(Arc::new(app))
 }
 
 /// What stands at no address.
