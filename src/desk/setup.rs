@@ -130,11 +130,15 @@ impl SetUp {
         let _ = self.public_url.set(url);
     }
 
-    /// A new link for the terminal; as secret as what it leads to.
+    /// A new link for the terminal; as secret as what it leads to. Whoever came by an earlier link, at whatever instance, is let in no
+    /// more: a start is what the log advises against somebody who was not meant.
     ///
     /// # Errors
     /// The database fails.
     pub async fn link(&self) -> Result<String> {
+        let mut tx = self.store.write().await?;
+        tx.end_entries().await?;
+        tx.commit().await?;
         let token = self.issue(PassKind::Link, "", LINK).await?;
         Ok(format!("{}/setup?token={token}", self.public_url()))
     }
@@ -237,6 +241,10 @@ impl SetUp {
             made: now,
         };
         let mut tx = self.store.write().await?;
+        // Another instance may have ended what this browser was let in by while GitHub was asked.
+        if tx.pass(PassKind::Browser, &digest(browser), now).await?.is_none() {
+            return Err(NotMade::State);
+        }
         if !tx.put_app(&app).await? {
             return Err(NotMade::TooLate);
         }

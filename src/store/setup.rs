@@ -160,6 +160,15 @@ impl Tx {
         Ok(Some(Pass { digest, kind, holder, until: row.instant("until_ms")?, spent: row.flag("spent")? }))
     }
 
+    /// Nobody is let in any more who came by a link; links that nobody came by stay as good as they are.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn end_entries(&mut self) -> Result<()> {
+        self.run(sql!("DELETE FROM setup_passes WHERE kind <> 'link'"), []).await?;
+        Ok(())
+    }
+
     /// Nobody is let in any more, but for looking on.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub async fn show(State(app): State<Arc<App>>, method: Method, headers: HeaderMa
 
 async fn enter(setup: &SetUp, token: &str) -> Response {
     let refused = |title: &str, what: &str| {
-        let again = "<p>Stop <code>partner-desk serve</code> and start it again: it prints a new link.</p>";
+        let again = "<p>Stop <code>partner-desk serve</code> and start it again: it prints a new link, and whoever came by an earlier one is let in no more.</p>";
         page(StatusCode::FORBIDDEN, title, &format!("<p>{what}</p>{again}"))
     };
     match setup.enter(token).await {

@@ -239,13 +239,16 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMu
 
 /// A story of a first run, on both databases.
 macro_rules! first_run {
-    ($name:ident, |$run:ident| $body:block) => {
+    ($name:ident, |mut $run:ident| $body:block) => {
+        first_run!($name, |$run (mut)| $body);
+    };
+    ($name:ident, |$run:ident $(($mut:tt))?| $body:block) => {
         mod $name {
             use super::*;
 
             fn tell(engine: Engine) {
                 run(async {
-                    let $run = FirstRun::begins(engine).await;
+                    let $($mut)? $run = FirstRun::begins(engine).await;
                     $body
                     $run.ends().await;
                 });
@@ -369,13 +372,50 @@ first_run!(o3_only_the_first_who_comes_by_the_link_is_let_in_and_only_within_the
     }
     assert_eq!(forged.sends(&format!("{setup}/app"), &[("owner", "personal")]).await.status, 403);
 
-    // Started again, there is another link; the hour passes.
+    // Started again, there is another link, and whoever came by the first is out; the hour passes.
     let again = Instance::starts(&first.settings, &first.clock).await;
     first.clock.advance_to(instant("2026-11-18T10:00:00Z"));
     let late = Browser::default().opens(&again.link).await;
     assert!(late.status == 403 && late.text.contains("older than an hour"), "{}", late.text);
     again.stops().await;
     assert!(first.stored().await.is_none());
+});
+
+first_run!(o3_a_start_puts_out_whoever_came_by_an_earlier_link, |mut first| {
+    // Stopped and started again, as the log and the page advise.
+    let mut intruder = Browser::let_in(&first.desk).await;
+    let page = intruder.chooses(&first.desk, &[("owner", "organization"), ("login", "7x")]).await;
+    let back = first.makes_the_app(&page, "Desk").await;
+    let old = std::mem::replace(&mut first.desk, Instance::starts(&first.settings, &first.clock).await);
+    let (before, used) = (old.url.clone(), old.link.clone());
+    old.stops().await;
+    let url = first.desk.url.clone();
+    assert_eq!(intruder.opens(&format!("{url}/setup")).await.status, 403);
+    assert_eq!(intruder.sends(&format!("{url}/setup/app"), &[("owner", "personal")]).await.status, 403);
+    assert_eq!(intruder.opens(&back.replace(&before, &url)).await.status, 403);
+    assert_eq!(intruder.opens(&used.replace(&before, &url)).await.status, 403, "the link stays used");
+    assert!(first.stored().await.is_none());
+
+    // Of several instances that start together, each one's link is good; a start puts out whoever is in at any of them.
+    let other = Instance::starts(&first.settings, &first.clock).await;
+    let mut owner = Browser::let_in(&first.desk).await;
+    assert_eq!(owner.opens(&format!("{}/setup", other.url)).await.status, 200);
+    let late = Instance::starts(&first.settings, &first.clock).await;
+    for desk in [&first.desk, &other, &late] {
+        assert_eq!(owner.opens(&format!("{}/setup", desk.url)).await.status, 403);
+    }
+    let mut owner = Browser::let_in(&other).await;
+    let page = owner.chooses(&late, &[("owner", "organization"), ("login", "7x")]).await;
+    let back = first.makes_the_app(&page, "Desk").await;
+    assert_eq!(owner.opens(&back).await.status, 303);
+
+    // Who looks on at an App that is made is not put out: there is nothing left to take.
+    let again = Instance::starts(&first.settings, &first.clock).await;
+    let page = owner.opens(&format!("{}/setup", again.url)).await;
+    assert!(page.status == 200 && page.text.contains("/installations/new"), "{}", page.text);
+    for desk in [again, late, other] {
+        desk.stops().await;
+    }
 });
 
 first_run!(o3_strangers_who_try_are_counted_and_hold_up_nobody_who_may, |first| {
@@ -425,6 +465,7 @@ first_run!(o3_a_form_that_does_not_fit_is_answered_with_what_is_wrong, |first| {
 });
 
 first_run!(o3_a_state_is_good_once_in_its_browser_and_within_the_hour, |first| {
+    let again = Instance::starts(&first.settings, &first.clock).await;
     let mut browser = Browser::let_in(&first.desk).await;
     let page = browser.chooses(&first.desk, &[("owner", "organization"), ("login", "7x")]).await;
     let back = first.makes_the_app(&page, "Desk").await;
@@ -434,7 +475,6 @@ first_run!(o3_a_state_is_good_once_in_its_browser_and_within_the_hour, |first| {
         assert!(page.status == 403 && page.text.contains("This way back is not good"), "{wrong}: {}", page.text);
     }
     // Another browser that was let in, by another link.
-    let again = Instance::starts(&first.settings, &first.clock).await;
     let mut other = Browser::let_in(&again).await;
     assert_eq!(other.opens(&back.replace(&first.desk.url, &again.url)).await.status, 403);
     assert_eq!(Browser::default().opens(&back).await.status, 403);
