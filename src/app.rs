@@ -162,6 +162,8 @@ pub struct Workers {
 /// # Errors
 /// One that cannot work.
 pub fn chat(settings: &Settings) -> Result<Chat, crate::chat::ChatError> {
+    // The one TLS backend; a second call finds it installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // Commands that speak to nobody get here without some of them.
     Chat::new(settings.chat.iter().filter(|channel| !channel.unset).filter_map(channel))
 }

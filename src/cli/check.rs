@@ -1,6 +1,7 @@
 //! `check`: the files alone, without network or database.
 
 use super::CliError;
+use crate::app::StartError;
 use crate::clock::Clock;
 use crate::programme::on_call::OnCall;
 use crate::programme::{Allowance, show_duration};
@@ -8,11 +9,12 @@ use crate::settings::Settings;
 use jiff::Timestamp;
 use std::io::Write;
 
-/// Says what the configuration comes to. That it could be loaded at all is the check.
+/// Says what the configuration comes to. That it could be loaded at all is the check, and that its channels can be built.
 ///
 /// # Errors
-/// The output cannot be written.
+/// A channel cannot work; the output cannot be written.
 pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+    crate::app::chat(settings).map_err(StartError::from)?;
     let (programme, policy) = (&settings.programme, &settings.policy);
     match &settings.config_path {
         Some(path) => writeln!(out, "configuration  {}", path.display())?,

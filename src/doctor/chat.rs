@@ -2,24 +2,24 @@
 
 use super::database::Stored;
 use super::{Findings, Mark};
-use crate::app::{StartError, chat};
+use crate::app::chat;
 use crate::chat::{ChatMessage, Looked, Message, Notice};
 use crate::clock::Clock;
 use crate::settings::Settings;
 use secrecy::ExposeSecret as _;
 
-pub(super) async fn look(
-    settings: &Settings,
-    clock: &Clock,
-    stored: Option<&Stored>,
-    ping: bool,
-    findings: &mut Findings,
-) -> Result<(), StartError> {
+pub(super) async fn look(settings: &Settings, clock: &Clock, stored: Option<&Stored>, ping: bool, findings: &mut Findings) {
     if settings.chat.is_empty() {
         findings.warn("chat", "no channel: nobody is pinged", "add a [[chat]] to partner-desk.toml");
-        return Ok(());
+        return;
     }
-    let chat = chat(settings)?;
+    let chat = match chat(settings) {
+        Ok(chat) => Some(chat),
+        Err(error) => {
+            findings.fail("chat", error.to_string(), "correct that channel in partner-desk.toml; `serve` does not start with it");
+            None
+        }
+    };
     for channel in &settings.chat {
         let what = format!("chat \"{}\"", channel.name);
         if channel.unset {
@@ -72,7 +72,7 @@ pub(super) async fn look(
             let seen = format!("does not take what it is sent, since {}: {}", state.since, state.why);
             findings.warn(&what, seen, "see to the channel at the chat's side, or give it a new address; `doctor --ping` tries it");
         }
-        if ping {
+        if let Some(chat) = chat.as_ref().filter(|_| ping) {
             match chat.look(&channel.name, clock.now()).await {
                 None => {}
                 Some(Ok(Looked { seen, doubt: None })) => {
@@ -106,5 +106,4 @@ pub(super) async fn look(
             }
         }
     }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! `[[chat]]`: the channels that pings go to.
 
 use super::Sources;
-use super::environment::is_address;
+use super::environment::address;
 use super::keys::under;
 use super::mail::{self, Mail, has_password, is_mail_address};
 use crate::programme::document::{Field, Section};
@@ -181,12 +181,14 @@ impl Sources<'_> {
         if let Some(named) = field.secret_text().filter(|_| !literal) {
             named.trim().clone_into(origin);
         }
-        let is_mail = kind == Some(ChatKind::Email);
-        if url == UNSET || (if is_mail { is_mail_address(&url) } else { is_address(&url) }) {
-            return Some((url, literal));
-        }
-        field.refuse_hidden(Unfit::new(if is_mail { mail::ADDRESS } else { "an address that begins with http:// or https://" }));
-        None
+        let checked = match kind {
+            _ if url == UNSET => Ok(()),
+            Some(ChatKind::Email) if is_mail_address(&url) => Ok(()),
+            Some(ChatKind::Email) => Err(Unfit::new(mail::ADDRESS)),
+            _ => address(&url),
+        };
+        checked.map_err(|unfit| field.refuse_hidden(unfit)).ok()?;
+        Some((url, literal))
     }
 
     /// The bot of a channel, if a key of one is there; an error where one is wrong, which has been said.
@@ -241,10 +243,7 @@ impl Sources<'_> {
     /// An address that is a secret; an `env:` that is not set where nobody is spoken to is none.
     pub(super) fn secret_address(&self, field: &Field<'_>, folder: &Path) -> Option<SecretString> {
         let (url, _) = self.secret(field, folder)?;
-        if !is_address(&url) {
-            field.refuse_hidden(Unfit::new("an address that begins with http:// or https://"));
-            return None;
-        }
+        address(&url).map_err(|unfit| field.refuse_hidden(unfit)).ok()?;
         (url != UNSET).then(|| url.into())
     }
 

@@ -1,13 +1,19 @@
 //! What the environment says. Names are those that Probot and the ecosystem use.
 
 use super::{AppCredentials, DatabaseUrl, LogFormat, OAuthCredentials, Sources};
-use crate::programme::problem::{Problem, nearest};
+use crate::programme::problem::{Problem, Unfit, nearest};
+use aws_lc_rs::rsa::KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Url;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use secrecy::SecretString;
 use std::path::Path;
 
 const PEM: &str = "a private key in PEM form, with line breaks or \\n, or that in base64";
+/// It looks like one, and what stands between its first and its last line is none.
+const WHOLE: &str = "the whole RSA key as GitHub generated it, from its BEGIN to its END line";
 const ADDRESS: &str = "an address that begins with http:// or https://";
 
 impl Sources<'_> {
@@ -51,8 +57,8 @@ impl Sources<'_> {
     /// An address from a variable, without the slash at its end.
     pub(super) fn address(&self, name: &str, default: impl FnOnce() -> String, problems: &mut Vec<Problem>) -> String {
         let Some(url) = self.variable(name) else { return default() };
-        if !is_address(&url) {
-            problems.push(Problem::environment(name, Some(&url), ADDRESS));
+        if let Err(Unfit { expected, hint }) = address(&url) {
+            problems.push(Problem { hint, ..Problem::environment(name, Some(&url), expected) });
         }
         url.trim_end_matches('/').to_owned()
     }
@@ -95,9 +101,8 @@ impl Sources<'_> {
     fn private_key(&self, key: Option<&str>, path: Option<&str>, problems: &mut Vec<Problem>) -> Option<SecretString> {
         if let Some(key) = key {
             let pem = pem(key);
-            if pem.is_none() {
-                problems.push(Problem::environment("PRIVATE_KEY", None, PEM));
-            }
+            let expected = pem.as_deref().map_or(Some(PEM), |pem| (!is_rsa_key(pem)).then_some(WHOLE));
+            problems.extend(expected.map(|expected| Problem::environment("PRIVATE_KEY", None, expected)));
             return pem.map(SecretString::from);
         }
         let path = path?;
@@ -105,9 +110,8 @@ impl Sources<'_> {
         match (self.read)(Path::new(path)) {
             Ok(text) => {
                 let pem = pem(text.trim());
-                if pem.is_none() {
-                    problems.push(problem("a file with a private key in PEM form"));
-                }
+                let form = Some("a file with a private key in PEM form");
+                problems.extend(pem.as_deref().map_or(form, |pem| (!is_rsa_key(pem)).then_some(WHOLE)).map(problem));
                 pem.map(SecretString::from)
             }
             Err(error) => {
@@ -153,7 +157,20 @@ fn pem(text: &str) -> Option<String> {
     is_pem(&unpacked).then(|| format!("{}\n", unpacked.trim()))
 }
 
-pub(super) fn is_address(url: &str) -> bool {
+/// Whether it can be signed with: a text may be cut off, or be the key of something else, and still look like a key.
+fn is_rsa_key(pem: &str) -> bool {
+    match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
+        Ok(PrivateKeyDer::Pkcs1(key)) => KeyPair::from_der(key.secret_pkcs1_der()).is_ok(),
+        Ok(PrivateKeyDer::Pkcs8(key)) => KeyPair::from_pkcs8(key.secret_pkcs8_der()).is_ok(),
+        _ => false,
+    }
+}
+
+/// Looks at an address on the web as whoever is to go there reads it. What is wrong is said without the address.
+pub(super) fn address(url: &str) -> Result<(), Unfit> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !url.contains(char::is_whitespace))
+    if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) || url.contains(char::is_whitespace) {
+        return Err(Unfit::new(ADDRESS));
+    }
+    url.parse::<Url>().map(drop).map_err(|error| Unfit::because(ADDRESS, error.to_string()))
 }

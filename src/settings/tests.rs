@@ -2,6 +2,7 @@ use super::*;
 use crate::programme::{LadderStep, Mode, OverQuota, StepAt};
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The example of the documentation.
 const EXAMPLE: &str = r#"
@@ -29,7 +30,7 @@ steps = [
 ]
 "#;
 
-const PEM: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabcd\n-----END RSA PRIVATE KEY-----\n";
+static PEM: LazyLock<String> = LazyLock::new(|| crate::sandbox::Keys::generate().unwrap().private);
 const SMALL: &str =
     "[[tier]]\nid = \"platinum\"\nname = \"Platinum\"\nresponse = \"3h\"\n[[tier]]\nid = \"gold\"\nname = \"Gold\"\nresponse = \"4h\"\n";
 
@@ -127,20 +128,20 @@ fn the_environment_is_read() {
 fn a_private_key_comes_in_many_forms() {
     let escaped = PEM.replace('\n', "\\n");
     let quoted = format!("\"{escaped}\"");
-    let packed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PEM);
-    for key in [PEM, &escaped, &quoted, &packed] {
+    let packed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PEM.as_str());
+    for key in [PEM.as_str(), &escaped, &quoted, &packed] {
         let settings = load(&[("APP_ID", "7"), ("PRIVATE_KEY", key), ("WEBHOOK_SECRET", "hush")], &[]).unwrap();
-        assert_eq!(settings.app.as_ref().unwrap().private_key.expose_secret(), PEM);
+        assert_eq!(settings.app.as_ref().unwrap().private_key.expose_secret(), &*PEM);
         assert_eq!(settings.app.as_ref().unwrap().app_id, 7);
         let shown = format!("{settings:?}");
         assert!(!shown.contains("MIIE") && !shown.contains("hush"), "{shown}");
     }
     // GitHub signs with the secret as it is, so nothing is trimmed from it.
-    let spaced = load(&[("APP_ID", "7"), ("PRIVATE_KEY", PEM), ("WEBHOOK_SECRET", " ")], &[]).unwrap();
+    let spaced = load(&[("APP_ID", "7"), ("PRIVATE_KEY", &PEM), ("WEBHOOK_SECRET", " ")], &[]).unwrap();
     assert_eq!(spaced.app.unwrap().webhook_secret.expose_secret(), " ");
     let by_path = [("APP_ID", "7"), ("PRIVATE_KEY_PATH", "key.pem"), ("WEBHOOK_SECRET", "x")];
-    let settings = load(&by_path, &[("key.pem", PEM)]).unwrap();
-    assert_eq!(settings.app.unwrap().private_key.expose_secret(), PEM);
+    let settings = load(&by_path, &[("key.pem", &PEM)]).unwrap();
+    assert_eq!(settings.app.unwrap().private_key.expose_secret(), &*PEM);
     assert_eq!(
         problems(&by_path, &[]),
         ["environment: PRIVATE_KEY_PATH = \"key.pem\": expected a file that can be read; entity not found"]
@@ -153,6 +154,35 @@ fn a_private_key_comes_in_many_forms() {
         problems(&[("APP_ID", "7"), ("PRIVATE_KEY", "s3cret"), ("WEBHOOK_SECRET", "x")], &[]),
         ["environment: PRIVATE_KEY: expected a private key in PEM form, with line breaks or \\n, or that in base64"]
     );
+    // What only looks like a key is found here, and not when it is first needed.
+    let whole = "expected the whole RSA key as GitHub generated it, from its BEGIN to its END line";
+    let cut = PEM.replacen(&PEM[200..300], "", 1);
+    let other = PEM.replace("RSA PRIVATE", "EC PRIVATE");
+    let open = PEM.split("-----END").next().unwrap();
+    for key in [cut.as_str(), &other, open, "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n"] {
+        let said = problems(&[("APP_ID", "7"), ("PRIVATE_KEY", key), ("WEBHOOK_SECRET", "x")], &[]);
+        assert_eq!(said, [format!("environment: PRIVATE_KEY: {whole}")]);
+        assert_eq!(problems(&by_path, &[("key.pem", key)]), [format!("environment: PRIVATE_KEY_PATH = \"key.pem\": {whole}")]);
+    }
+}
+
+#[test]
+fn what_nobody_can_reach_is_no_address() {
+    const FORM: &str = "expected an address that begins with http:// or https://";
+    let chat = |url: &str| format!("[[chat]]\nname = \"a\"\nkind = \"slack\"\nurl = \"{url}\"\n");
+    for (url, why) in [
+        ("https://[zz/hush", "; invalid IPv6 address"),
+        ("https://chat.example:99999/hush", "; invalid port number"),
+        ("https://?hush", "; empty host"),
+        ("https:///hush", ""),
+        ("chat.example/hush", ""),
+    ] {
+        assert_eq!(refused(&chat(url)), [format!("partner-desk.toml:4: chat \"a\": url: {FORM}{why}")]);
+        let env = [("PARTNER_DESK_CONFIG", "a.toml"), ("URL", url)];
+        assert_eq!(problems(&env, &[("a.toml", &chat("env:URL"))]), [format!("a.toml:4: chat \"a\": url: {FORM}{why}")]);
+        assert_eq!(refused(&format!("heartbeat_url = \"{url}\"\n")), [format!("partner-desk.toml:1: heartbeat_url: {FORM}{why}")]);
+        assert_eq!(problems(&[("GITHUB_API_URL", url)], &[]), [format!("environment: GITHUB_API_URL = \"{url}\": {FORM}{why}")]);
+    }
 }
 
 #[test]
@@ -165,7 +195,7 @@ fn half_an_app_is_refused() {
         ]
     );
     assert_eq!(
-        problems(&[("APP_ID", "seven"), ("PRIVATE_KEY", PEM), ("WEBHOOK_SECRET", "x")], &[]),
+        problems(&[("APP_ID", "seven"), ("PRIVATE_KEY", &PEM), ("WEBHOOK_SECRET", "x")], &[]),
         ["environment: APP_ID = \"seven\": expected the App's id, a whole number above zero"]
     );
     assert_eq!(

@@ -140,7 +140,7 @@ async fn with(desk: &mut Desk, config: String) {
 
 /// What `doctor` says of the channel.
 async fn doctors_line(desk: &Desk, ping: bool) -> String {
-    let findings = examine(desk.settings(), &desk.clock, ping).await.unwrap();
+    let findings = examine(desk.settings(), &desk.clock, ping).await;
     let line = |finding: &Finding| format!("{:?} {} {}\n", finding.mark, finding.seen, finding.remedy.as_deref().unwrap_or_default());
     findings.0.iter().filter(|finding| finding.what == "chat \"mail\"").map(line).collect()
 }

@@ -314,7 +314,7 @@ first_run!(o3_from_the_link_to_the_first_labelled_issue_without_a_restart, |firs
     );
 
     // Commands find the App where the page stored it.
-    let findings = examine(&first.settings, &first.clock, false).await.unwrap();
+    let findings = examine(&first.settings, &first.clock, false).await;
     assert!(
         findings.0.iter().any(|found| found.mark == Mark::Ok && found.what == "App" && found.seen.starts_with("desk-of-7x, id ")),
         "{findings}"
