@@ -175,7 +175,7 @@ fn channel(channel: &ChatChannel) -> Option<Channel> {
         ChatKind::Discord => Kind::Discord,
         ChatKind::Teams => Kind::Teams,
         ChatKind::GoogleChat => Kind::GoogleChat,
-        ChatKind::Webhook => Kind::Webhook { secret: channel.secret.clone() },
+        ChatKind::Webhook => Kind::Webhook { secret: channel.secret.as_ref().map(|signing| signing.secret.clone()) },
         ChatKind::Email => {
             let Mail { password, from, to, roots, unencrypted } = channel.mail.clone()?;
             Kind::Email(MailAccess { password, from, to, roots, unencrypted })
@@ -278,7 +278,8 @@ impl App {
         };
         let setup = Arc::new(SetUp::new(&desk, places));
         let heartbeat = Arc::new(AtomicI64::new(desk.clock.now().as_millisecond()));
-        let switch = settings.heartbeat_url.as_ref().map(Heartbeat::new).transpose()?.map(Arc::new);
+        let switch = settings.heartbeat_url.as_ref().filter(|address| !address.unset);
+        let switch = switch.map(|address| Heartbeat::new(&address.url)).transpose()?.map(Arc::new);
         let lead = Arc::new(Lead::new(&desk));
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);

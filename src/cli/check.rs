@@ -48,8 +48,10 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), CliE
             if tiers.is_empty() { "no tier".to_owned() } else { tiers.join(", ") }
         )?;
     }
-    for channel in settings.chat.iter().filter(|channel| channel.unset) {
-        writeln!(out, "warning        {}, for `{}`, is not set here; `serve` needs it", channel.origin, channel.name)?;
+    let chats = settings.chat.iter().filter(|channel| channel.unset).map(|channel| (&channel.origin, &*channel.name));
+    let heartbeat = settings.heartbeat_url.iter().filter(|address| address.unset).map(|address| (&address.origin, "heartbeat_url"));
+    for (origin, whose) in chats.chain(heartbeat) {
+        writeln!(out, "warning        {origin}, for `{whose}`, is not set here; `serve` needs it")?;
     }
     let agents = settings.agents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     writeln!(out, "agents         {}", if agents.is_empty() { "none listed: whoever may triage in the repository" } else { &agents })?;

@@ -8,6 +8,50 @@ use crate::clock::Clock;
 use crate::settings::Settings;
 use secrecy::ExposeSecret as _;
 
+const READ_ALONG: &str = "its address is http://: whoever is on the way reads along";
+
+/// Whether an address is this machine.
+fn is_here(url: &str) -> bool {
+    let host = url.split_once("://").map_or("", |(_, rest)| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
+    ["localhost", "127.", "[::1]"].iter().any(|start| host.starts_with(start))
+}
+
+fn stands_there(what: &str) -> String {
+    format!("its {what}, which is a secret, stands in the configuration file")
+}
+
+fn put_away(key: &str) -> String {
+    format!("put it into a variable or a file, and name that as {key} = \"env:NAME\" or \"file:PATH\"")
+}
+
+/// The dead man's switch, if there is one. It is not asked: that would say that the desk lives.
+pub(super) fn heartbeat(settings: &Settings, findings: &mut Findings) {
+    const WHAT: &str = "heartbeat";
+    let Some(address) = &settings.heartbeat_url else { return };
+    if address.unset {
+        findings.fail(WHAT, format!("{} is not set here", address.origin), "set the variable; `serve` does not start without it");
+        return;
+    }
+    let url = address.url.expose_secret();
+    let (mut doubts, mut remedies) = (Vec::new(), Vec::new());
+    if address.literal {
+        doubts.push(stands_there("address"));
+        remedies.push(put_away("heartbeat_url"));
+    }
+    if is_here(url) {
+        doubts.push("its address is this machine: who listens here goes down with it".to_owned());
+        remedies.push("name a switch that runs elsewhere".to_owned());
+    } else if url.starts_with("http://") {
+        doubts.push(READ_ALONG.to_owned());
+        remedies.push("use https://".to_owned());
+    }
+    if doubts.is_empty() {
+        findings.ok(WHAT, format!("address from {}", address.origin));
+    } else {
+        findings.warn(WHAT, doubts.join("; "), remedies.join("; "));
+    }
+}
+
 pub(super) async fn look(settings: &Settings, clock: &Clock, stored: Option<&Stored>, ping: bool, findings: &mut Findings) {
     if settings.chat.is_empty() {
         findings.warn("chat", "no channel: nobody is pinged", "add a [[chat]] to partner-desk.toml");
@@ -27,8 +71,7 @@ pub(super) async fn look(settings: &Settings, clock: &Clock, stored: Option<&Sto
             continue;
         }
         let url = channel.url.expose_secret();
-        let host = url.split_once("://").map_or("", |(_, rest)| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
-        let here = ["localhost", "127.", "[::1]"].iter().any(|start| host.starts_with(start));
+        let here = is_here(url);
         let (mut doubts, mut remedies) = (Vec::new(), Vec::new());
         if channel.literal_url {
             let (what, key) = match &channel.mail {
@@ -37,8 +80,12 @@ pub(super) async fn look(settings: &Settings, clock: &Clock, stored: Option<&Sto
                 Some(_) => ("address, with a password in it", "url"),
                 None => ("address", "url"),
             };
-            doubts.push(format!("its {what}, which is a secret, stands in the configuration file"));
-            remedies.push(format!("put it into a variable or a file, and name that as {key} = \"env:NAME\" or \"file:PATH\""));
+            doubts.push(stands_there(what));
+            remedies.push(put_away(key));
+        }
+        if channel.secret.as_ref().is_some_and(|signing| signing.literal) {
+            doubts.push(stands_there("key, with which its messages are signed"));
+            remedies.push(put_away("secret"));
         }
         if let Some(mail) = &channel.mail {
             // A mail server on this machine is usual.
@@ -50,7 +97,7 @@ pub(super) async fn look(settings: &Settings, clock: &Clock, stored: Option<&Sto
             doubts.push("its address is this machine".to_owned());
             remedies.push("see that a chat listens here".to_owned());
         } else if url.starts_with("http://") {
-            doubts.push("its address is http://: whoever is on the way reads along".to_owned());
+            doubts.push(READ_ALONG.to_owned());
             remedies.push("use https://".to_owned());
         }
         let mark = if doubts.is_empty() { Mark::Ok } else { Mark::Warn };

@@ -118,6 +118,7 @@ pub async fn examine(settings: &Settings, clock: &Clock, ping: bool) -> Findings
     }
     github::look(settings, clock, stored.as_ref(), &mut findings).await;
     chat::look(settings, clock, stored.as_ref(), ping, &mut findings).await;
+    chat::heartbeat(settings, &mut findings);
     findings
 }
 

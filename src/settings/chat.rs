@@ -43,7 +43,7 @@ pub struct ChatChannel {
     /// What a [`ChatKind::Email`] has beside.
     pub mail: Option<Mail>,
     /// What a [`ChatKind::Webhook`] is signed with.
-    pub secret: Option<SecretString>,
+    pub secret: Option<Signing>,
     /// The channel that speaks for it while it does not answer (`E7`).
     pub fallback: Option<String>,
     /// It is told of each new ticket (`E1`).
@@ -56,6 +56,31 @@ pub struct ChatChannel {
     /// this far without it.
     pub unset: bool,
 }
+
+/// What messages are signed with.
+#[derive(Debug, Clone)]
+pub struct Signing {
+    /// The key.
+    pub secret: SecretString,
+    /// Whether it stands in the configuration file itself.
+    pub literal: bool,
+}
+
+/// An address that counts as a secret.
+#[derive(Debug, Clone)]
+pub struct SecretAddress {
+    /// What it is.
+    pub url: SecretString,
+    /// Whether it stands in the configuration file itself.
+    pub literal: bool,
+    /// Where it comes from, as the file says it; never what it is.
+    pub origin: String,
+    /// The variable that should hold it is not set, and `origin` names it; only commands that do not ask there get this far without it.
+    pub unset: bool,
+}
+
+/// What [`SecretAddress::origin`] and [`ChatChannel::origin`] say of what stands there itself.
+const HERE: &str = "the configuration file";
 
 /// A bot as it is configured.
 struct Bot {
@@ -117,7 +142,7 @@ impl Sources<'_> {
     fn channel(&self, section: &Section<'_>, name: Option<String>, folder: &Path) -> Option<ChatChannel> {
         section.only(&under("chat[]"));
         let kind = section.require("kind", KINDS).and_then(|field| kind(&field));
-        let mut origin = "the configuration file".to_owned();
+        let mut origin = HERE.to_owned();
         let bot = self.bot(section, kind, folder);
         let (token, slack) = (section.get("token").is_some(), kind == Some(ChatKind::Slack));
         let url = match section.get("url") {
@@ -133,10 +158,10 @@ impl Sources<'_> {
         if let (Some(field), Some((name, _))) = (&secret_field, unsigned) {
             field.refuse_hidden(Unfit::because(format!("no secret for the kind \"{name}\""), "only the kind \"webhook\" is signed"));
         }
-        let secret = secret_field.as_ref().and_then(|field| self.secret(field, folder)).map(|(secret, _)| secret);
+        let secret = secret_field.as_ref().and_then(|field| self.secret(field, folder));
         let new_tickets = section.get("new_tickets").and_then(|field| field.flag()).unwrap_or_default();
         let (url, literal_url) = url?;
-        let unsigned = secret.as_deref() == Some(UNSET);
+        let unsigned = secret.as_ref().is_some_and(|(secret, _)| secret == UNSET);
         if let Some(named) = secret_field.as_ref().and_then(Field::secret_text).filter(|_| unsigned && url != UNSET) {
             named.trim().clone_into(&mut origin);
         }
@@ -159,7 +184,7 @@ impl Sources<'_> {
         }
         let nobody = bot.as_ref().is_some_and(|(token, _)| token == UNSET);
         let unset = unsigned || nobody || url == UNSET;
-        let secret = secret.map(SecretString::from);
+        let secret = secret.map(|(secret, literal)| Signing { secret: secret.into(), literal });
         let bot = bot.map(|(token, channel)| (token.into(), channel));
         Some(ChatChannel {
             name: name?,
@@ -209,7 +234,7 @@ impl Sources<'_> {
         }
         let token = section.require("token", "the bot's token, as \"env:NAME\" or \"file:PATH\"").and_then(|field| {
             let (token, literal) = self.secret(&field, folder)?;
-            let origin = field.secret_text().filter(|_| !literal).map_or("the configuration file", |named| named.trim()).to_owned();
+            let origin = field.secret_text().filter(|_| !literal).map_or(HERE, |named| named.trim()).to_owned();
             if token.bytes().all(|b| b.is_ascii_graphic()) {
                 return Some((token, literal, origin));
             }
@@ -240,11 +265,12 @@ impl Sources<'_> {
         Ok(Some(Bot { token, channel, literal, origin }))
     }
 
-    /// An address that is a secret; an `env:` that is not set where nobody is spoken to is none.
-    pub(super) fn secret_address(&self, field: &Field<'_>, folder: &Path) -> Option<SecretString> {
-        let (url, _) = self.secret(field, folder)?;
+    /// An address that is a secret.
+    pub(super) fn secret_address(&self, field: &Field<'_>, folder: &Path) -> Option<SecretAddress> {
+        let (url, literal) = self.secret(field, folder)?;
         address(&url).map_err(|unfit| field.refuse_hidden(unfit)).ok()?;
-        (url != UNSET).then(|| url.into())
+        let origin = field.secret_text().filter(|_| !literal).map_or(HERE, str::trim).to_owned();
+        Some(SecretAddress { unset: url == UNSET, url: url.into(), literal, origin })
     }
 
     /// The secret that a field means, and whether it stands there itself.

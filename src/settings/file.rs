@@ -1,13 +1,12 @@
 //! `partner-desk.toml`: from its text to the operator's choices.
 
 use super::keys::under;
-use super::{ChatChannel, Sources, hours, labels, ladders};
+use super::{ChatChannel, SecretAddress, Sources, hours, labels, ladders};
 use crate::programme::document::{Document, Field, Section};
 use crate::programme::problem::{Problem, Unfit};
 use crate::programme::{Policy, Programme, Zone, parse_duration};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
 use std::fmt;
 use std::path::Path;
 
@@ -42,7 +41,7 @@ pub(super) struct FileSettings {
     pub(super) agents: Vec<AgentEntry>,
     pub(super) repositories: Vec<String>,
     pub(super) chat: Vec<ChatChannel>,
-    pub(super) heartbeat_url: Option<SecretString>,
+    pub(super) heartbeat_url: Option<SecretAddress>,
 }
 
 impl FileSettings {

@@ -11,7 +11,7 @@ mod ladders;
 mod mail;
 mod on_call;
 
-pub use chat::{ChatChannel, ChatKind};
+pub use chat::{ChatChannel, ChatKind, SecretAddress, Signing};
 pub use file::AgentEntry;
 pub use keys::{ENVIRONMENT, KEYS};
 pub use mail::Mail;
@@ -65,7 +65,7 @@ pub struct Settings {
     /// The channels that pings go to, in the order of the file.
     pub chat: Vec<ChatChannel>,
     /// A dead man's switch that is asked as long as the desk watches its clocks.
-    pub heartbeat_url: Option<SecretString>,
+    pub heartbeat_url: Option<SecretAddress>,
     /// What is logged, in the form of `RUST_LOG`.
     pub log_filter: String,
     /// How it is logged.

@@ -385,7 +385,7 @@ fn channels_are_checked_and_their_secrets_kept() {
     let text = "[[chat]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://literal.example/hush\"\nsecret = \"file:keys/a\"\n";
     let settings = load(&[("PARTNER_DESK_CONFIG", "etc/desk.toml")], &[("etc/desk.toml", text), ("etc/keys/a", "hush\n")]).unwrap();
     assert!(settings.chat[0].literal_url && settings.chat[0].origin == "the configuration file");
-    assert_eq!(settings.chat[0].secret.as_ref().unwrap().expose_secret(), "hush");
+    assert_eq!(settings.chat[0].secret.as_ref().unwrap().secret.expose_secret(), "hush");
     assert!(!format!("{settings:?}").contains("hush"));
 
     let text = "[[chat]]\nname = \"a\"\nkind = \"mail\"\nurl = \"env:NOWHERE\"\n[[chat]]\nname = \"a\"\nkind = \"slak\"\nurl = \"hush\"\n[[chat]]\nname = \"\"\nkind = \"slack\"\nurl = \"file:gone\"\nsecret = \"hush\"\n[[chat]]\n";
@@ -540,7 +540,7 @@ fn a_heartbeat_goes_to_a_secret_address() {
     let at = |text: &str| load(&[("PARTNER_DESK_CONFIG", "desk.toml"), ("BEAT", "https://beat.example/hush")], &[("desk.toml", text)]);
     for value in ["env:BEAT", "https://beat.example/hush"] {
         let settings = at(&config(value)).unwrap();
-        assert_eq!(settings.heartbeat_url.as_ref().unwrap().expose_secret(), "https://beat.example/hush");
+        assert_eq!(settings.heartbeat_url.as_ref().unwrap().url.expose_secret(), "https://beat.example/hush");
         assert!(!format!("{settings:?}").contains("hush"));
     }
     assert!(at("").unwrap().heartbeat_url.is_none());

@@ -164,6 +164,26 @@ story!(a_configuration_that_does_not_load_is_told_line_by_line, |desk| {
     assert!(text.contains("at most 50 characters that no other label has") && text.contains("To do: correct it"), "{text}");
 });
 
+story!(a_secret_in_the_file_and_an_address_that_is_read_along_are_told, |desk| {
+    well(&desk).await;
+    let webhook =
+        |secret: &str| format!("{AGENTS}[[chat]]\nname = \"bus\"\nkind = \"webhook\"\nurl = \"env:SLACK\"\nsecret = \"{secret}\"\n");
+    let seen = "its key, with which its messages are signed, which is a secret, stands in the configuration file";
+    told(&right(&desk).with(&webhook("very-secret")).looked_at(&desk).await, Mark::Warn, "chat \"bus\"", seen, "secret = \"env:NAME\"");
+    let findings = right(&desk).and("KEY", "very-secret").with(&webhook("env:KEY")).looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+
+    let beats = |url: &str| format!("heartbeat_url = \"{url}\"\n{AGENTS}{SLACK}");
+    let set = |url: &str| right(&desk).and("BEAT", url).with(&beats("env:BEAT"));
+    let findings = set("https://beat.example.com/very-secret").looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+    assert!(findings.to_string().contains("ok    heartbeat: address from env:BEAT\n"), "{findings}");
+    let literal = right(&desk).with(&beats("https://beat.example.com/very-secret"));
+    told(&literal.looked_at(&desk).await, Mark::Warn, "heartbeat", "stands in the configuration file", "heartbeat_url = \"env:NAME\"");
+    told(&set("http://beat.example.com/very-secret").looked_at(&desk).await, Mark::Warn, "heartbeat", "reads along", "use https://");
+    told(&set("http://127.0.0.1:9/very-secret").looked_at(&desk).await, Mark::Warn, "heartbeat", "goes down with it", "elsewhere");
+});
+
 story!(a_channel_that_loads_and_cannot_work_is_told_like_everything_else, |desk| {
     well(&desk).await;
     let mail = "[[chat]]\nname = \"mail\"\nkind = \"email\"\nurl = \"smtps://mail.example.com\"\nfrom = \"desk@example.com\"\nto = [\"ann@example.com\"]\nca_file = \"ca.pem\"\n";
@@ -693,6 +713,25 @@ fn the_exit_code_says_whether_anything_fails() {
         let (code, out, _) = runs(&["doctor"], "APP_ID").await;
         assert!(code == Some(1) && out.starts_with("fail  configuration: environment: APP_ID: expected a value"), "{out}");
         assert_eq!(runs(&["doctor", "--fast"], "").await.0, Some(2));
+
+        let beats = format!("heartbeat_url = \"env:BEAT\"\n{}", set.config);
+        std::fs::write(desk.folder().join("partner-desk.toml"), beats).unwrap();
+        let (code, out, _) = runs(&["doctor"], "").await;
+        assert!(code == Some(1) && out.contains("fail  heartbeat: env:BEAT is not set here. To do: set the variable"), "{out}");
+        let (code, out, _) = runs(&["check"], "").await;
+        assert_eq!(code, Some(0));
+        assert!(out.contains("warning        env:BEAT, for `heartbeat_url`, is not set here; `serve` needs it\n"), "{out}");
+        let wrong = set.config.replace("env:SLACK", "https://[zz/x");
+        std::fs::write(desk.folder().join("partner-desk.toml"), wrong).unwrap();
+        let said = "partner-desk.toml:5: chat \"support\": url: expected an address";
+        let (code, out, _) = runs(&["doctor", "--json"], "").await;
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &json["ok"], json["fails"].as_u64()), (Some(1), &json!(false), Some(1)));
+        assert!(json["findings"][0]["seen"].as_str().unwrap().starts_with(said), "{out}");
+        for command in [&["check"], &["serve"]] {
+            let (code, _, error) = runs(command, "").await;
+            assert!(code == Some(1) && error.contains(said), "{command:?}: {error}");
+        }
         desk.end().await;
     });
 }
