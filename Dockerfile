@@ -24,6 +24,8 @@ USER 10001:10001
 WORKDIR /data
 # The database, and partner-desk.toml where there is one. A local disk, never a network share.
 VOLUME /data
+# PUBLIC_URL, where GitHub and people reach the desk, is for whoever runs it to say: `-e PUBLIC_URL=https://desk.example.com`. Without it the
+# link to the set-up page is one for this container alone, and pings have none.
 ENV DATABASE_URL=sqlite:///data/partner-desk.db HOST=0.0.0.0 PORT=3000
 EXPOSE 3000
 STOPSIGNAL SIGTERM

@@ -3,7 +3,7 @@
 use super::{every_command, files, read};
 use clap::Parser as _;
 use partner_desk::cli::{self, Cli};
-use partner_desk::settings::ENVIRONMENT;
+use partner_desk::settings::{ENVIRONMENT, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -79,6 +79,8 @@ fn fly_keeps_one_machine_awake_with_its_volume_and_asks_what_there_is() {
     assert_eq!(env["PORT"].as_str(), Some(service["internal_port"].to_string().as_str()));
     assert_eq!(fly["checks"]["ready"]["port"], service["internal_port"]);
     assert_eq!(env["HOST"].as_str(), Some("0.0.0.0"));
+    let public = format!("https://{}.fly.dev", fly["app"].as_str().unwrap());
+    assert_eq!(env["PUBLIC_URL"].as_str(), Some(public.as_str()), "or the set-up page and pings lead to nowhere");
     assert!(env.keys().all(|name| ENVIRONMENT.iter().any(|(known, ..)| known == name)), "{env:?}");
     let folder = fly["mounts"]["destination"].as_str().unwrap();
     assert!(env["DATABASE_URL"].as_str().unwrap().starts_with(&format!("sqlite://{folder}/")));
@@ -162,18 +164,44 @@ fn the_unit_runs_a_command_that_there_is_with_variables_that_there_are() {
     let unit = read(UNIT);
     let [start] = values(&unit, "ExecStart")[..] else { panic!("one ExecStart") };
     Cli::try_parse_from(start.split(' ')).unwrap_or_else(|error| panic!("{start}: {error}"));
-    let variables: BTreeMap<_, _> = values(&unit, "Environment").into_iter().map(|pair| pair.split_once('=').unwrap()).collect();
-    for name in variables.keys() {
+    let pairs = |key: &str| values(&unit, key).into_iter().map(|pair| pair.split_once('=').unwrap()).collect::<BTreeMap<_, _>>();
+    let (variables, offered) = (pairs("Environment"), pairs("#Environment"));
+    for name in variables.keys().chain(offered.keys()) {
         assert!(ENVIRONMENT.iter().any(|(known, ..)| known == name), "{name}");
     }
     let state = format!("/var/lib/{}", values(&unit, "StateDirectory")[0]);
     assert_eq!(values(&unit, "WorkingDirectory"), [state.as_str()]);
     assert!(variables["DATABASE_URL"].starts_with(&format!("sqlite://{state}/")), "where it may write");
     // The secrets come by files that root alone reads, never from the unit itself, which anybody may read.
-    let credential = variables["PRIVATE_KEY_PATH"].strip_prefix("%d/").unwrap();
-    assert!(values(&unit, "LoadCredential").iter().any(|line| line.starts_with(&format!("{credential}:/etc/"))));
+    let credential = offered["PRIVATE_KEY_PATH"].strip_prefix("%d/").unwrap();
+    assert!(values(&unit, "#LoadCredential").iter().any(|line| line.starts_with(&format!("{credential}:/etc/"))));
     for secret in ["PRIVATE_KEY", "WEBHOOK_SECRET", "GITHUB_CLIENT_SECRET"] {
-        assert!(!variables.contains_key(secret), "{secret}");
+        assert!(!variables.contains_key(secret) && !offered.contains_key(secret), "{secret}");
+    }
+}
+
+/// As it is shipped, an App of the set-up page works: nothing of another one is half there.
+#[test]
+fn what_is_shipped_starts_without_an_app_and_says_where_it_is_reached() {
+    let unit = read(UNIT);
+    let fly: toml::Table = read("fly.toml").parse().unwrap();
+    let instructions = instructions();
+    let image = instructions.iter().filter(|(word, _)| word == "ENV").flat_map(|(_, rest)| rest.split(' '));
+    let pairs = |lines: Vec<&str>| {
+        lines.into_iter().map(|pair| pair.split_once('=').unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let of_fly = fly["env"].as_table().unwrap().iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+    let all: [BTreeMap<String, String>; 3] = [pairs(values(&unit, "Environment")), pairs(image.collect()), of_fly];
+    for set in all {
+        let settings =
+            Settings::load(&|name| set.get(name).cloned(), &|_| Ok(String::new())).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(settings.app.is_none() && !set.keys().any(|name| name == "APP_ID" || name.starts_with("PRIVATE_KEY")), "{set:?}");
+    }
+    assert!(unit.contains("\n#Environment=PUBLIC_URL=https://") && read("Dockerfile").contains("-e PUBLIC_URL=https://"));
+    let guide = read("docs/operations.md");
+    for place in ["systemd", "Docker", "Fly.io"] {
+        let steps = guide.split(&format!("\n### {place}\n")).nth(1).unwrap().split("\n#").next().unwrap();
+        assert!(steps.contains("PUBLIC_URL") && steps.contains("# has the link to the set-up page"), "{place}");
     }
 }
 
