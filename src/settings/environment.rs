@@ -63,6 +63,29 @@ impl Sources<'_> {
         url.trim_end_matches('/').to_owned()
     }
 
+    /// `PUBLIC_URL`. Pages, cookies and what GitHub is told lie at the top of it.
+    pub(super) fn public_url(&self, default: impl FnOnce() -> String, problems: &mut Vec<Problem>) -> String {
+        let url = self.address("PUBLIC_URL", default, problems);
+        if url.parse::<Url>().is_ok_and(|url| url.path() != "/" || url.query().is_some() || url.fragment().is_some()) {
+            let expected = "an address without a path, like \"https://desk.example.com\"";
+            problems.push(Problem::environment("PUBLIC_URL", Some(&url), expected).with_hint("give the desk a host name of its own"));
+        }
+        url
+    }
+
+    /// `GITHUB_API_URL`. What another GitHub hands out, such as the code for an App's credentials, is nothing for github.com.
+    pub(super) fn api_url(&self, web_url: &str, problems: &mut Vec<Problem>) -> String {
+        const NAME: &str = "GITHUB_API_URL";
+        let web = web_url.parse::<Url>().ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+        let host = web.as_ref().and_then(Url::host_str).filter(|host| !matches!(*host, "github.com" | "www.github.com"));
+        if let Some(host) = host.filter(|_| self.variable(NAME).is_none()) {
+            let there = if host.ends_with(".ghe.com") { web_url.replacen("://", "://api.", 1) } else { format!("{web_url}/api/v3") };
+            let problem = Problem::environment(NAME, None, "the address of the API of the GitHub that GITHUB_URL names");
+            problems.push(problem.with_hint(format!("that should be {there}")));
+        }
+        self.address(NAME, || "https://api.github.com".to_owned(), problems)
+    }
+
     pub(super) fn log_format(&self, problems: &mut Vec<Problem>) -> LogFormat {
         match self.variable("LOG_FORMAT").as_deref() {
             None | Some("text") => LogFormat::Text,

@@ -179,12 +179,12 @@ impl Settings {
         let host = sources.host(&mut problems);
         let port = sources.port(&mut problems);
         let database_url = sources.database_url(&mut problems);
-        let public_url = sources.address("PUBLIC_URL", || local_address(&host, port), &mut problems);
+        let public_url = sources.public_url(|| local_address(&host, port), &mut problems);
         let public_url_is_set = sources.variable("PUBLIC_URL").is_some();
         let app = sources.app(&mut problems);
         let oauth = sources.oauth(&mut problems);
-        let api_url = sources.address("GITHUB_API_URL", || "https://api.github.com".to_owned(), &mut problems);
         let web_url = sources.address("GITHUB_URL", || "https://github.com".to_owned(), &mut problems);
+        let api_url = sources.api_url(&web_url, &mut problems);
         let log_filter = sources.variable("RUST_LOG").unwrap_or_else(|| "info".to_owned());
         let log_format = sources.log_format(&mut problems);
         let (config_path, file) = match sources.config(&mut problems) {

@@ -230,6 +230,40 @@ fn wrong_variables_are_refused_all_at_once() {
 }
 
 #[test]
+fn o3_the_desk_lies_at_the_top_of_its_host() {
+    for url in ["https://desk.example.com", "https://desk.example.com/", "http://127.0.0.1:3912"] {
+        assert_eq!(load(&[("PUBLIC_URL", url)], &[]).unwrap().public_url, url.trim_end_matches('/'));
+    }
+    for url in ["http://127.0.0.1:3912/desk", "https://example.com/desk/", "https://example.com?desk", "https://example.com/#desk"] {
+        assert_eq!(
+            problems(&[("PUBLIC_URL", url)], &[]),
+            [format!(
+                "environment: PUBLIC_URL = \"{}\": expected an address without a path, like \"https://desk.example.com\"; give the desk a host name of its own",
+                url.trim_end_matches('/')
+            )]
+        );
+    }
+}
+
+#[test]
+fn another_github_has_another_api() {
+    for (url, there) in [
+        ("https://github.example.com", "https://github.example.com/api/v3"),
+        ("https://example.com:8443/", "https://example.com:8443/api/v3"),
+        ("https://acme.ghe.com", "https://api.acme.ghe.com"),
+    ] {
+        assert_eq!(
+            problems(&[("GITHUB_URL", url)], &[]),
+            [format!(
+                "environment: GITHUB_API_URL: expected the address of the API of the GitHub that GITHUB_URL names; that should be {there}"
+            )]
+        );
+        assert_eq!(load(&[("GITHUB_URL", url), ("GITHUB_API_URL", there)], &[]).unwrap().api_url, there);
+    }
+    assert_eq!(load(&[("GITHUB_URL", "https://github.com/")], &[]).unwrap().api_url, "https://api.github.com");
+}
+
+#[test]
 fn unknown_keys_are_refused_with_the_nearest() {
     let text = "prviacy = true\n[[chat]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"http://x\"\nsercet = \"y\"\n[labels]\nmett = \"x\"\n[labels.met]\ncolour = \"000000\"\n[[ladder]]\ntier = []\nsteps = [{ at = \"due\", repeats = \"1h\" }]\n";
     assert_eq!(
