@@ -46,8 +46,12 @@ impl<'t> Document<'t> {
         problems
     }
 
+    fn line(&self, at: usize) -> usize {
+        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+    }
+
     fn report(&self, field: String, at: Option<usize>, value: Option<String>, unfit: Unfit) {
-        let line = at.map(|at| self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1);
+        let line = at.map(|at| self.line(at));
         let Unfit { expected, hint } = unfit;
         self.problems.borrow_mut().push(Problem { file: self.file.clone(), line, field, value, expected, hint });
     }
@@ -73,6 +77,11 @@ impl<'a> Section<'a> {
     /// The same table under the name that messages give it: `tier "gold"`.
     pub(crate) fn named(self, place: impl Into<String>) -> Self {
         Self { place: place.into(), ..self }
+    }
+
+    /// Where the table begins, from 1.
+    pub(crate) fn line(&self) -> usize {
+        self.document.line(self.at.unwrap_or_default())
     }
 
     /// The keys with their values, in the order of the file.
@@ -136,7 +145,7 @@ pub(crate) struct Field<'a> {
 impl<'a> Field<'a> {
     /// Where the field stands, from 1.
     pub(crate) fn line(&self) -> usize {
-        self.document.text.bytes().take(self.at).filter(|byte| *byte == b'\n').count() + 1
+        self.document.line(self.at)
     }
 
     /// The bare value, for the few keys that take several types.

@@ -108,8 +108,8 @@ const NAMES: [(&str, ChatKind); 7] = [
 ];
 
 impl Sources<'_> {
-    /// The channels of the file. `folder` is where it lies.
-    pub(super) fn channels(&self, root: &Section<'_>, folder: &Path) -> Vec<ChatChannel> {
+    /// The channels of the file, and the names of all, also of those with which something is wrong. `folder` is where it lies.
+    pub(super) fn channels(&self, root: &Section<'_>, folder: &Path) -> (Vec<ChatChannel>, Vec<String>) {
         let sections = root.get("chat").map(|field| field.sections("[[chat]] tables")).unwrap_or_default();
         let mut names: Vec<String> = Vec::new();
         let mut channels = Vec::new();
@@ -136,7 +136,7 @@ impl Sources<'_> {
                 channel.fallback = Some(to);
             }
         }
-        channels
+        (channels, names)
     }
 
     fn channel(&self, section: &Section<'_>, name: Option<String>, folder: &Path) -> Option<ChatChannel> {
@@ -277,6 +277,10 @@ impl Sources<'_> {
     pub(super) fn secret(&self, field: &Field<'_>, folder: &Path) -> Option<(String, bool)> {
         let text = field.secret_text()?.trim();
         if let Some(variable) = text.strip_prefix("env:") {
+            if variable.trim().is_empty() {
+                field.refuse(Unfit::because("\"env:NAME\"", "the name of the variable is missing"));
+                return None;
+            }
             let value = self.variable(variable.trim());
             if value.is_none() && self.offline {
                 return Some((UNSET.to_owned(), false));
@@ -287,6 +291,10 @@ impl Sources<'_> {
             return Some((value?, false));
         }
         if let Some(path) = text.strip_prefix("file:") {
+            if path.trim().is_empty() {
+                field.refuse(Unfit::because("\"file:PATH\"", "the path is missing"));
+                return None;
+            }
             let path = folder.join(path.trim());
             return match (self.read)(&path) {
                 Ok(content) if !content.trim().is_empty() => Some((content.trim().to_owned(), false)),

@@ -67,10 +67,11 @@ impl Sources<'_> {
             let root = document.root(&table);
             root.only(&under(""));
             let programme = self.programme(&root, folder, &mut of_the_programme);
-            let chat = self.channels(&root, folder);
+            let (chat, names) = self.channels(&root, folder);
             let heartbeat_url = root.get("heartbeat_url").and_then(|field| self.secret_address(&field, folder));
             let mut policy = policy(&root);
-            policy.channels = chat.iter().map(|channel| channel.name.clone()).collect();
+            // Whoever names a channel that is merely wrong has named one.
+            policy.channels = names;
             policy.new_tickets = chat.iter().filter(|channel| channel.new_tickets).map(|channel| channel.name.clone()).collect();
             policy.on_call = self.on_call(&root, &policy, folder, &mut of_the_calendar);
             // Against another programme than the operator's, the checks would only mislead.

@@ -6,15 +6,17 @@ use crate::programme::document::{Field, Section};
 use crate::programme::problem::{Unfit, nearest};
 use crate::programme::{LabelStyle, Ladder, LadderStep, Policy, Programme, TierId, duration, parse_duration, show_duration};
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 
 /// The ladders of the file with the names of the channels already in `policy`, checked against the programme.
 pub(super) fn read(root: &Section<'_>, policy: &mut Policy, programme: &Programme) {
     let Some(field) = root.get("ladder") else { return };
     let mut places = Vec::new();
+    let mut taken = Taken::default();
     for (index, section) in field.sections("[[ladder]] tables").into_iter().enumerate() {
         let section = section.named(format!("ladder {}", index + 1));
         section.only(&under("ladder[]"));
-        let tiers = section.get("tiers").map(|field| tiers(&field, programme)).unwrap_or_default();
+        let tiers = taken.by_next(&section, programme);
         let steps_field = section.require("steps", "a list of at least one step, for example [{ at = \"due\" }]");
         let sections = steps_field.as_ref().map(|field| field.sections("a list of steps in braces")).unwrap_or_default();
         if let Some(field) = &steps_field
@@ -38,6 +40,39 @@ pub(super) fn read(root: &Section<'_>, policy: &mut Policy, programme: &Programm
     refuse_early_steps(policy, programme, &places);
 }
 
+/// Which ladder has which tiers, by its number. A second one for the same tier would never be climbed.
+#[derive(Default)]
+struct Taken {
+    tiers: BTreeMap<TierId, usize>,
+    others: Option<usize>,
+    lines: Vec<usize>,
+}
+
+impl Taken {
+    /// The tiers of the next ladder; none: all that no other ladder names.
+    fn by_next(&mut self, section: &Section<'_>, programme: &Programme) -> Vec<TierId> {
+        let (field, next) = (section.get("tiers"), self.lines.len());
+        self.lines.push(section.line());
+        let place = |ladder: usize| format!("ladder {} on line {}", ladder + 1, self.lines.get(ladder).copied().unwrap_or_default());
+        let named = field.as_ref().map(|field| each_tier(field, programme)).unwrap_or_default();
+        for (element, tier) in &named {
+            let first = *self.tiers.entry(tier.clone()).or_insert(next);
+            if first != next {
+                let hint = format!("{} names it, and a tier has one ladder", place(first));
+                element.refuse(Unfit::because("a tier that no other [[ladder]] names", hint));
+            }
+        }
+        if field.as_ref().is_none_or(Field::list_is_empty) {
+            let first = *self.others.get_or_insert(next);
+            if first != next {
+                let hint = format!("{} names none either, so it is for all that no other names", place(first));
+                section.refuse("tiers", Unfit::because("the tiers that this ladder is for", hint));
+            }
+        }
+        named.into_iter().map(|(_, tier)| tier).collect()
+    }
+}
+
 /// A step at or before the start would be taken the moment a ticket comes, for the tiers that get this ladder.
 fn refuse_early_steps(policy: &Policy, programme: &Programme, places: &[Vec<Field<'_>>]) {
     for tier in &programme.tiers {
@@ -55,11 +90,15 @@ fn refuse_early_steps(policy: &Policy, programme: &Programme, places: &[Vec<Fiel
 }
 
 pub(super) fn tiers(field: &Field<'_>, programme: &Programme) -> Vec<TierId> {
+    each_tier(field, programme).into_iter().map(|(_, tier)| tier).collect()
+}
+
+fn each_tier<'a>(field: &Field<'a>, programme: &Programme) -> Vec<(Field<'a>, TierId)> {
     let mut found = Vec::new();
     for element in field.list("a list of tier ids in brackets, for example [\"gold\"]").unwrap_or_default() {
         let Some(id) = element.filled() else { continue };
         if let Some(tier) = programme.tier(&TierId(id.to_owned())) {
-            found.push(tier.id.clone());
+            found.push((element, tier.id.clone()));
             continue;
         }
         let near = nearest(id, programme.tiers.iter().map(|tier| tier.id.0.as_str()));
@@ -105,12 +144,17 @@ pub(super) fn chat(field: &Field<'_>, channels: &[String]) -> Vec<String> {
         if channels.iter().any(|channel| channel == name) {
             return Some(name.to_owned());
         }
-        let near = nearest(name, channels.iter().map(String::as_str));
-        let hint = near.map_or_else(|| "the file has no [[chat]]".to_owned(), |near| format!("the nearest is \"{near}\""));
-        element.refuse(Unfit::because("the name of a [[chat]]", hint));
+        element.refuse(no_such_chat(name, channels));
         None
     };
     elements.iter().filter_map(known).collect()
+}
+
+/// `channels`: those of the file that have a name, right or wrong in what else they say.
+pub(super) fn no_such_chat(name: &str, channels: &[String]) -> Unfit {
+    let near = nearest(name, channels.iter().map(String::as_str));
+    let hint = near.map_or_else(|| "the file names no [[chat]]".to_owned(), |near| format!("the nearest is \"{near}\""));
+    Unfit::because("the name of a [[chat]]", hint)
 }
 
 /// GitHub assigns ten people at most, and no teams.

@@ -2,6 +2,7 @@
 
 use super::Sources;
 use super::keys::under;
+use super::ladders::no_such_chat;
 use crate::programme::document::{Field, Section};
 use crate::programme::on_call::read::shifts;
 use crate::programme::on_call::shifts::Shift;
@@ -152,9 +153,7 @@ fn mentions(field: &Field<'_>, people: &[String], channels: &[String]) -> BTreeM
         if matches!(field.value(), DeValue::Table(_)) {
             for (channel, field) in field.section(CALLED).into_iter().flat_map(|section| section.fields()) {
                 if !channels.iter().any(|known| known == channel) {
-                    let near = nearest(channel, channels.iter().map(String::as_str));
-                    let hint = near.map_or_else(|| "the file has no [[chat]]".to_owned(), |near| format!("the nearest is \"{near}\""));
-                    field.refuse(Unfit::because("the name of a [[chat]]", hint));
+                    field.refuse(no_such_chat(channel, channels));
                     continue;
                 }
                 called.in_channel.extend(field.filled().map(|name| (channel.to_owned(), name.to_owned())));

@@ -453,16 +453,57 @@ fn ladders_are_checked_against_the_programme() {
             "partner-desk.toml:2: ladder 1: tiers = \"golt\": expected the id of a tier; the nearest is \"gold\"".to_owned(),
             "partner-desk.toml:4: ladder 1: step 1: at = \"-4h\": expected a step after the start for the tier \"gold\", whose target is 4h; this one would be 0s after it".to_owned(),
             format!("partner-desk.toml:5: ladder 1: step 2: at = \"sometime\": expected {step}"),
-            "partner-desk.toml:6: ladder 1: step 3: chat = \"suport\": expected the name of a [[chat]]; the file has no [[chat]]".to_owned(),
+            "partner-desk.toml:6: ladder 1: step 3: chat = \"suport\": expected the name of a [[chat]]; the file names no [[chat]]".to_owned(),
             format!("partner-desk.toml:7: ladder 1: step 4: repeat = \"0s\": expected {length}; a step repeats after 1s or more"),
             "partner-desk.toml:8: ladder 1: step 5: times = 3: expected no \"times\" without \"repeat\"; say after how long it repeats, for example repeat = \"1h\"".to_owned(),
             "partner-desk.toml:9: ladder 1: step 6: times = 0: expected a whole number from 1 to 1000".to_owned(),
             format!("partner-desk.toml:10: ladder 1: step 7: at: expected {step}; the key is missing"),
             "partner-desk.toml:10: ladder 1: step 7: label = \"\": expected a text that is not empty".to_owned(),
             "partner-desk.toml:13: ladder 2: steps = []: expected at least one step".to_owned(),
+            "partner-desk.toml:14: ladder 3: tiers: expected the tiers that this ladder is for; ladder 2 on line 12 names none either, so it is for all that no other names".to_owned(),
             "partner-desk.toml:14: ladder 3: steps: expected a list of at least one step, for example [{ at = \"due\" }]; the key is missing".to_owned(),
         ]
     );
+}
+
+#[test]
+fn e1_a_tier_has_one_ladder() {
+    let ladder = |tiers: &str| format!("[[ladder]]\n{tiers}\nsteps = [{{ at = \"due\" }}]\n");
+    let text = [
+        ladder("tiers = [\"gold\", \"silver\"]"),
+        ladder(""),
+        ladder("tiers = [\"Gold\"]"),
+        ladder("tiers = []"),
+        ladder("tiers = [\"golt\"]"),
+    ];
+    let others = "expected the tiers that this ladder is for; ladder 2 on line 4 names none either, so it is for all that no other names";
+    assert_eq!(
+        refused(&text.concat()),
+        [
+            "partner-desk.toml:8: ladder 3: tiers = \"Gold\": expected a tier that no other [[ladder]] names; ladder 1 on line 1 names it, and a tier has one ladder".to_owned(),
+            format!("partner-desk.toml:10: ladder 4: tiers: {others}"),
+            "partner-desk.toml:14: ladder 5: tiers = \"golt\": expected the id of a tier; the nearest is \"gold\"".to_owned(),
+        ]
+    );
+    let right = [ladder("tiers = [\"gold\", \"gold\"]"), ladder("tiers = [\"silver\"]"), ladder("")].concat();
+    assert_eq!(load(&[], &[("partner-desk.toml", &right)]).unwrap().policy.ladders.len(), 3);
+}
+
+#[test]
+fn a_ladder_that_names_a_wrong_chat_is_not_wrong_for_that() {
+    let chat = "[[chat]]\nname = \"support\"\nkind = \"slak\"\nurl = \"env:\"\n";
+    let text = format!("{chat}[[ladder]]\nsteps = [{{ at = \"due\", chat = [\"support\", \"suport\"] }}]\n");
+    let said = refused(&text);
+    assert!(said[0].starts_with("partner-desk.toml:3: chat \"support\": kind = \"slak\": expected"), "{said:?}");
+    assert_eq!(
+        said[1..],
+        [
+            "partner-desk.toml:4: chat \"support\": url = \"env:\": expected \"env:NAME\"; the name of the variable is missing",
+            "partner-desk.toml:6: ladder 1: step 1: chat = \"suport\": expected the name of a [[chat]]; the nearest is \"support\"",
+        ]
+    );
+    let said = refused(&text.replace("slak", "slack").replace("env:", "file: "));
+    assert!(said[0].ends_with("url = \"file: \": expected \"file:PATH\"; the path is missing"), "{said:?}");
 }
 
 #[test]
@@ -614,7 +655,7 @@ fn e6_a_rotation_is_read_and_what_is_wrong_with_one_is_told_by_line_and_value() 
             "partner-desk.toml:6: on_call: override 2: until: expected a day like \"2026-12-24\", or with a time \"2026-12-24 09:00\"; the key is missing",
             "partner-desk.toml:6: on_call: override 2: person = \"\": expected a text that is not empty",
             "partner-desk.toml:9: on_call: mention: ben = \"U1\": expected somebody who is on call, or the fallback; the nearest is \"ann\"",
-            "partner-desk.toml:10: on_call: mention: ann: suport = \"U1\": expected the name of a [[chat]]; the file has no [[chat]]",
+            "partner-desk.toml:10: on_call: mention: ann: suport = \"U1\": expected the name of a [[chat]]; the file names no [[chat]]",
         ]
     );
     // A calendar in its place.
@@ -670,7 +711,7 @@ fn e6_quiet_hours_hold_the_lower_half_unless_others_are_named() {
             "partner-desk.toml:3: quiet_hours: until = \"22:00\": expected another time than `from`; these would be quiet all day, or never",
             "partner-desk.toml:4: quiet_hours: tiers = \"golt\": expected the id of a tier; the nearest is \"gold\"",
             "partner-desk.toml:6: daily_digest: at = \"8\": expected a time of day like \"08:00\"",
-            "partner-desk.toml:7: daily_digest: chat = \"x\": expected the name of a [[chat]]; the file has no [[chat]]",
+            "partner-desk.toml:7: daily_digest: chat = \"x\": expected the name of a [[chat]]; the file names no [[chat]]",
         ]
     );
 }
