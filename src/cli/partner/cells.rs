@@ -47,6 +47,10 @@ pub(super) struct Unreadable {
 /// The lines of a file, empty ones left out. A byte order mark and either kind of line ending are taken.
 pub(super) fn lines(bytes: &[u8]) -> Result<Vec<Line>, Unreadable> {
     let text = text(bytes)?;
+    if let Some(line) = open_quote(text) {
+        let hint = "a quote opens here, and nothing closes it; write a quote within a cell twice".to_owned();
+        return Err(Unreadable { line: Some(line), expected: "a closing quote", hint });
+    }
     let mut lines = Vec::new();
     let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     for record in reader.into_records() {
@@ -63,6 +67,23 @@ pub(super) fn lines(bytes: &[u8]) -> Result<Vec<Line>, Unreadable> {
         }
     }
     Ok(lines)
+}
+
+/// The line on which a quote opens that no other closes. The reader would take all that follows for one cell.
+fn open_quote(text: &str) -> Option<usize> {
+    let (mut line, mut opened, mut closed, mut starts) = (1, None, None, true);
+    for byte in text.bytes() {
+        match (byte, opened) {
+            (b'"', Some(_)) => closed = opened.take(),
+            // A quote within a quoted cell stands twice: the first closed it, and this one opens it again.
+            (b'"', None) if closed.is_some() => opened = closed.take(),
+            (b'"', None) if starts => opened = Some(line),
+            _ => closed = None,
+        }
+        starts = matches!(byte, b',' | b'\r' | b'\n');
+        line += usize::from(byte == b'\n');
+    }
+    opened
 }
 
 /// The reader's own count begins before the empty lines that it skips.
@@ -109,6 +130,17 @@ mod tests {
         let read = lines(b"\xEF\xBB\xBFa,b\r\n\r\n\"x\ny\",1\r\n,\r\n\n\nz,2").unwrap();
         let read: Vec<_> = read.iter().map(|line| (line.number, line.cells.join("|"))).collect();
         assert_eq!(read, [(1, "a|b".to_owned()), (3, "x\ny|1".to_owned()), (8, "z|2".to_owned())]);
+    }
+
+    #[test]
+    fn a_quote_that_nothing_closes_is_told_where_it_opens() {
+        for (text, line) in [("a\nb,\"c\nd,e\n", 2), ("\"", 1), ("\"a\n\n\"\"\n", 1), ("\"a\nb\",\"c\"\nd,\"\"\"", 3)] {
+            let error = lines(text.as_bytes()).unwrap_err();
+            assert_eq!((error.line, error.expected), (Some(line), "a closing quote"), "{text:?}");
+        }
+        for text in ["a\"b,c\"\n", "\"a\"\"b\",\"\"\n", "\"a\nb\"", "\"a\"b\"c\n", "\"\"\"\""] {
+            assert!(lines(text.as_bytes()).is_ok(), "{text:?}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) async fn add(args: &AddPartner, desk: &Desk) -> Result<String, CliErr
     });
     match partner {
         Some(partner) if problems.is_empty() => {
-            let row = Row { place, partner, name, tier, people, from, until, time_zone };
+            let row = Row { place, partner, name, tier, people, from, until, time_zone, short: None };
             import::add(row, desk).await
         }
         _ => Err(CliError::Usage(Problems(problems).to_string())),

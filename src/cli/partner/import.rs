@@ -171,17 +171,15 @@ impl Judge<'_> {
             None => Partner { id: id.clone(), name: String::new(), time_zone: None, tiers: Vec::new() },
         };
         if before.is_none() {
+            let missing = "no partner of this id is there yet";
+            let missing = first.short.map_or_else(|| missing.to_owned(), |short| format!("{missing}; {short}"));
             if name.is_none() {
-                let unfit = Unfit::because("a name", "no partner of this id is there yet");
+                let unfit = Unfit::because("a name", missing.clone());
                 problems.push(first.place.problem(first.field("name"), Some(""), unfit));
             }
             if periods.is_empty() {
                 let tiers = one_of(self.programme.tiers.iter().map(|tier| tier.id.0.as_str()));
-                problems.push(first.place.problem(
-                    first.field("tier"),
-                    Some(""),
-                    Unfit::because(tiers, "no partner of this id is there yet"),
-                ));
+                problems.push(first.place.problem(first.field("tier"), Some(""), Unfit::because(tiers, missing)));
             }
         }
         partner.name = name.unwrap_or(partner.name);

@@ -35,6 +35,23 @@ pub(super) struct Row {
     pub until: Option<Timestamp>,
     /// Left out: as it is.
     pub time_zone: Option<String>,
+    /// Its line has fewer cells than the header.
+    pub short: Option<Short>,
+}
+
+/// A line that ends before its columns do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Short {
+    /// What it has.
+    cells: usize,
+    /// What the header has.
+    columns: usize,
+}
+
+impl std::fmt::Display for Short {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the row has {} of {} columns", self.cells, self.columns)
+    }
 }
 
 impl Row {
@@ -64,8 +81,10 @@ pub(super) fn read(file: &str, bytes: &[u8], programme: &Programme, zone: &TimeZ
         Err(problems) => return (Vec::new(), problems),
     };
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
+    // Empty ends of the header are no columns.
+    let width = columns.values().max().map_or(0, |last| last + 1);
     for line in lines {
-        let reader = Reader { place: place(Some(line.number)), line, columns: &columns, programme, zone };
+        let reader = Reader { place: place(Some(line.number)), line, columns: &columns, width, programme, zone };
         match reader.row() {
             Ok(row) => rows.push(row),
             Err(wrong) => problems.extend(wrong),
@@ -114,6 +133,7 @@ struct Reader<'a> {
     place: Place,
     line: &'a Line,
     columns: &'a BTreeMap<&'static str, usize>,
+    width: usize,
     programme: &'a Programme,
     zone: &'a TimeZone,
 }
@@ -123,6 +143,11 @@ impl Reader<'_> {
     fn cell(&self, column: &str) -> Option<&str> {
         let at = self.columns.get(column)?;
         self.line.cells.get(*at).map(String::as_str).filter(|cell| !cell.is_empty())
+    }
+
+    fn short(&self) -> Option<Short> {
+        let cells = self.line.cells.len();
+        (cells < self.width).then_some(Short { cells, columns: self.width })
     }
 
     fn row(&self) -> Result<Row, Vec<Problem>> {
@@ -146,7 +171,10 @@ impl Reader<'_> {
             let cell = self.cell(column)?;
             read(cell).map_err(|unfit| wrong(column, cell, unfit)).ok()
         };
-        let name = optional("name", &fields::name);
+        let name = optional("name", &|cell| {
+            let over = cell.contains('\n').then(|| "its quote closes on a later line".to_owned());
+            fields::name(cell).map_err(|unfit| Unfit { hint: over, ..unfit })
+        });
         let time_zone = optional("time_zone", &fields::time_zone);
         let tier = optional("tier", &|cell| fields::tier(cell, self.programme).map(|tier| tier.0)).map(TierId);
 
@@ -172,7 +200,7 @@ impl Reader<'_> {
         });
         match partner {
             Some(partner) if problems.is_empty() => {
-                Ok(Row { place: self.place.clone(), partner, name, tier, people, from, until, time_zone })
+                Ok(Row { place: self.place.clone(), partner, name, tier, people, from, until, time_zone, short: self.short() })
             }
             _ => Err(problems),
         }

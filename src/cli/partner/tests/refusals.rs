@@ -76,6 +76,18 @@ async fn rows_are_refused() {
             ),
         ),
         (
+            "acme,Acme\n",
+            format!("list.csv:2: partner \"acme\": tier = \"\": expected {tiers}; no partner of this id is there yet; the row has 2 of 8 columns"),
+        ),
+        (
+            "acme,\"Acme,gold,ann\nglobex,\"Globex\n",
+            "list.csv:2: partner \"acme\": name = \"Acme,gold,ann\\nglobex,Globex\": expected a name of 1 to 200 characters in one line; its quote closes on a later line".to_owned(),
+        ),
+        (
+            "acme,Acme,gold,,,,,\nglobex,\"Globex,gold,bob\ninitech,Initech,now,cid\n",
+            "list.csv:3: the file: expected a closing quote; a quote opens here, and nothing closes it; write a quote within a cell twice".to_owned(),
+        ),
+        (
             "acme,Acme,gold,ann, bob,,,\n",
             "list.csv:2: partner \"acme\": github_ids = \"bob\": expected numeric ids of GitHub accounts, separated by spaces".to_owned(),
         ),
@@ -110,7 +122,7 @@ async fn rows_are_refused() {
         ),
         (
             "acme,\"Ac\nme\",gold,,,,,\n",
-            "list.csv:2: partner \"acme\": name = \"Ac\\nme\": expected a name of 1 to 200 characters in one line".to_owned(),
+            "list.csv:2: partner \"acme\": name = \"Ac\\nme\": expected a name of 1 to 200 characters in one line; its quote closes on a later line".to_owned(),
         ),
     ];
     for (rows, message) in cases {
