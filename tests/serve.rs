@@ -507,3 +507,32 @@ async fn o3_without_an_app_serve_prints_the_way_to_the_set_up_and_goes_on_trying
     served.signal("TERM");
     assert!(served.ends().success());
 }
+
+/// As `head -1` does: whoever reads has gone before the command writes, and it is no failure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_who_has_seen_enough_is_no_failure() {
+    let stage = Stage::set("pipe", "4h").await;
+    stage.run(&["partner", "import", "partners.csv"]);
+    for args in [
+        &["completions", "bash"][..],
+        &["man"],
+        &["--help"],
+        &["check"],
+        &["partner", "list"],
+        &["partner", "export"],
+        &["deliveries", "list"],
+        &["retarget", "--all"],
+        &["doctor"],
+    ] {
+        let read = stage.command().args(args).output().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let unread = stage.command().args(args).stdout(writer).output().unwrap();
+        let errors = |output: &std::process::Output| {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            text.lines().filter(|line| line.starts_with("error:")).collect::<String>()
+        };
+        assert_eq!((unread.status.code(), errors(&unread)), (read.status.code(), errors(&read)), "{args:?}");
+        assert!(!errors(&unread).contains("pipe"), "{args:?}");
+    }
+}

@@ -136,12 +136,39 @@ impl From<std::io::Error> for CliError {
 pub fn main() -> ExitCode {
     let command = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::from);
-    match runtime.and_then(|runtime| runtime.block_on(run(command, &mut std::io::stdout()))) {
+    match runtime.and_then(|runtime| runtime.block_on(run(command, &mut WhileRead(Some(std::io::stdout()))))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Written to as long as somebody reads. When they have seen enough, as `head` has, the rest goes nowhere, and the command still does what
+/// it was to do, and ends as it would have.
+struct WhileRead<W>(Option<W>);
+
+impl<W: Write> WhileRead<W> {
+    fn ask<T>(&mut self, nobody: T, write: impl FnOnce(&mut W) -> std::io::Result<T>) -> std::io::Result<T> {
+        let Some(out) = &mut self.0 else { return Ok(nobody) };
+        match write(out) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.0 = None;
+                Ok(nobody)
+            }
+            written => written,
+        }
+    }
+}
+
+impl<W: Write> Write for WhileRead<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.ask(bytes.len(), |out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.ask((), W::flush)
     }
 }
 

@@ -223,12 +223,8 @@ pub async fn run(command: PartnerCommand, desk: &Desk, out: &mut dyn std::io::Wr
         }
         PartnerCommand::Member(MemberCommand::Forget { login, id }) => forget::forget(login.as_deref(), id.as_deref(), desk).await?,
     };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // The reader has seen enough, as `head` does. What was to be done is done.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(CliError::Failed(format!("the result cannot be written: {error}"))),
-        Ok(()) => Ok(()),
-    }
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
 }
 
 /// Complaint about an argument.
