@@ -236,7 +236,7 @@ impl Side {
     async fn migrate(&mut self) -> Result<()> {
         match self {
             Self::Sqlite(connection) => migrations::run_sqlite(connection),
-            Self::Postgres(connection) => migrations::run_postgres(connection).await,
+            Self::Postgres(connection) => migrations::run_postgres(connection, postgres::SLOWEST).await,
         }
     }
 

@@ -2,15 +2,17 @@
 //! clearly, and the desk goes on by itself.
 
 use crate::desk::{Desk, Engine, REPO, Setup, run};
-use crate::door::CLIENT;
+use crate::door::{CLIENT, signed};
 use crate::postgres::fresh_postgres;
 use jiff::Timestamp;
 use partner_desk::domain::DeliveryId;
 use partner_desk::sandbox::Deliver;
-use partner_desk::store::Store;
+use partner_desk::store::{Store, StoreError};
+use sqlx::{Connection as _, PgConnection};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 impl Desk {
@@ -155,10 +157,11 @@ async fn read_only(store: &Store, yes: bool) {
     sqlite.with_writer(|writer| writer.pragma_update(None, "query_only", yes)).await.unwrap().unwrap();
 }
 
-/// A road to PostgreSQL that can be closed.
+/// A road to PostgreSQL that can be closed, or fall silent.
 struct Road {
     url: String,
     open: Arc<Mutex<Option<JoinSet<()>>>>,
+    silent: watch::Sender<bool>,
     listening: AbortHandle,
 }
 
@@ -169,16 +172,33 @@ impl Road {
         let url = url.replace(&server, &listener.local_addr().unwrap().to_string());
         let open = Arc::new(Mutex::new(Some(JoinSet::new())));
         let roads = open.clone();
+        let silent = watch::Sender::new(false);
+        let silence = silent.subscribe();
         let listening = tokio::spawn(async move {
             loop {
                 let (mut near, _) = listener.accept().await.unwrap();
                 let Ok(mut far) = TcpStream::connect(&server).await else { continue };
+                let mut silence = silence.clone();
                 if let Some(roads) = roads.lock().unwrap().as_mut() {
-                    roads.spawn(async move { drop(tokio::io::copy_bidirectional(&mut near, &mut far).await) });
+                    roads.spawn(async move {
+                        let silent = tokio::select! {
+                            biased;
+                            fell = silence.wait_for(|silent| *silent) => fell.is_ok(),
+                            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
+                        };
+                        if silent {
+                            std::future::pending::<()>().await;
+                        }
+                    });
                 }
             }
         });
-        Self { url, open, listening: listening.abort_handle() }
+        Self { url, open, silent, listening: listening.abort_handle() }
+    }
+
+    /// Nothing that is sent on it arrives, and nobody is told. Who was on it then stays cut off; who comes after is not.
+    fn fall_silent(&self, yes: bool) {
+        self.silent.send_replace(yes);
     }
 
     /// Everybody on it is gone, and nobody gets through.
@@ -214,6 +234,112 @@ fn r1_a_postgres_that_is_gone_for_a_while_is_red_until_it_is_back() {
         road.listening.abort();
     });
 }
+
+/// A statement that is not answered is given up after this here.
+const SLOWEST: Duration = Duration::from_secs(3);
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_postgres_that_falls_silent_is_given_up_and_found_again() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_silent_{}", std::process::id())).await;
+        let road = Road::to(&url).await;
+        let mut desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.stop().await;
+        desk.app.desk.store.close().await;
+        desk.go_on_at(&road.url, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        let store = Store::open_within(&road.url, SLOWEST).await.unwrap();
+        // More who read than there are connections, and one who writes: all of them in the middle of it.
+        let mut readers = Vec::new();
+        for _ in 0..8 {
+            let mut tx = store.read().await.unwrap();
+            tx.all_partners().await.unwrap();
+            readers.push(tx);
+        }
+        let mut writer = store.write().await.unwrap();
+        assert!(writer.note_delivery(&DeliveryId("one".to_owned()), Timestamp::UNIX_EPOCH).await.unwrap());
+        road.fall_silent(true);
+        let mut waiting = JoinSet::new();
+        for mut tx in readers {
+            waiting.spawn(async move { (tx.all_partners().await.map(drop), tx.all_partners().await.map(drop)) });
+        }
+        waiting.spawn(async move {
+            let id = DeliveryId("two".to_owned());
+            (
+                writer.note_delivery(&id, Timestamp::UNIX_EPOCH).await.map(drop),
+                writer.note_delivery(&id, Timestamp::UNIX_EPOCH).await.map(drop),
+            )
+        });
+        // What no statement is sent for any more does not wait as long again.
+        let given_up = tokio::time::timeout(SLOWEST * 3 / 2, waiting.join_all()).await.expect("nobody waits for ever");
+        for (given_up, gone) in given_up {
+            let (given_up, gone) = (given_up.unwrap_err().to_string(), gone.unwrap_err().to_string());
+            assert!(given_up.contains("PostgreSQL did not answer within 3 s"), "{given_up}");
+            assert!(gone.contains("its connection was closed"), "{gone}");
+        }
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"] != "ok"), (503, true), "{said}");
+        road.fall_silent(false);
+        desk.recovers(23).await;
+        store.read().await.unwrap().all_partners().await.unwrap();
+        store.write().await.unwrap().rollback().await.unwrap();
+        store.close().await;
+        desk.end().await;
+        road.listening.abort();
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_statement_that_is_given_up_ends_at_the_server_and_lets_the_lock_go() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_given_up_{}", std::process::id())).await;
+        let (mut first, second) = (PgConnection::connect(&url).await.unwrap(), Store::open_within(&url, SLOWEST).await.unwrap());
+        // As a table that somebody works on by hand: a statement that hangs at the server.
+        sqlx::raw_sql("BEGIN; LOCK TABLE deliveries").execute(&mut first).await.unwrap();
+        let mut writer = second.write().await.unwrap();
+        let refused = writer.note_delivery(&DeliveryId("one".to_owned()), Timestamp::UNIX_EPOCH).await.unwrap_err();
+        assert!(refused.to_string().contains("lock timeout"), "{refused}");
+        writer.rollback().await.unwrap();
+        // One that is slow by itself: the database's fault and not the delivery's, and the connection is as good as before.
+        let Store::Postgres(postgres) = &second else { panic!("PostgreSQL was asked for") };
+        let slow = sqlx::raw_sql("SELECT pg_sleep(60)").execute(postgres.pool()).await.unwrap_err();
+        let slow = StoreError::from(slow);
+        assert!(slow.to_string().contains("statement timeout") && slow.is_everyones() && !slow.is_of_its_own(), "{slow}");
+        // Cut off in the middle of a statement, whose server hears nothing of it: the lock is free before others give up.
+        let road = Road::to(&url).await;
+        let third = Store::open_within(&road.url, SLOWEST).await.unwrap();
+        let mut writer = third.write().await.unwrap();
+        let hangs = tokio::spawn(async move { writer.note_delivery(&DeliveryId("two".to_owned()), Timestamp::UNIX_EPOCH).await.map(drop) });
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut first).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        road.fall_silent(true);
+        let writer = tokio::time::timeout(Duration::from_secs(20), second.write()).await.unwrap();
+        writer.unwrap().rollback().await.unwrap();
+        assert!(hangs.await.unwrap().unwrap_err().is_everyones());
+        second.close().await;
+        third.close().await;
+        road.listening.abort();
+    });
+}
+
+story!(r1_what_cannot_be_kept_in_time_is_refused_in_time, |desk| {
+    // Somebody writes, and does not come to an end.
+    let writer = desk.app.desk.store.write().await.unwrap();
+    let unfit = r#"{"action":"opened","issue":{"id":"I_kw","number":7},"repository":{"id":1,"full_name":"7x/support"}}"#;
+    let send = async || signed(&desk.url, "issues", "unfit", unfit).send().await.unwrap().status().as_u16();
+    let refused = tokio::time::timeout(Duration::from_secs(9), send()).await.expect("an answer within GitHub's ten seconds");
+    assert_eq!(refused, 503);
+    drop(writer);
+    assert_eq!(send().await, 202);
+});
 
 story!(r1_a_database_of_another_release_says_so_and_what_to_do, |desk| {
     let folder = desk.folder().to_owned();
