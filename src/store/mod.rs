@@ -35,7 +35,7 @@ mod tidy;
 
 pub use admin::{AuditLine, MemberRow};
 pub use books::{Changed, Loaded, Needs};
-pub use forget::{Kept, Line, Patterns, Writing};
+pub use forget::{Kept, Line, Mark, Patterns, Writing};
 pub use gate::GateRow;
 pub use hands::Holder;
 pub use kept::{KeptDelivery, MissedDelivery};
