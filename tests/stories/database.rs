@@ -106,12 +106,13 @@ fn r1_what_did_not_come_to_the_disk_is_not_acknowledged() {
             let url = desk.url.clone();
             all.spawn(async move { (place, crate::door::deliver(&url, &delivery).await.status().as_u16()) });
         }
-        // One that comes alone is brought to the disk by SQLite, which knows its log.
-        let refused: Vec<_> = all.join_all().await.into_iter().filter(|(_, status)| *status != 202).collect();
-        assert!(refused.len() > 2 && refused.iter().all(|(_, status)| *status == 503), "{refused:?}");
+        let refused = all.join_all().await;
+        assert!(refused.iter().all(|(_, status)| *status == 503), "{refused:?}");
+        let said = desk.app.desk.store.flush().await.unwrap_err().to_string();
+        assert!(said.contains("was not brought to the disk"), "{said}");
         let (status, said) = desk.readiness().await;
-        assert!(status == 503 && said["database"].as_str().unwrap().contains("was not brought to the disk"), "{said}");
-        // They are in the database by now, but nobody is told so.
+        assert!(status == 503 && said["database"].as_str().unwrap().contains("desk.db-wal` is not there any more"), "{said}");
+        // Those that came together are in the database by now, but nobody is told so.
         let again = async || crate::door::deliver(&desk.url, &held[refused[0].0]).await.status().as_u16();
         assert_eq!(again().await, 503);
         std::fs::rename(&away, &log).unwrap();
@@ -119,6 +120,37 @@ fn r1_what_did_not_come_to_the_disk_is_not_acknowledged() {
         desk.sandbox.drop_held();
         desk.sandbox.deliveries_go(Deliver::AtOnce);
         desk.recovers(42).await;
+        desk.end().await;
+    });
+}
+
+#[test]
+fn r1_a_database_that_is_moved_away_takes_nothing_until_it_is_back() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        let Store::Sqlite(sqlite) = &desk.app.desk.store else { panic!("SQLite was asked for") };
+        let file = sqlite.file();
+        let moves = |from: &str, to: &str| {
+            for ending in ["", "-wal", "-shm"] {
+                std::fs::rename(format!("{}{ending}{from}", file.display()), format!("{}{ending}{to}", file.display())).unwrap();
+            }
+        };
+        moves("", ".away");
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        let (status, said) = desk.readiness().await;
+        assert!(status == 503 && said["database"].as_str().unwrap().contains("desk.db` is not there any more"), "{said}");
+        assert!(!file.exists(), "and no other is made");
+        std::fs::write(file, "").unwrap();
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert!(status == 503 && said["database"].as_str().unwrap().contains("another file is in its place"), "{said}");
+        assert_eq!(std::fs::read(file).unwrap(), b"", "what is there is left alone");
+        moves(".away", "");
+        assert_eq!(desk.ledger("acme").await.len(), 1);
+        desk.recovers(23).await;
         desk.end().await;
     });
 }
