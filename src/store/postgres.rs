@@ -123,6 +123,15 @@ pub(super) fn is_still_locked(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
+/// Whether a connection is of no use any more: it did not answer, or it can only read, as it goes on to do when the server takes writes again.
+fn is_spent<T>(asked: &std::result::Result<sqlx::Result<T>, Elapsed>) -> bool {
+    match asked {
+        Ok(Ok(_)) => false,
+        Ok(Err(error)) => error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "25006"),
+        Err(_) => true,
+    }
+}
+
 pub(super) fn no_answer(within: Duration, doing: &str) -> StoreError {
     StoreError::Away(format!("PostgreSQL did not answer within {} s: {doing}", within.as_secs()))
 }
@@ -192,8 +201,14 @@ impl Postgres {
         self.ask(async |connection| show.fetch_one(connection).await).await
     }
 
+    /// Whether the server takes no writes. A connection goes by what was set when it was opened, so that a new one has the last word.
     pub(super) async fn is_read_only(&self) -> Result<bool> {
-        Ok(self.setting("transaction_read_only").await? == "on")
+        if self.setting("transaction_read_only").await? != "on" {
+            return Ok(false);
+        }
+        let mut new = connect(&self.0.options).await?;
+        let show = sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(&mut new);
+        Ok(timeout(NO_ANSWER, show).await.map_err(|_| no_answer(NO_ANSWER, "a statement"))?? == "on")
     }
 
     pub(super) async fn read(&self) -> Result<PostgresTx> {
@@ -318,7 +333,7 @@ impl Reading {
 
     /// What a statement came to. After one that was not answered, nothing more is asked on this connection.
     fn answer<T>(&mut self, asked: std::result::Result<sqlx::Result<T>, Elapsed>) -> Result<T> {
-        if asked.is_err()
+        if is_spent(&asked)
             && let Some(mut connection) = self.connection.take()
         {
             connection.close_on_drop();
@@ -371,7 +386,7 @@ impl PostgresTx {
         match self {
             Self::Reading(reading) => reading.answer(asked),
             Self::Writing(writing) => {
-                if asked.is_err() {
+                if is_spent(&asked) {
                     drop(writing.writer.as_deref_mut().and_then(Option::take));
                 }
                 Ok(asked.map_err(|_| no_answer(writing.slowest, "a statement"))??)

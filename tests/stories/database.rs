@@ -267,6 +267,61 @@ fn r1_a_postgres_that_is_gone_for_a_while_is_red_until_it_is_back() {
     });
 }
 
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_postgres_that_is_full_is_red_until_there_is_room() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        desk.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 RAISE 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = '53100';
+             END $$;
+             CREATE TRIGGER full_disk BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        )
+        .await;
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"].as_str().unwrap().contains("No space left on device")), (503, true), "{said}");
+        assert_eq!(desk.ledger("acme").await.len(), 1);
+        desk.execute("DROP TRIGGER full_disk ON deliveries").await;
+        desk.recovers(23).await;
+        desk.end().await;
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_postgres_that_became_read_only_is_red_until_it_takes_writes_again() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        // As providers do with a database that has no room left.
+        let mut provider = PgConnection::connect(desk.database()).await.unwrap();
+        let name = desk.database().rsplit_once('/').unwrap().1;
+        let on = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(on)).execute(&mut provider).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::raw_sql(end).execute(&mut provider).await.unwrap();
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"].as_str().unwrap().contains("takes no writes here")), (503, true), "{said}");
+        assert_eq!(desk.ledger("acme").await.len(), 1);
+        // Nobody ends the connections that were opened meanwhile.
+        let off = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(off)).execute(&mut provider).await.unwrap();
+        provider.close().await.unwrap();
+        desk.recovers(23).await;
+        desk.end().await;
+    });
+}
+
 /// A statement that is not answered is given up after this here.
 const SLOWEST: Duration = Duration::from_secs(3);
 
