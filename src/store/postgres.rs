@@ -24,6 +24,8 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xa
 /// The same after one that was refused the lock.
 const BEGIN_AGAIN: &str =
     "ROLLBACK; BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
+/// Takes the same for as long as the connection lasts, if nobody has it.
+pub(super) const TAKE: &str = "SELECT pg_try_advisory_lock(7302026)";
 /// The end of what nobody acknowledges before [`Postgres::flush`].
 const COMMIT_UNFLUSHED: &str = "SET LOCAL synchronous_commit = off; COMMIT";
 /// Writes a record of no meaning to the server's log and waits until that is where the server keeps what was committed, on its disk or also a
