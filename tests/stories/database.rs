@@ -9,8 +9,10 @@ use partner_desk::domain::DeliveryId;
 use partner_desk::sandbox::Deliver;
 use partner_desk::store::{Store, StoreError};
 use sqlx::{Connection as _, PgConnection};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -189,16 +191,34 @@ async fn read_only(store: &Store, yes: bool) {
     sqlite.with_writer(|writer| writer.pragma_update(None, "query_only", yes)).await.unwrap().unwrap();
 }
 
-/// A road to PostgreSQL that can be closed, or fall silent.
-struct Road {
-    url: String,
+/// A road to PostgreSQL on which journeys are counted, and that can be closed, or fall silent.
+pub struct Road {
+    pub url: String,
     open: Arc<Mutex<Option<JoinSet<()>>>>,
     silent: watch::Sender<bool>,
-    listening: AbortHandle,
+    journeys: Arc<AtomicUsize>,
+    pub listening: AbortHandle,
+}
+
+/// Carries what is said on both sides, and counts what is asked.
+async fn carry(near: &mut TcpStream, far: &mut TcpStream, journeys: &AtomicUsize) -> std::io::Result<()> {
+    let ((mut asked, mut answers), (mut answered, mut asks)) = (near.split(), far.split());
+    let mut said = vec![0; 256 * 1024];
+    let answering = tokio::io::copy(&mut answered, &mut answers);
+    let asking = async {
+        loop {
+            match asked.read(&mut said).await? {
+                0 => return asks.shutdown().await,
+                length => asks.write_all(&said[..length]).await?,
+            }
+            journeys.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    tokio::try_join!(answering, asking).map(drop)
 }
 
 impl Road {
-    async fn to(url: &str) -> Self {
+    pub async fn to(url: &str) -> Self {
         let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = url.replace(&server, &listener.local_addr().unwrap().to_string());
@@ -206,17 +226,19 @@ impl Road {
         let roads = open.clone();
         let silent = watch::Sender::new(false);
         let silence = silent.subscribe();
+        let journeys = Arc::new(AtomicUsize::default());
+        let counted = journeys.clone();
         let listening = tokio::spawn(async move {
             loop {
                 let (mut near, _) = listener.accept().await.unwrap();
                 let Ok(mut far) = TcpStream::connect(&server).await else { continue };
-                let mut silence = silence.clone();
+                let (mut silence, journeys) = (silence.clone(), counted.clone());
                 if let Some(roads) = roads.lock().unwrap().as_mut() {
                     roads.spawn(async move {
                         let silent = tokio::select! {
                             biased;
                             fell = silence.wait_for(|silent| *silent) => fell.is_ok(),
-                            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
+                            _ = carry(&mut near, &mut far, &journeys) => false,
                         };
                         if silent {
                             std::future::pending::<()>().await;
@@ -225,7 +247,12 @@ impl Road {
                 }
             }
         });
-        Self { url, open, silent, listening: listening.abort_handle() }
+        Self { url, open, silent, journeys, listening: listening.abort_handle() }
+    }
+
+    /// How often anything was asked until now.
+    pub fn journeys(&self) -> usize {
+        self.journeys.load(Ordering::Relaxed)
     }
 
     /// Nothing that is sent on it arrives, and nobody is told. Who was on it then stays cut off; who comes after is not.
