@@ -28,7 +28,7 @@ const MOST_WAITING: usize = 4096;
 /// Batches that may wait for the disk; beyond that intake waits with them.
 const MOST_UNFLUSHED: usize = 8;
 /// GitHub waits for ten seconds; who waits hears before that.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
+pub(crate) const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// Deliveries taken in by one transaction.
 const MOST_IN_A_BATCH: usize = 256;
 

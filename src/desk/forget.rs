@@ -10,12 +10,12 @@ use crate::domain::partner::Partner;
 use crate::domain::ticket::Ticket;
 use crate::domain::{IssueId, PartnerId, UserId};
 use crate::messages::{self, View};
-use crate::store::{AuditLine, Kept, Line, Patterns, Result, StoreError, Tx, Writing};
+use crate::store::{AuditLine, Kept, Line, Mark, Patterns, Result, StoreError, Tx, Writing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Rows read at a time.
+/// Rows looked at by one statement.
 const PAGE: i64 = 500;
 
 /// A person as the desk knows them.
@@ -175,9 +175,9 @@ impl Desk {
         let mut elsewhere = BTreeSet::new();
         let mut last = IssueId(i64::MIN);
         loop {
-            let page = tx.tickets_matching(patterns, last, PAGE).await?;
-            let Some(end) = page.last() else { return Ok(elsewhere) };
-            last = end.ticket.issue;
+            let (page, looked_at) = tx.tickets_matching(patterns, last, PAGE).await?;
+            let Some(end) = looked_at else { return Ok(elsewhere) };
+            last = end;
             let mut changed = Vec::new();
             for mut kept in page {
                 let people = kept.ticket.everybody();
@@ -195,8 +195,10 @@ impl Desk {
                 }
                 changed.push(kept);
             }
-            forgot.tickets += changed.len();
-            tx.put_back(&changed, now).await?;
+            if !changed.is_empty() {
+                forgot.tickets += changed.len();
+                tx.put_back(&changed, now).await?;
+            }
         }
     }
 
@@ -228,9 +230,9 @@ async fn people(tx: &mut Tx, needle: String, wanted: impl Fn(&Person) -> bool) -
     let mut found = BTreeSet::new();
     let mut last = IssueId(i64::MIN);
     loop {
-        let page = tx.tickets_matching(&patterns, last, PAGE).await?;
-        let Some(end) = page.last() else { return Ok(found) };
-        last = end.ticket.issue;
+        let (page, looked_at) = tx.tickets_matching(&patterns, last, PAGE).await?;
+        let Some(end) = looked_at else { return Ok(found) };
+        last = end;
         let people = page.iter().flat_map(|kept| kept.ticket.everybody());
         found.extend(people.filter(|person| wanted(person)).map(|person| (person.id, person.login)));
     }
@@ -244,13 +246,11 @@ async fn forget_in_writing(
     elsewhere: &BTreeSet<IssueId>,
 ) -> Result<usize> {
     let mut count = 0;
-    let mut last: Option<Line> = None;
+    let mut last = Mark::default();
     loop {
-        let page = tx.lines_matching(table, patterns, last.as_ref(), PAGE).await?;
-        if page.is_empty() {
-            return Ok(count);
-        }
-        last = page.last().cloned();
+        let (page, looked_at) = tx.lines_matching(table, patterns, last, PAGE).await?;
+        let Some(end) = looked_at else { return Ok(count) };
+        last = end;
         let mine = page.into_iter().filter(|line| line.issue.is_none_or(|issue| !elsewhere.contains(&issue)));
         let changed: Vec<_> = mine.filter_map(|line| without(line, table, who)).collect();
         if !changed.is_empty() {

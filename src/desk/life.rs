@@ -3,11 +3,11 @@
 
 use super::Desk;
 use crate::chat::{ChatMessage, Correction, Named, Ping, Recovery};
+use crate::domain::IssueId;
 use crate::domain::book::Book;
 use crate::domain::escalation::firings;
 use crate::domain::response::{Outcome, State};
 use crate::domain::ticket::Ticket;
-use crate::domain::{IssueId, PartnerId};
 use crate::messages;
 use crate::store::{EndedCycle, Life, Result, Tx, WrongPing};
 use jiff::{SignedDuration, Timestamp};
@@ -238,10 +238,7 @@ impl Desk {
     }
 
     pub(super) async fn names_of(&self, tx: &mut Tx, tickets: &[Ticket]) -> Result<BTreeMap<IssueId, Named>> {
-        let mut partners: BTreeMap<PartnerId, String> = BTreeMap::new();
-        for id in tickets.iter().filter_map(Ticket::partner).collect::<BTreeSet<_>>() {
-            partners.extend(tx.partner(id).await?.map(|partner| (id.clone(), partner.name)));
-        }
+        let partners = tx.partners_called(&tickets.iter().filter_map(Ticket::partner).cloned().collect()).await?;
         let name = |ticket: &Ticket| Named {
             partner: ticket.partner().and_then(|id| partners.get(id)).cloned().unwrap_or_default(),
             repository: ticket.repo_name.clone(),

@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Tickets that are told in one transaction who can read them.
 const TOLD_AT_ONCE: i64 = 200;
+/// Tickets that are read and saved by one statement: of a repository that has very many, all would take longer than a statement may.
+pub(super) const AT_ONCE: usize = 200;
 
 /// Repositories as they were, and what is found out about them.
 #[derive(Debug, Default)]
@@ -319,25 +321,26 @@ impl Desk {
 
     /// Brings tickets up to date with their repositories. Whether that is one or a thousand, the log has said it once.
     async fn relocate(&self, tx: &mut Tx, wakes_at: BTreeMap<IssueId, Option<Timestamp>>, now: Timestamp) -> Result<()> {
-        if wakes_at.is_empty() {
-            return Ok(());
-        }
-        let needs = Needs { issues: wakes_at.keys().copied().collect(), instants: [now].into(), ..Needs::default() };
-        let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
-        for issue in wakes_at.keys() {
-            let Some(mut ticket) = loaded.book.tickets.get(issue).cloned() else { continue };
-            loaded.book.relocate(&mut ticket);
-            loaded.book.put(ticket);
-        }
         let rules = self.rules();
-        // Only clocks stand still, and what happened meanwhile to the partner's tier is looked at when they go on (S11). What an
-        // operator wants looked at again is looked at all the same.
-        let wakes = |ticket: &Ticket| match ticket.standing {
-            Standing::Admitted(_) => rules.next_at(&loaded.book, ticket, now).map(|at| at.min(now)),
-            _ => wakes_at.get(&ticket.issue).copied().flatten(),
-        };
-        tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
-        self.renew_roots_of(tx, &loaded.book, now).await
+        let issues: Vec<_> = wakes_at.keys().copied().collect();
+        for issues in issues.chunks(AT_ONCE) {
+            let needs = Needs { issues: issues.iter().copied().collect(), instants: [now].into(), ..Needs::default() };
+            let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
+            for issue in issues {
+                let Some(mut ticket) = loaded.book.tickets.get(issue).cloned() else { continue };
+                loaded.book.relocate(&mut ticket);
+                loaded.book.put(ticket);
+            }
+            // Only clocks stand still, and what happened meanwhile to the partner's tier is looked at when they go on (S11). What an
+            // operator wants looked at again is looked at all the same.
+            let wakes = |ticket: &Ticket| match ticket.standing {
+                Standing::Admitted(_) => rules.next_at(&loaded.book, ticket, now).map(|at| at.min(now)),
+                _ => wakes_at.get(&ticket.issue).copied().flatten(),
+            };
+            tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+            self.renew_roots_of(tx, &loaded.book, now).await?;
+        }
+        Ok(())
     }
 
     /// Ends the tickets of repositories that were deleted, as if each issue had been.
@@ -345,19 +348,21 @@ impl Desk {
         if repos.is_empty() {
             return Ok(());
         }
-        let issues: BTreeSet<_> = tx.live_tickets(repos).await?.into_keys().collect();
-        let needs = Needs { issues: issues.clone(), instants: [now].into(), ..Needs::default() };
-        let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
         let rules = self.rules();
-        for issue in issues {
-            if let Some(event) = loaded.book.tickets.get(&issue).map(|ticket| gone(ticket, at)) {
-                rules.take(&mut loaded.book, &event, now);
+        let issues: Vec<_> = tx.live_tickets(repos).await?.into_keys().collect();
+        for issues in issues.chunks(AT_ONCE) {
+            let needs = Needs { issues: issues.iter().copied().collect(), instants: [now].into(), ..Needs::default() };
+            let mut loaded = tx.load(needs, &|at| self.ledger_since(at)).await?;
+            for issue in issues {
+                if let Some(event) = loaded.book.tickets.get(issue).map(|ticket| gone(ticket, at)) {
+                    rules.take(&mut loaded.book, &event, now);
+                }
             }
+            let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
+            tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
+            self.renew_roots_of(tx, &loaded.book, now).await?;
+            self.tell(&loaded.book);
         }
-        let wakes = |ticket: &Ticket| rules.next_at(&loaded.book, ticket, now);
-        tx.save(&loaded, &wakes, &|ticket| self.shows(ticket)).await?;
-        self.renew_roots_of(tx, &loaded.book, now).await?;
-        self.tell(&loaded.book);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::atomic::Ordering;
 
 /// A deadline's label that was taken off may be wanted by the next ticket, so it is left alone for so long.
-const GRACE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(5);
 /// At most so many are deleted …
 const MOST_AT_ONCE: i64 = 3;
 /// … in so long: tickets have the first right to the budget of writes (`G7`).

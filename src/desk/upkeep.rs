@@ -1,8 +1,10 @@
 //! What people do to the desk's own labels and comments, and how it puts them right without a fight (`G2`, `G5`).
 
 use super::Desk;
+use super::gate::plus;
 use super::intake::{Incoming, Outcome};
 use super::publish::place_name;
+use super::sweep::GRACE;
 use crate::domain::book::Book;
 use crate::domain::event::{Event, LabelEvent, What};
 use crate::domain::hands::{Hands, Undone, Verdict, is_own};
@@ -10,10 +12,10 @@ use crate::domain::projection::{Post, Projection};
 use crate::domain::ticket::Ticket;
 use crate::domain::{CommentId, IssueId, RepoId};
 use crate::messages;
-use crate::store::{Claim, RepoLabel, Result, Tx, same_name};
+use crate::store::{Applied, Claim, Holder, RepoLabel, Result, Tx, same_name};
 use jiff::Timestamp;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Tickets dealt with in one step.
 const MOST_AT_ONCE: i64 = 500;
@@ -245,6 +247,46 @@ impl Desk {
         tx.label_called(repo, key, Some(name)).await
     }
 
+    async fn put_back(&self, tx: &mut Tx, key: &str, holding: Vec<Holder>, now: Timestamp) -> Result<PutBack> {
+        let issues: Vec<_> = holding.iter().map(|holder| holder.issue).collect();
+        let tickets: BTreeMap<_, _> = tx.tickets(&issues).await?.into_iter().map(|ticket| (ticket.issue, ticket)).collect();
+        let mut all = tx.hands_of(&issues).await?;
+        let mut back = PutBack::default();
+        for Holder { issue, mut applied, moving, .. } in holding {
+            let Some(ticket) = tickets.get(&issue) else { continue };
+            let projection = ticket.projection(&self.programme, &self.policy);
+            let wanted = projection.labels.iter().any(|label| same_name(&label.name, key));
+            let live = wanted && ticket.is_open() && !ticket.is_gone();
+            if !live && !moving {
+                if applied.labels.iter().any(|name| same_name(name, key) && self.policy.labels.is_due_name(name)) {
+                    back.deadlines.push(issue);
+                }
+                applied.undo(&[Undone::Label(key.to_owned())], "");
+                back.corrected.push((issue, applied));
+                continue;
+            }
+            let mut hands = all.remove(&issue).unwrap_or_default();
+            let recorded = applied.has_label(key);
+            if !recorded && !wanted {
+                continue;
+            }
+            if !recorded || !live {
+                hands.note(Undone::Label(key.to_owned()));
+                back.again.push(issue);
+            } else {
+                let verdict = hands.undo(Undone::Label(key.to_owned()), &projection, now);
+                if verdict == Verdict::PutBack {
+                    back.again.push(issue);
+                }
+                back.stopped += usize::from(verdict == Verdict::Stop);
+                back.lines.push((issue, format!("the label `{key}` is gone from the repository{}", outcome_of(verdict))));
+            }
+            let again_at = hands.again_at(now);
+            back.hands.push((issue, hands, again_at));
+        }
+        Ok(back)
+    }
+
     /// A label is on no issue of a repository any more: it is put back on the open ones that should show it. The others get it with
     /// their next change, if they should.
     pub(super) async fn put_back_everywhere(
@@ -264,41 +306,14 @@ impl Desk {
             after = last.number;
             // One that is being published may have it, though that is not recorded yet.
             let holding: Vec<_> = page.into_iter().filter(|holder| holder.moving || holder.applied.has_label(key)).collect();
-            let issues: Vec<_> = holding.iter().map(|holder| holder.issue).collect();
-            let tickets = tx.tickets(&issues).await?;
-            let all = tx.hands_of(&issues).await?;
-            for holder in holding {
-                let Some(ticket) = tickets.iter().find(|ticket| ticket.issue == holder.issue) else { continue };
-                let projection = ticket.projection(&self.programme, &self.policy);
-                let wanted = projection.labels.iter().any(|label| same_name(&label.name, key));
-                let live = wanted && ticket.is_open() && !ticket.is_gone();
-                if !live && !holder.moving {
-                    let mut applied = holder.applied.clone();
-                    applied.undo(&[Undone::Label(key.to_owned())], "");
-                    self.note_deadlines(tx, ticket, &holder.applied, &applied).await?;
-                    tx.correct(holder.issue, &applied).await?;
-                    continue;
-                }
-                let mut hands: Hands = all.get(&holder.issue).cloned().unwrap_or_default();
-                let recorded = holder.applied.has_label(key);
-                if !recorded && !wanted {
-                    continue;
-                }
-                if !recorded || !live {
-                    hands.note(Undone::Label(key.to_owned()));
-                    tx.save_hands(holder.issue, &hands, hands.again_at(now)).await?;
-                    tx.show_again(holder.issue).await?;
-                    continue;
-                }
-                let verdict = hands.undo(Undone::Label(key.to_owned()), &projection, now);
-                tx.save_hands(holder.issue, &hands, hands.again_at(now)).await?;
-                if verdict == Verdict::PutBack {
-                    tx.show_again(holder.issue).await?;
-                }
-                stopped += i32::from(verdict == Verdict::Stop);
-                let text = format!("the label `{key}` is gone from the repository{}", outcome_of(verdict));
-                tx.note_once(holder.issue, now, "G5", &text).await?;
-            }
+            let put_back = self.put_back(tx, key, holding, now).await?;
+            stopped += put_back.stopped;
+            // However many there are: others wait to write meanwhile.
+            tx.deadline_left((repo, key), &put_back.deadlines, plus(now, GRACE)).await?;
+            tx.correct_many(&put_back.corrected).await?;
+            tx.save_many_hands(&put_back.hands).await?;
+            tx.show_many_again(&put_back.again).await?;
+            tx.note_many_once(&put_back.lines, now, "G5").await?;
         }
         if stopped > 0 {
             tracing::warn!(repository = %full_name, label = %key, tickets = stopped, rule = "G5", "a label is deleted again and again");
@@ -310,6 +325,20 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// What becomes of tickets whose label is gone.
+#[derive(Default)]
+struct PutBack {
+    /// Those that do not get it back before they change, as they are shown now.
+    corrected: Vec<(IssueId, Applied)>,
+    /// Those of them that showed it as their deadline.
+    deadlines: Vec<IssueId>,
+    hands: Vec<(IssueId, Hands, Timestamp)>,
+    again: Vec<IssueId>,
+    lines: Vec<(IssueId, String)>,
+    /// How many are left as they are, since it was put back too often.
+    stopped: usize,
 }
 
 /// What a comment is to a ticket.

@@ -1,13 +1,14 @@
 //! What operators keep: partners, members, agents, repositories, and the record of who changed what.
 
-use super::books::{membership, partner};
+use super::books::{membership, partner, partner_id};
+use super::list::list;
 use super::sql::sql;
 use super::{Arg, Result, Tx, to_json};
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::Entry;
 use crate::domain::{IssueId, PartnerId, UserId};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A membership with its place in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,16 @@ impl Tx {
     pub async fn partner(&mut self, id: &PartnerId) -> Result<Option<Partner>> {
         let rows = self.rows(sql!("SELECT id, name, time_zone, tiers FROM partners WHERE id = $1"), [id.as_str().into()]).await?;
         rows.first().map(partner).transpose()
+    }
+
+    /// What these partners are called, those that there are.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn partners_called(&mut self, ids: &BTreeSet<PartnerId>) -> Result<BTreeMap<PartnerId, String>> {
+        let ids: Vec<_> = ids.iter().map(PartnerId::as_str).collect();
+        let rows = self.rows(sql!("SELECT id, name FROM partners WHERE id {in texts $1}"), [list(&ids)?]).await?;
+        rows.iter().map(|row| Ok((partner_id(row, "id")?, row.text("name")?))).collect()
     }
 
     /// Adds a partner, or takes over its name, zone and tiers.

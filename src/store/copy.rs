@@ -108,6 +108,12 @@ pub async fn copy(from: &str, to: &str) -> std::result::Result<Vec<Copied>, Copy
     let at_target = |error| CopyError::Database { side: "--to", error };
     let mut source = Side::open(from, "--from", false).await?;
     let mut target = Side::open(to, "--to", true).await?;
+    // Who starts from now on writes nothing before it is done; it would be missing, or be in the way.
+    for (side, opened) in [("--from", &mut source), ("--to", &mut target)] {
+        if !opened.is_ours_to_write().await.map_err(|error| CopyError::Database { side, error })? {
+            return Err(CopyError::InUse(side));
+        }
+    }
     source.begin().await.map_err(at_source)?;
     target.begin().await.map_err(at_target)?;
     let tables = source.tables().await.map_err(at_source)?;
@@ -233,10 +239,18 @@ impl Side {
         })
     }
 
+    /// Takes the writers' lock, which goes with the connection. A SQLite file is locked as a whole.
+    async fn is_ours_to_write(&mut self) -> Result<bool> {
+        Ok(match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(connection) => sqlx::query_scalar(postgres::TAKE).fetch_one(connection).await?,
+        })
+    }
+
     async fn migrate(&mut self) -> Result<()> {
         match self {
             Self::Sqlite(connection) => migrations::run_sqlite(connection),
-            Self::Postgres(connection) => migrations::run_postgres(connection).await,
+            Self::Postgres(connection) => migrations::run_postgres(connection, postgres::SLOWEST).await,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::list::list;
 use super::sql::sql;
-use super::{Applied, Arg, Result, Tx, to_json};
+use super::{Applied, Arg, Result, Row, StoreError, Tx, to_json};
 use crate::domain::forget::{Erasure, FORGOTTEN};
 use crate::domain::ticket::Ticket;
 use crate::domain::{IssueId, UserId};
@@ -51,6 +51,13 @@ pub struct Kept {
     pub applied: Option<Applied>,
     /// GitHub has to be told of it, or is being told just now.
     pub dirty: bool,
+}
+
+/// How far rows were looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Mark {
+    key: String,
+    id: i64,
 }
 
 /// Tables whose rows hold texts that may name somebody.
@@ -103,23 +110,27 @@ impl Tx {
         rows.iter().map(|row| row.text("login_key")).collect()
     }
 
-    /// Tickets whose record matches, by their ids, from after the given one on.
+    /// Of the next tickets by their ids, so many at most, those whose record matches; and the last one that was looked at, if there was any.
+    /// All of a table at once would take longer than a statement may.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn tickets_matching(&mut self, patterns: &Patterns, after: IssueId, most: i64) -> Result<Vec<Kept>> {
+    pub async fn tickets_matching(&mut self, patterns: &Patterns, after: IssueId, most: i64) -> Result<(Vec<Kept>, Option<IssueId>)> {
         let statement = sql!(
-            "SELECT doc, applied, version, published FROM tickets
-             WHERE issue_id > $2 AND EXISTS (SELECT 1 FROM {rows $1: pattern TEXT} WHERE lower(tickets.doc) LIKE r.pattern ESCAPE '!')
-             ORDER BY issue_id LIMIT $3"
+            "SELECT issue_id, CASE WHEN EXISTS (SELECT 1 FROM {rows $1: pattern TEXT} WHERE lower(tickets.doc) LIKE r.pattern ESCAPE '!')
+                 THEN doc END AS doc, applied, version, published
+             FROM tickets WHERE issue_id > $2 ORDER BY issue_id LIMIT $3"
         );
         let rows = self.rows(statement, [patterns.0.clone(), after.0.into(), most.into()]).await?;
-        rows.iter()
-            .map(|row| {
+        let last = rows.last().map(|row| Ok::<_, StoreError>(IssueId(row.int("issue_id")?))).transpose()?;
+        let mut found = Vec::new();
+        for row in &rows {
+            if row.maybe_text("doc")?.is_some() {
                 let applied = if row.maybe_text("applied")?.is_some() { Some(row.json("applied")?) } else { None };
-                Ok(Kept { ticket: row.json("doc")?, applied, dirty: row.int("version")? != row.int("published")? })
-            })
-            .collect()
+                found.push(Kept { ticket: row.json("doc")?, applied, dirty: row.int("version")? != row.int("published")? });
+            }
+        }
+        Ok((found, last))
     }
 
     /// Puts tickets back whose people changed and nothing else. Those that are dirty are shown at GitHub again, after whatever waits
@@ -174,70 +185,78 @@ impl Tx {
         self.run(statement, [who.user.map(|user| user.0).into(), list(&who.names)?]).await
     }
 
-    /// Rows whose texts match, from after the given one on.
+    /// Of the next rows, so many at most, those whose texts match; and how far they were looked at, if there was any.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn lines_matching(&mut self, table: Writing, patterns: &Patterns, after: Option<&Line>, most: i64) -> Result<Vec<Line>> {
-        let (key, id) = after.map_or_else(|| (String::new(), 0), |line| (line.key.clone(), line.id));
+    pub async fn lines_matching(
+        &mut self,
+        table: Writing,
+        patterns: &Patterns,
+        after: Mark,
+        most: i64,
+    ) -> Result<(Vec<Line>, Option<Mark>)> {
         let (statement, after): (_, Arg) = match table {
             Writing::Ledger => (
                 sql!(
-                    "SELECT key, issue_id, actor AS one, reason AS other FROM ledger WHERE key > $2 AND EXISTS (
-                         SELECT 1 FROM {rows $1: pattern TEXT}
-                         WHERE lower(ledger.actor) LIKE r.pattern ESCAPE '!' OR lower(ledger.reason) LIKE r.pattern ESCAPE '!')
-                     ORDER BY key LIMIT $3"
+                    "SELECT key, issue_id, actor AS one, reason AS other, (SELECT count(*) FROM {rows $1: pattern TEXT}
+                         WHERE lower(ledger.actor) LIKE r.pattern ESCAPE '!' OR lower(ledger.reason) LIKE r.pattern ESCAPE '!') AS found
+                     FROM ledger WHERE key > $2 ORDER BY key LIMIT $3"
                 ),
-                key.into(),
+                after.key.into(),
             ),
             Writing::Log => (
                 sql!(
-                    "SELECT id, issue_id, text AS one, '' AS other FROM ticket_log WHERE id > $2 AND EXISTS (
-                         SELECT 1 FROM {rows $1: pattern TEXT} WHERE lower(ticket_log.text) LIKE r.pattern ESCAPE '!')
-                     ORDER BY id LIMIT $3"
+                    "SELECT id, issue_id, text AS one, '' AS other, (SELECT count(*) FROM {rows $1: pattern TEXT}
+                         WHERE lower(ticket_log.text) LIKE r.pattern ESCAPE '!') AS found
+                     FROM ticket_log WHERE id > $2 ORDER BY id LIMIT $3"
                 ),
-                id.into(),
+                after.id.into(),
             ),
             Writing::Outbox => (
                 sql!(
-                    "SELECT key, issue_id, body AS one, note AS other FROM outbox WHERE key > $2 AND EXISTS (
-                         SELECT 1 FROM {rows $1: pattern TEXT}
-                         WHERE lower(outbox.body) LIKE r.pattern ESCAPE '!' OR lower(outbox.note) LIKE r.pattern ESCAPE '!')
-                     ORDER BY key LIMIT $3"
+                    "SELECT key, issue_id, body AS one, note AS other, (SELECT count(*) FROM {rows $1: pattern TEXT}
+                         WHERE lower(outbox.body) LIKE r.pattern ESCAPE '!' OR lower(outbox.note) LIKE r.pattern ESCAPE '!') AS found
+                     FROM outbox WHERE key > $2 ORDER BY key LIMIT $3"
                 ),
-                key.into(),
+                after.key.into(),
             ),
             Writing::Delivery => (
                 sql!(
-                    "SELECT id AS key, body AS one, why AS other FROM kept_deliveries WHERE id > $2 AND EXISTS (
-                         SELECT 1 FROM {rows $1: pattern TEXT}
-                         WHERE lower(kept_deliveries.body) LIKE r.pattern ESCAPE '!' OR lower(kept_deliveries.why) LIKE r.pattern ESCAPE '!')
-                     ORDER BY id LIMIT $3"
+                    "SELECT id AS key, body AS one, why AS other, (SELECT count(*) FROM {rows $1: pattern TEXT}
+                         WHERE lower(kept_deliveries.body) LIKE r.pattern ESCAPE '!'
+                            OR lower(kept_deliveries.why) LIKE r.pattern ESCAPE '!') AS found
+                     FROM kept_deliveries WHERE id > $2 ORDER BY id LIMIT $3"
                 ),
-                key.into(),
+                after.key.into(),
             ),
             Writing::Audit => (
                 sql!(
-                    "SELECT id, detail AS one, '' AS other FROM admin_audit WHERE id > $2 AND EXISTS (
-                         SELECT 1 FROM {rows $1: pattern TEXT} WHERE lower(admin_audit.detail) LIKE r.pattern ESCAPE '!')
-                     ORDER BY id LIMIT $3"
+                    "SELECT id, detail AS one, '' AS other, (SELECT count(*) FROM {rows $1: pattern TEXT}
+                         WHERE lower(admin_audit.detail) LIKE r.pattern ESCAPE '!') AS found
+                     FROM admin_audit WHERE id > $2 ORDER BY id LIMIT $3"
                 ),
-                id.into(),
+                after.id.into(),
             ),
         };
         let rows = self.rows(statement, [patterns.0.clone(), after, most.into()]).await?;
         let by_key = matches!(table, Writing::Ledger | Writing::Outbox | Writing::Delivery);
-        rows.iter()
-            .map(|row| {
-                Ok(Line {
-                    key: if by_key { row.text("key")? } else { String::new() },
-                    id: if by_key { 0 } else { row.int("id")? },
-                    issue: if matches!(table, Writing::Audit | Writing::Delivery) { None } else { row.maybe_int("issue_id")?.map(IssueId) },
-                    one: row.text("one")?,
-                    other: row.text("other")?,
-                })
+        let mark = |row: &Row| {
+            Ok::<_, StoreError>(Mark {
+                key: if by_key { row.text("key")? } else { String::new() },
+                id: if by_key { 0 } else { row.int("id")? },
             })
-            .collect()
+        };
+        let last = rows.last().map(mark).transpose()?;
+        let mut lines = Vec::new();
+        for row in &rows {
+            if row.int("found")? > 0 {
+                let Mark { key, id } = mark(row)?;
+                let issue = if matches!(table, Writing::Audit | Writing::Delivery) { None } else { row.maybe_int("issue_id")? };
+                lines.push(Line { key, id, issue: issue.map(IssueId), one: row.text("one")?, other: row.text("other")? });
+            }
+        }
+        Ok((lines, last))
     }
 
     /// Writes the texts of rows anew.

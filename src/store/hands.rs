@@ -7,6 +7,7 @@ use super::{Result, Row, Tx, to_json};
 use crate::domain::hands::Hands;
 use crate::domain::{IssueId, RepoId};
 use jiff::Timestamp;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A ticket with what was last applied of it.
@@ -55,6 +56,33 @@ impl Tx {
         Ok(())
     }
 
+    /// The same for many tickets, each named once.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn save_many_hands(&mut self, all: &[(IssueId, Hands, Timestamp)]) -> Result<()> {
+        #[derive(Serialize)]
+        struct HandsRow {
+            issue_id: i64,
+            again_ms: i64,
+            doc: String,
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        let row = |(issue, hands, again): &(IssueId, Hands, Timestamp)| {
+            Ok(HandsRow { issue_id: issue.0, again_ms: again.as_millisecond(), doc: to_json(hands)? })
+        };
+        let rows = all.iter().map(row).collect::<Result<Vec<_>>>()?;
+        let statement = sql!(
+            "INSERT INTO hands (issue_id, again_ms, doc) SELECT issue_id, again_ms, doc
+             FROM {rows $1: issue_id BIGINT, again_ms BIGINT, doc TEXT} WHERE true
+             ON CONFLICT (issue_id) DO UPDATE SET again_ms = excluded.again_ms, doc = excluded.doc"
+        );
+        self.run(statement, [list(&rows)?]).await?;
+        Ok(())
+    }
+
     /// Forgets what hands did to a ticket.
     ///
     /// # Errors
@@ -74,6 +102,22 @@ impl Tx {
              WHERE issue_id = $1"
         );
         self.run(statement, [issue.0.into()]).await?;
+        Ok(())
+    }
+
+    /// The same for many.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn show_many_again(&mut self, issues: &[IssueId]) -> Result<()> {
+        if issues.is_empty() {
+            return Ok(());
+        }
+        let statement = sql!(
+            "UPDATE tickets SET version = version + 1, publish_at_ms = CASE WHEN attempts = 0 THEN 0 ELSE publish_at_ms END
+             WHERE issue_id {in ints $1}"
+        );
+        self.run(statement, [list(&issues)?]).await?;
         Ok(())
     }
 
@@ -108,6 +152,28 @@ impl Tx {
         Ok(())
     }
 
+    /// The same for many tickets.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn correct_many(&mut self, all: &[(IssueId, Applied)]) -> Result<()> {
+        #[derive(Serialize)]
+        struct AppliedRow {
+            issue_id: i64,
+            applied: String,
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        let row = |(issue, applied): &(IssueId, Applied)| Ok(AppliedRow { issue_id: issue.0, applied: to_json(applied)? });
+        let rows = all.iter().map(row).collect::<Result<Vec<_>>>()?;
+        let statement = sql!(
+            "UPDATE tickets SET applied = r.applied FROM {rows $1: issue_id BIGINT, applied TEXT} WHERE tickets.issue_id = r.issue_id"
+        );
+        self.run(statement, [list(&rows)?]).await?;
+        Ok(())
+    }
+
     /// Adds a line to a ticket's log, unless it stands there already.
     ///
     /// # Errors
@@ -118,6 +184,29 @@ impl Tx {
              WHERE NOT EXISTS (SELECT 1 FROM ticket_log WHERE issue_id = $1 AND rule = $3 AND text = $4)"
         );
         self.run(statement, [issue.0.into(), at.as_millisecond().into(), rule.into(), text.into()]).await?;
+        Ok(())
+    }
+
+    /// The same to many tickets' logs.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn note_many_once(&mut self, lines: &[(IssueId, String)], at: Timestamp, rule: &str) -> Result<()> {
+        #[derive(Serialize)]
+        struct LineRow<'a> {
+            issue_id: i64,
+            text: &'a str,
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = lines.iter().map(|(issue, text)| LineRow { issue_id: issue.0, text }).collect();
+        let statement = sql!(
+            "INSERT INTO ticket_log (issue_id, at_ms, rule, text) SELECT r.issue_id, $2, $3, r.text
+             FROM {rows $1: issue_id BIGINT, text TEXT}
+             WHERE NOT EXISTS (SELECT 1 FROM ticket_log l WHERE l.issue_id = r.issue_id AND l.rule = $3 AND l.text = r.text)"
+        );
+        self.run(statement, [list(&rows)?, at.as_millisecond().into(), rule.into()]).await?;
         Ok(())
     }
 }

@@ -132,6 +132,21 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes that many tickets show a deadline's label no longer, which may be looked at from `look_at` on.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn deadline_left(&mut self, (repo, key): (RepoId, &str), issues: &[IssueId], look_at: Timestamp) -> Result<()> {
+        if issues.is_empty() {
+            return Ok(());
+        }
+        let statement = sql!("DELETE FROM shown_deadlines WHERE repo_id = $1 AND name_key = $2 AND issue_id {in ints $3}");
+        self.run(statement, [repo.0.into(), key.into(), list(&issues)?]).await?;
+        let statement = sql!("UPDATE repo_labels SET idle_ms = $3 WHERE repo_id = $1 AND by_desk = 1 AND called IS NULL AND name_key = $2");
+        self.run(statement, [repo.0.into(), key.into(), look_at.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
     /// Whether any ticket shows this deadline's label.
     ///
     /// # Errors

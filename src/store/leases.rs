@@ -13,10 +13,10 @@ impl Store {
     /// The database cannot be reached.
     pub async fn hold(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
         let Self::Postgres(postgres) = self else { return Ok(true) };
-        let pool = postgres.pool();
         let now = now.as_millisecond();
         // Taking locks the row even where nothing is taken, so others look first.
-        let held = sqlx::query("SELECT holder, until_ms FROM leases WHERE name = $1").bind(name).fetch_optional(pool).await?;
+        let look = sqlx::query("SELECT holder, until_ms FROM leases WHERE name = $1").bind(name);
+        let held = postgres.ask(async |connection| look.fetch_optional(connection).await).await?;
         if let Some(row) = held
             && row.try_get::<&str, _>("holder")? != holder
             && row.try_get::<i64, _>("until_ms")? > now
@@ -26,7 +26,8 @@ impl Store {
         let take = "INSERT INTO leases (name, holder, until_ms) VALUES ($1, $2, $3)
                     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ms = excluded.until_ms
                     WHERE leases.holder = excluded.holder OR leases.until_ms <= $4";
-        let taken = sqlx::query(take).bind(name).bind(holder).bind(until.as_millisecond()).bind(now).execute(pool).await?;
+        let take = sqlx::query(take).bind(name).bind(holder).bind(until.as_millisecond()).bind(now);
+        let taken = postgres.ask(async |connection| take.execute(connection).await).await?;
         Ok(taken.rows_affected() == 1)
     }
 
@@ -36,7 +37,8 @@ impl Store {
     /// The database cannot be reached.
     pub async fn let_go(&self, name: &str, holder: &str) -> Result<()> {
         if let Self::Postgres(postgres) = self {
-            sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2").bind(name).bind(holder).execute(postgres.pool()).await?;
+            let let_go = sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2").bind(name).bind(holder);
+            postgres.ask(async |connection| let_go.execute(connection).await).await?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A look at a database that somebody else may be at work in: it creates nothing, migrates nothing, and takes no writer's lock.
 
-use super::{Postgres, Result, Sqlite, Store, migrations};
+use super::{Postgres, READ_ONLY, Result, Sqlite, Store, migrations};
+use sqlx::PgConnection;
 
 /// How the schema stands to this release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,13 +41,15 @@ impl Store {
                 rows.collect()
             })?,
             Self::Postgres(postgres) => {
-                let pool = postgres.pool();
-                let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
-                if there {
-                    sqlx::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version").fetch_all(pool).await?
-                } else {
-                    Vec::new()
-                }
+                let ask = async |connection: &mut PgConnection| {
+                    let there = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL");
+                    if there.fetch_one(&mut *connection).await? {
+                        sqlx::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version").fetch_all(connection).await
+                    } else {
+                        Ok(Vec::new())
+                    }
+                };
+                postgres.ask(ask).await?
             }
         };
         let known = migrations::known();
@@ -72,13 +75,11 @@ impl Store {
     /// The database fails.
     pub async fn refuses_writes(&self) -> Result<Option<&'static str>> {
         let Self::Postgres(postgres) = self else { return Ok(None) };
-        let pool = postgres.pool();
-        let read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(pool).await?;
-        if read_only == "on" {
-            return Ok(Some("PostgreSQL takes no writes here: it is a standby, or set to read only"));
+        if postgres.is_read_only().await? {
+            return Ok(Some(READ_ONLY));
         }
-        let may: bool =
-            sqlx::query_scalar("SELECT to_regclass('tickets') IS NULL OR has_table_privilege('tickets', 'INSERT')").fetch_one(pool).await?;
+        let may = sqlx::query_scalar("SELECT to_regclass('tickets') IS NULL OR has_table_privilege('tickets', 'INSERT')");
+        let may: bool = postgres.ask(async |connection| may.fetch_one(connection).await).await?;
         Ok((!may).then_some("this user may not write to the tables"))
     }
 }

@@ -2,10 +2,16 @@
 //! the compiler's side.
 
 use super::Result;
+use super::postgres::{is_still_locked, no_answer};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{PgConnection, SqlStr};
-use std::collections::BTreeMap;
+use sqlx::migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, SqlStr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Where sqlx keeps what was applied.
+const TABLE: &str = "_sqlx_migrations";
 
 macro_rules! carried {
     ($($file:literal),+ $(,)?) => {
@@ -78,9 +84,30 @@ pub(super) fn run_sqlite(connection: &Connection) -> Result<()> {
     Ok(tx.commit()?)
 }
 
-/// Brings a PostgreSQL database up to date, while others that start wait for an advisory lock.
-pub(super) async fn run_postgres(connection: &mut PgConnection) -> Result<()> {
-    Ok(migrator(|(file, _, postgres)| (*file, *postgres)).run_direct(None, connection, false).await?)
+/// Brings a PostgreSQL database up to date, while others that start wait for an advisory lock. A migration takes the time that it takes, and
+/// so does another's, for which the lock is asked for again and again; whatever else is not answered within `patience` is given up.
+pub(super) async fn run_postgres(connection: &mut PgConnection, patience: Duration) -> Result<()> {
+    let late = |_| no_answer(patience, "migrating");
+    let set = |limit: Duration| AssertSqlSafe(format!("SET lock_timeout = {}", limit.as_millis()));
+    timeout(patience, connection.execute(set(patience / 2))).await.map_err(late)??;
+    loop {
+        match timeout(patience, connection.lock()).await.map_err(late)? {
+            Err(MigrateError::Execute(error)) if is_still_locked(&error) => {}
+            locked => break locked?,
+        }
+    }
+    let look = async {
+        connection.execute(set(Duration::ZERO)).await?;
+        connection.ensure_migrations_table(TABLE).await?;
+        connection.list_applied_migrations(TABLE).await
+    };
+    let applied: BTreeSet<i64> = timeout(patience, look).await.map_err(late)??.into_iter().map(|applied| applied.version).collect();
+    let mut migrator = migrator(|(file, _, postgres)| (*file, *postgres));
+    migrator.set_locking(false);
+    let is_new = migrator.iter().any(|migration| !applied.contains(&migration.version));
+    let run = migrator.run_direct(None, connection, false);
+    timeout(if is_new { Duration::MAX } else { patience }, run).await.map_err(late)??;
+    Ok(timeout(patience, connection.unlock()).await.map_err(late)??)
 }
 
 /// What went wrong, and what to do about it.

@@ -35,7 +35,7 @@ mod tidy;
 
 pub use admin::{AuditLine, MemberRow};
 pub use books::{Changed, Loaded, Needs};
-pub use forget::{Kept, Line, Patterns, Writing};
+pub use forget::{Kept, Line, Mark, Patterns, Writing};
 pub use gate::GateRow;
 pub use hands::Holder;
 pub use kept::{KeptDelivery, MissedDelivery};
@@ -281,16 +281,27 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
 /// behind another who waited as long.
 const NO_ANSWER: Duration = Duration::from_secs(3);
 
+/// What is said of a PostgreSQL that is there and can only be read.
+const READ_ONLY: &str = "PostgreSQL takes no writes here: it is a standby, or set to read only";
+
 impl Store {
     /// Opens the database that a URL names, creating and migrating it.
     ///
     /// # Errors
     /// A URL of another kind; a database that cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_within(url, postgres::SLOWEST).await
+    }
+
+    /// The same, where a PostgreSQL that has not answered a statement for so long is given up.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub async fn open_within(url: &str, slowest: Duration) -> Result<Self> {
         if url.starts_with("sqlite:") {
             Ok(Self::Sqlite(Sqlite::open(url).await?))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Self::Postgres(Postgres::open(url).await?))
+            Ok(Self::Postgres(Postgres::open(url, slowest).await?))
         } else {
             // Only the scheme: the rest may hold a password.
             let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
@@ -352,9 +363,8 @@ impl Store {
             // The write lock without a write: a database that became read-only, or whose disk is gone, says so here.
             Self::Sqlite(sqlite) => drop(sqlite.write().await?),
             Self::Postgres(postgres) => {
-                let read_only = sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(postgres.pool()).await?;
-                if read_only == "on" {
-                    return Err(StoreError::Away("PostgreSQL takes no writes here: it is a standby, or set to read only".to_owned()));
+                if postgres.is_read_only().await? {
+                    return Err(StoreError::Away(READ_ONLY.to_owned()));
                 }
             }
         }
@@ -389,9 +399,7 @@ impl Store {
     pub async fn version(&self) -> Result<String> {
         Ok(match self {
             Self::Sqlite(_) => format!("SQLite {}", rusqlite::version()),
-            Self::Postgres(postgres) => {
-                format!("PostgreSQL {}", sqlx::query_scalar::<_, String>("SHOW server_version").fetch_one(postgres.pool()).await?)
-            }
+            Self::Postgres(postgres) => format!("PostgreSQL {}", postgres.setting("server_version").await?),
         })
     }
 }

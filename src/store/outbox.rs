@@ -108,14 +108,21 @@ macro_rules! pending {
 }
 
 impl Tx {
-    /// Channels with something to send, but for messages about tickets of the `held` tiers (`E6`).
+    /// Channels with something to send, but for messages about tickets of the `held` tiers (`E6`): from one channel to the next and no further
+    /// into its messages than to the first that may go, however many wait.
     ///
     /// # Errors
     /// The database fails.
     pub async fn busy_channels(&mut self, held: &[TierId]) -> Result<Vec<String>> {
         let statement = sql!(
-            "SELECT DISTINCT channel FROM outbox WHERE state = 'pending'
-               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $1})
+            "WITH RECURSIVE waiting (channel) AS (
+                 SELECT min(channel) FROM outbox WHERE state = 'pending'
+                 UNION ALL
+                 SELECT (SELECT min(o.channel) FROM outbox o WHERE o.state = 'pending' AND o.channel > waiting.channel)
+                 FROM waiting WHERE waiting.channel IS NOT NULL)
+             SELECT channel FROM waiting WHERE channel IS NOT NULL AND EXISTS (
+                 SELECT 1 FROM outbox o WHERE o.state = 'pending' AND o.channel = waiting.channel
+                   AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = o.issue_id AND tickets.tier {in texts $1}))
              ORDER BY channel"
         );
         let rows = self.rows(statement, [list(&held)?]).await?;

@@ -5,17 +5,17 @@ use super::list::{Cell, List, cell};
 use super::sql::{Kind, Param, PgText};
 use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, sqlite};
 use serde_json::{Map, Value};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _, Transaction,
-};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _};
 use std::fmt;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 /// The one lock of writers; any number, as long as it stays the same. Nobody stands in line for it for long: a process that is stopped there
@@ -24,6 +24,8 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xa
 /// The same after one that was refused the lock.
 const BEGIN_AGAIN: &str =
     "ROLLBACK; BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
+/// Takes the same for as long as the connection lasts, if nobody has it.
+pub(super) const TAKE: &str = "SELECT pg_try_advisory_lock(7302026)";
 /// The end of what nobody acknowledges before [`Postgres::flush`].
 const COMMIT_UNFLUSHED: &str = "SET LOCAL synchronous_commit = off; COMMIT";
 /// Writes a record of no meaning to the server's log and waits until that is where the server keeps what was committed, on its disk or also a
@@ -33,24 +35,43 @@ const FLUSH: &str = "SELECT pg_logical_emit_message(true, 'partner-desk', '')";
 const MOST_TRIES: usize = 10;
 /// The writers of this process are waited for so long.
 const TURN: Duration = Duration::from_secs(20);
+/// A statement may take so long. A network that drops what is sent tells nobody: without a limit of the desk's own it would wait for an answer
+/// until the system gives the connection up, after a quarter of an hour, and with it whoever waits for the writer. The server has limits that
+/// are a little shorter ([`limits`]): what the desk gives up must not go on there, and hold the writers' lock.
+pub(super) const SLOWEST: Duration = Duration::from_secs(15);
+/// A connection that was idle has to show within this that the server is still there; otherwise another is opened.
+const ALIVE_WITHIN: Duration = Duration::from_secs(1);
 /// Statements that a connection keeps prepared: more than the desk has.
 const PREPARED: usize = 512;
 
 /// How the desk's connections are set.
 ///
-/// A process that is stopped in the middle of a transaction must not hold the writers' lock for ever. And every statement of the desk has an
-/// index to go by, which a test sees to; so plans go by indexes whatever the server believes of the tables. What it believes is as old as its
+/// A process that is stopped in the middle of a transaction must not hold the writers' lock for ever, nor one that the network has cut off,
+/// which the server would otherwise look after for two hours. And every statement of the desk has an index to go by, which a test sees to; so plans go by indexes whatever the server believes of the tables. What it believes is as old as its
 /// last `ANALYZE`: a plan made when a table was empty reads all of it when it has grown by a hundred thousand rows a minute later. Nor is there
 /// anything to be gained from planning anew for other arguments.
 const SETTINGS: &[(&str, &str)] = &[
     ("idle_in_transaction_session_timeout", "5s"),
-    ("lock_timeout", "20s"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "15s"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("plan_cache_mode", "force_generic_plan"),
     ("jit", "off"),
 ];
+
+/// How those are set that migrate: for as long as it takes, whatever the server or the role has for others.
+const MIGRATING: &[(&str, &str)] = &[("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
+
+/// How long the server lets a statement of the desk's go on and wait for a lock, where the desk waits so long for its answer: that it was
+/// ended comes back before the desk gives it up, and on a connection that is as good as before. A commit has no such limit: it is what it is.
+fn limits(slowest: Duration) -> [(&'static str, String); 2] {
+    let part = |of_15| format!("{}ms", slowest.as_millis() * of_15 / 15);
+    [("statement_timeout", part(14)), ("lock_timeout", part(10))]
+}
 
 /// A server with one connection that writes and a few that read.
 #[derive(Clone)]
@@ -63,6 +84,8 @@ struct Inner {
     writer: Arc<Mutex<Option<PgConnection>>>,
     /// Waits for the server's disk while the writer goes on.
     flusher: Mutex<Option<PgConnection>>,
+    /// A statement may take so long.
+    slowest: Duration,
     /// How often the server could not be reached: who waited for another that found this does not wait as long again.
     failures: AtomicU64,
 }
@@ -78,53 +101,124 @@ impl fmt::Debug for Postgres {
 pub enum PostgresTx {
     /// With the writers' lock.
     Writing(Writing),
-    /// Without.
-    Reading(Transaction<'static, Kinds>),
+    /// Without, and each statement sees what is committed when it begins.
+    Reading(Reading),
 }
 
 /// The writer, until its transaction has ended.
 #[derive(Debug)]
-pub struct Writing(Option<OwnedMutexGuard<Option<PgConnection>>>, bool);
+pub struct Writing {
+    writer: Option<OwnedMutexGuard<Option<PgConnection>>>,
+    unflushed: bool,
+    slowest: Duration,
+}
+
+/// One of the connections that read, until it is given back.
+#[derive(Debug)]
+pub struct Reading {
+    connection: Option<PoolConnection<Kinds>>,
+    slowest: Duration,
+}
 
 /// Whether a lock was waited for in vain.
-fn is_still_locked(error: &sqlx::Error) -> bool {
+pub(super) fn is_still_locked(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
-fn no_answer(doing: &str) -> StoreError {
-    StoreError::Away(format!("PostgreSQL did not answer within {} s: {doing}", NO_ANSWER.as_secs()))
+/// Whether a connection is of no use any more: it did not answer, or it can only read, as it goes on to do when the server takes writes again.
+fn is_spent<T>(asked: &std::result::Result<sqlx::Result<T>, Elapsed>) -> bool {
+    match asked {
+        Ok(Ok(_)) => false,
+        Ok(Err(error)) => error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "25006"),
+        Err(_) => true,
+    }
+}
+
+pub(super) fn no_answer(within: Duration, doing: &str) -> StoreError {
+    StoreError::Away(format!("PostgreSQL did not answer within {} s: {doing}", within.as_secs()))
+}
+
+fn gone() -> StoreError {
+    StoreError::Away("its connection was closed".to_owned())
+}
+
+/// A connection to write by, or to wait for the disk by.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+    Ok(timeout(NO_ANSWER, options.connect()).await.map_err(|_| no_answer(NO_ANSWER, "opening a connection"))??)
+}
+
+/// Connections that are looked at before they are used: one that hangs is closed, and takes up no place.
+async fn connections(options: &PgConnectOptions, most: u32) -> Result<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(NO_ANSWER)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(is_alive(connection)));
+    Ok(pool.connect_with(options.clone()).await?)
+}
+
+async fn is_alive(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    timeout(ALIVE_WITHIN, connection.ping()).await.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into()))).map(|()| true)
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str) -> Result<Self> {
+    pub(super) async fn open(url: &str, slowest: Duration) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?
-            .options(SETTINGS.iter().copied())
             .statement_cache_capacity(PREPARED)
             .application_name("partner-desk")
             .disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(NO_ANSWER).connect_with(options.clone()).await?;
-        migrations::run_postgres(&mut *pool.acquire().await?).await?;
-        Ok(Self::over(options, pool))
+        migrate(&options, slowest).await?;
+        let options = options.options(SETTINGS.iter().copied()).options(limits(slowest));
+        let pool = connections(&options, 8).await?;
+        Ok(Self::over(options, pool, slowest))
     }
 
     pub(super) async fn open_to_look(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("partner-desk doctor").disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(NO_ANSWER).connect_with(options.clone()).await?;
-        Ok(Self::over(options, pool))
+        let pool = connections(&options, 1).await?;
+        Ok(Self::over(options, pool, SLOWEST))
     }
 
-    fn over(options: PgConnectOptions, pool: PgPool) -> Self {
-        Self(Arc::new(Inner { options, pool, writer: Arc::default(), flusher: Mutex::default(), failures: AtomicU64::default() }))
+    fn over(options: PgConnectOptions, pool: PgPool, slowest: Duration) -> Self {
+        let (writer, flusher, failures) = (Arc::default(), Mutex::default(), AtomicU64::default());
+        Self(Arc::new(Inner { options, pool, writer, flusher, slowest, failures }))
     }
 
-    /// The connections that read, for what needs no transaction.
+    /// The connections that read.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
     }
 
+    /// One of the connections that read, for what needs no transaction, and the answer of what is asked on it.
+    pub(super) async fn ask<T>(&self, what: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
+        let mut reading = self.reading().await?;
+        let asked = timeout(reading.slowest, what(reading.connection()?)).await;
+        reading.answer(asked)
+    }
+
+    /// What the server's setting of this name is.
+    pub(super) async fn setting(&self, name: &str) -> Result<String> {
+        let show = sqlx::query_scalar("SELECT current_setting($1)").bind(name);
+        self.ask(async |connection| show.fetch_one(connection).await).await
+    }
+
+    /// Whether the server takes no writes. A connection goes by what was set when it was opened, so that a new one has the last word.
+    pub(super) async fn is_read_only(&self) -> Result<bool> {
+        if self.setting("transaction_read_only").await? != "on" {
+            return Ok(false);
+        }
+        let mut new = connect(&self.0.options).await?;
+        let show = sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(&mut new);
+        Ok(timeout(NO_ANSWER, show).await.map_err(|_| no_answer(NO_ANSWER, "a statement"))?? == "on")
+    }
+
     pub(super) async fn read(&self) -> Result<PostgresTx> {
-        Ok(PostgresTx::Reading(self.0.pool.begin().await?))
+        Ok(PostgresTx::Reading(self.reading().await?))
+    }
+
+    async fn reading(&self) -> Result<Reading> {
+        Ok(Reading { connection: Some(self.0.pool.acquire().await?), slowest: self.0.slowest })
     }
 
     pub(super) async fn write(&self) -> Result<PostgresTx> {
@@ -141,7 +235,7 @@ impl Postgres {
             let was_there = flusher.is_some();
             let connection = match &mut *flusher {
                 Some(connection) => connection,
-                none => none.insert(timeout(NO_ANSWER, self.0.options.connect()).await.map_err(|_| no_answer("opening a connection"))??),
+                none => none.insert(connect(&self.0.options).await?),
             };
             let flushed = timeout(NO_ANSWER, sqlx::raw_sql(FLUSH).execute(connection)).await;
             if let Ok(Ok(_)) = flushed {
@@ -151,7 +245,7 @@ impl Postgres {
             match flushed {
                 Ok(Err(_)) if was_there => {}
                 Ok(Err(error)) => return Err(error.into()),
-                _ => return Err(no_answer("waiting for its disk")),
+                _ => return Err(no_answer(NO_ANSWER, "waiting for its disk")),
             }
         }
     }
@@ -164,7 +258,7 @@ impl Postgres {
             return Err(StoreError::Away("PostgreSQL could not be reached just before".to_owned()));
         }
         match self.begin(&mut writer).await {
-            Ok(()) => Ok(PostgresTx::Writing(Writing(Some(writer), unflushed))),
+            Ok(()) => Ok(PostgresTx::Writing(Writing { writer: Some(writer), unflushed, slowest: self.0.slowest })),
             Err(error) => {
                 *writer = None;
                 if error.is_everyones() {
@@ -185,7 +279,7 @@ impl Postgres {
             let was_there = writer.is_some();
             let connection = match &mut *writer {
                 Some(connection) => connection,
-                none => none.insert(timeout(NO_ANSWER, self.0.options.connect()).await.map_err(|_| no_answer("opening a connection"))??),
+                none => none.insert(connect(&self.0.options).await?),
             };
             tries += 1;
             // The lock has a limit of its own, below this.
@@ -194,7 +288,7 @@ impl Postgres {
                 Ok(Err(error)) if is_still_locked(&error) && tries < MOST_TRIES => begin = BEGIN_AGAIN,
                 Ok(Err(_)) if was_there && begin == BEGIN => *writer = None,
                 Ok(Err(error)) => return Err(error.into()),
-                Err(_) => return Err(no_answer("beginning to write")),
+                Err(_) => return Err(no_answer(NO_ANSWER, "beginning to write")),
             }
         }
     }
@@ -208,27 +302,62 @@ impl Postgres {
     }
 }
 
+/// A connection of its own, without the desk's limits. What it holds it lets go when it is closed.
+async fn migrate(options: &PgConnectOptions, slowest: Duration) -> Result<()> {
+    let mut connection = connect(&options.clone().options(MIGRATING.iter().copied())).await?;
+    let migrated = migrations::run_postgres(&mut connection, slowest).await;
+    let _ = timeout(NO_ANSWER, connection.close()).await;
+    migrated
+}
+
 impl Writing {
     fn connection(&mut self) -> Result<&mut PgConnection> {
-        self.0.as_deref_mut().and_then(Option::as_mut).ok_or_else(|| StoreError::Away("it was closed".to_owned()))
+        self.writer.as_deref_mut().and_then(Option::as_mut).ok_or_else(gone)
     }
 
     async fn end(mut self, how: &'static str) -> Result<()> {
-        let done = sqlx::raw_sql(how).execute(self.connection()?).await;
-        if let Some(mut writer) = self.0.take()
-            && done.is_err()
+        let slowest = self.slowest;
+        let done = timeout(slowest, sqlx::raw_sql(how).execute(self.connection()?)).await;
+        if let Some(mut writer) = self.writer.take()
+            && !matches!(done, Ok(Ok(_)))
         {
             *writer = None;
         }
-        done?;
+        done.map_err(|_| no_answer(slowest, how))??;
         Ok(())
+    }
+}
+
+impl Reading {
+    fn connection(&mut self) -> Result<&mut PgConnection> {
+        self.connection.as_deref_mut().ok_or_else(gone)
+    }
+
+    /// What a statement came to. After one that was not answered, nothing more is asked on this connection.
+    fn answer<T>(&mut self, asked: std::result::Result<sqlx::Result<T>, Elapsed>) -> Result<T> {
+        if is_spent(&asked)
+            && let Some(mut connection) = self.connection.take()
+        {
+            connection.close_on_drop();
+        }
+        Ok(asked.map_err(|_| no_answer(self.slowest, "a statement"))??)
+    }
+}
+
+impl Drop for Reading {
+    /// The pool asks the server for a sign of life before it takes a connection back, and would wait for it without end.
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(timeout(NO_ANSWER, connection.return_to_pool()));
+        }
     }
 }
 
 impl Drop for Writing {
     /// Others, of other processes as well, wait for the lock: it is let go now, not with the next transaction.
     fn drop(&mut self) {
-        let Some(mut writer) = self.0.take() else { return };
+        let Some(mut writer) = self.writer.take() else { return };
         let Some(mut connection) = writer.take() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
@@ -244,38 +373,60 @@ impl PostgresTx {
     fn connection(&mut self) -> Result<&mut PgConnection> {
         match self {
             Self::Writing(writing) => writing.connection(),
-            Self::Reading(tx) => Ok(tx),
+            Self::Reading(reading) => reading.connection(),
+        }
+    }
+
+    fn slowest(&self) -> Duration {
+        match self {
+            Self::Writing(Writing { slowest, .. }) | Self::Reading(Reading { slowest, .. }) => *slowest,
+        }
+    }
+
+    /// What a statement came to. After one that was not answered, nothing more is asked on its connection.
+    fn answer<T>(&mut self, asked: std::result::Result<sqlx::Result<T>, Elapsed>) -> Result<T> {
+        match self {
+            Self::Reading(reading) => reading.answer(asked),
+            Self::Writing(writing) => {
+                if is_spent(&asked) {
+                    drop(writing.writer.as_deref_mut().and_then(Option::take));
+                }
+                Ok(asked.map_err(|_| no_answer(writing.slowest, "a statement"))??)
+            }
         }
     }
 
     pub(super) async fn commit(self) -> Result<()> {
         match self {
             Self::Writing(writing) => {
-                let how = if writing.1 { COMMIT_UNFLUSHED } else { "COMMIT" };
+                let how = if writing.unflushed { COMMIT_UNFLUSHED } else { "COMMIT" };
                 writing.end(how).await
             }
-            Self::Reading(tx) => Ok(tx.commit().await?),
+            Self::Reading(_) => Ok(()),
         }
     }
 
     pub(super) async fn rollback(self) -> Result<()> {
         match self {
             Self::Writing(writing) => writing.end("ROLLBACK").await,
-            Self::Reading(tx) => Ok(tx.rollback().await?),
+            Self::Reading(_) => Ok(()),
         }
     }
 
     pub(super) async fn rows(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<PgRow>> {
-        Ok(bound(text, args)?.fetch_all(self.connection()?).await?)
+        let asked = timeout(self.slowest(), bound(text, args)?.fetch_all(self.connection()?)).await;
+        self.answer(asked)
     }
 
     pub(super) async fn run(&mut self, text: &'static PgText, args: &[Arg]) -> Result<u64> {
-        Ok(bound(text, args)?.execute(self.connection()?).await?.rows_affected())
+        let asked = timeout(self.slowest(), bound(text, args)?.execute(self.connection()?)).await;
+        Ok(self.answer(asked)?.rows_affected())
     }
 
     /// Runs the statements of a bundle as one, and gives the rows of each.
     pub(super) async fn rows_of_each(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<Vec<Row>>> {
-        let row = bound(text, args)?.fetch_one(self.connection()?).await?;
+        let asked = timeout(self.slowest(), bound(text, args)?.fetch_one(self.connection()?)).await;
+        let row = self.answer(asked)?;
         let each = (0..row.len()).map(|place| {
             let rows: Option<&str> = row.try_get(place)?;
             let rows: Vec<Map<String, Value>> =

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, Statement, ToSql};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -41,8 +41,12 @@ pub struct Sqlite(Arc<Inner>);
 
 struct Inner {
     file: PathBuf,
+    /// Which one that was when it was opened.
+    opened: Identity,
     /// Its write-ahead log.
     log: PathBuf,
+    /// Which one the writer has.
+    logged: Mutex<Identity>,
     /// `None`: closed, or to be opened anew.
     writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
     readers: Mutex<Vec<Connection>>,
@@ -74,6 +78,38 @@ enum Held {
         connection: Option<Connection>,
         _room: OwnedSemaphorePermit,
     },
+}
+
+/// Which file it is, whatever it is called; where nothing tells, all are alike.
+type Identity = (u64, u64);
+
+fn identity(found: &std::fs::Metadata) -> Identity {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        (found.dev(), found.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = found;
+        (0, 0)
+    }
+}
+
+fn identity_of(path: &Path) -> Result<Identity> {
+    std::fs::metadata(path).map(|found| identity(&found)).map_err(|_| not_there(path))
+}
+
+/// SQLite goes on writing to a file that was moved or deleted, where nobody would find it after a restart.
+fn is_still(path: &Path, opened: Identity) -> Result<()> {
+    if identity_of(path)? == opened { Ok(()) } else { Err(not_there(path)) }
+}
+
+fn not_there(path: &Path) -> StoreError {
+    StoreError::Away(format!(
+        "`{}` is not there any more, or another file is in its place: put back what was moved, or stop the desk and restore a backup",
+        path.display()
+    ))
 }
 
 /// The file that a URL names: `sqlite://FILE`, relative to the working directory unless it begins with a slash.
@@ -137,7 +173,7 @@ impl Sqlite {
         let file = file_of(url)?;
         let mut tries = 0;
         let writer = loop {
-            match aside(|| Self::writer(&file)) {
+            match aside(|| Self::writer(&file, true)) {
                 // A new file becomes a WAL database without SQLite's patience for others that are just doing the same.
                 Err(error) if error.is_busy() && tries < 100 => {
                     tries += 1;
@@ -148,10 +184,13 @@ impl Sqlite {
         };
         aside(|| migrations::run_sqlite(&writer))?;
         let log = log_of(&writer)?;
+        let (opened, logged) = (identity_of(&file)?, Mutex::new(identity_of(&log)?));
         let writer = Arc::new(tokio::sync::Mutex::new(Some(writer)));
         Ok(Self(Arc::new(Inner {
             file,
+            opened,
             log,
+            logged,
             writer,
             readers: Mutex::default(),
             room: Arc::new(Semaphore::new(READERS)),
@@ -165,9 +204,12 @@ impl Sqlite {
     pub(super) fn open_to_look(url: &str) -> Result<Self> {
         let file = file_of(url)?;
         let readers = Mutex::new(vec![connect_to_read(&file)?]);
+        let opened = identity_of(&file)?;
         Ok(Self(Arc::new(Inner {
             file,
+            opened,
             log: PathBuf::new(),
+            logged: Mutex::default(),
             writer: Arc::default(),
             readers,
             room: Arc::new(Semaphore::new(READERS)),
@@ -182,8 +224,8 @@ impl Sqlite {
         Ok(work(&connect_to_read(&self.0.file)?)?)
     }
 
-    fn writer(file: &Path) -> Result<Connection> {
-        let connection = connect(file, true)?;
+    fn writer(file: &Path, create: bool) -> Result<Connection> {
+        let connection = connect(file, create)?;
         settle(&connection)?;
         // A webhook is acknowledged after the commit and GitHub never sends it again by itself: every commit is on the disk.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
@@ -215,8 +257,14 @@ impl Sqlite {
             return Err(StoreError::Away("it was opened to be looked at only".to_owned()));
         }
         aside(|| {
+            is_still(&self.0.file, self.0.opened)?;
             if writer.is_none() {
-                *writer = Some(Self::writer(&self.0.file)?);
+                let opened = Self::writer(&self.0.file, false)?;
+                *self.logged() = identity_of(&self.0.log)?;
+                *writer = Some(opened);
+            } else if !unflushed {
+                // Otherwise it is looked at when it is brought to the disk.
+                is_still(&self.0.log, *self.logged())?;
             }
             let connection = writer.as_ref().ok_or_else(closed)?;
             if unflushed {
@@ -231,12 +279,23 @@ impl Sqlite {
         Ok(SqliteTx(Held::Writing(writer, unflushed)))
     }
 
+    fn logged(&self) -> MutexGuard<'_, Identity> {
+        self.0.logged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Brings the log to the disk as far as it is written. It is not SQLite who does, so that the next transaction need not wait for it.
     pub(super) fn flush(&self) -> Result<()> {
         let log = &self.0.log;
         // Opened anew each time: SQLite takes it away when its last connection is closed, and makes another.
-        let flushed = aside(|| std::fs::File::open(log)?.sync_data());
-        flushed.map_err(|error| StoreError::Away(format!("`{}` was not brought to the disk: {error}", log.display())))?;
+        let flushed = aside(|| {
+            let file = std::fs::File::open(log)?;
+            file.sync_data()?;
+            file.metadata()
+        });
+        let flushed = flushed.map_err(|error| StoreError::Away(format!("`{}` was not brought to the disk: {error}", log.display())))?;
+        if identity(&flushed) != *self.logged() {
+            return Err(not_there(log));
+        }
         self.copy_aside();
         Ok(())
     }
@@ -287,6 +346,7 @@ impl Sqlite {
         let connection = if let Some(connection) = idle {
             connection
         } else {
+            is_still(&self.0.file, self.0.opened)?;
             let connection = connect_to_read(&self.0.file)?;
             settle(&connection)?;
             connection

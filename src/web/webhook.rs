@@ -1,7 +1,7 @@
 //! `POST /api/github/webhooks`: signature, then meaning, then disk, then the answer (`R1`).
 
 use super::rate::{Bucket, too_many};
-use crate::app::{App, NotTaken};
+use crate::app::{App, LONGEST_WAIT, NotTaken};
 use crate::desk::intake::{Incoming, Outcome};
 use crate::desk::keep::Raw;
 use crate::domain::DeliveryId;
@@ -101,12 +101,13 @@ async fn take(app: &App, headers: &HeaderMap, event: &str, id: DeliveryId, body:
 
 /// Keeps what cannot be taken in; that is on disk too when it is answered (`R1`).
 async fn keep(app: &App, raw: Raw<'_>, why: &str) -> Response {
-    match app.desk.keep(raw, why).await {
-        Ok(()) => {
+    match tokio::time::timeout(LONGEST_WAIT, app.desk.keep(raw, why)).await {
+        Ok(Ok(())) => {
             count(&app.answers.kept);
             (StatusCode::ACCEPTED, format!("kept, to be tried again: {why}\n")).into_response()
         }
-        Err(error) => refuse(app, &NotTaken::Store(error)),
+        Ok(Err(error)) => refuse(app, &NotTaken::Store(error)),
+        Err(_) => refuse(app, &NotTaken::TooSlow),
     }
 }
 

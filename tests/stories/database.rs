@@ -2,15 +2,19 @@
 //! clearly, and the desk goes on by itself.
 
 use crate::desk::{Desk, Engine, REPO, Setup, run};
-use crate::door::CLIENT;
+use crate::door::{CLIENT, signed};
 use crate::postgres::fresh_postgres;
 use jiff::Timestamp;
 use partner_desk::domain::DeliveryId;
 use partner_desk::sandbox::Deliver;
-use partner_desk::store::Store;
+use partner_desk::store::{Store, StoreError};
+use sqlx::{Connection as _, PgConnection};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 impl Desk {
@@ -104,12 +108,13 @@ fn r1_what_did_not_come_to_the_disk_is_not_acknowledged() {
             let url = desk.url.clone();
             all.spawn(async move { (place, crate::door::deliver(&url, &delivery).await.status().as_u16()) });
         }
-        // One that comes alone is brought to the disk by SQLite, which knows its log.
-        let refused: Vec<_> = all.join_all().await.into_iter().filter(|(_, status)| *status != 202).collect();
-        assert!(refused.len() > 2 && refused.iter().all(|(_, status)| *status == 503), "{refused:?}");
+        let refused = all.join_all().await;
+        assert!(refused.iter().all(|(_, status)| *status == 503), "{refused:?}");
+        let said = desk.app.desk.store.flush().await.unwrap_err().to_string();
+        assert!(said.contains("was not brought to the disk"), "{said}");
         let (status, said) = desk.readiness().await;
-        assert!(status == 503 && said["database"].as_str().unwrap().contains("was not brought to the disk"), "{said}");
-        // They are in the database by now, but nobody is told so.
+        assert!(status == 503 && said["database"].as_str().unwrap().contains("desk.db-wal` is not there any more"), "{said}");
+        // Those that came together are in the database by now, but nobody is told so.
         let again = async || crate::door::deliver(&desk.url, &held[refused[0].0]).await.status().as_u16();
         assert_eq!(again().await, 503);
         std::fs::rename(&away, &log).unwrap();
@@ -117,6 +122,37 @@ fn r1_what_did_not_come_to_the_disk_is_not_acknowledged() {
         desk.sandbox.drop_held();
         desk.sandbox.deliveries_go(Deliver::AtOnce);
         desk.recovers(42).await;
+        desk.end().await;
+    });
+}
+
+#[test]
+fn r1_a_database_that_is_moved_away_takes_nothing_until_it_is_back() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        let Store::Sqlite(sqlite) = &desk.app.desk.store else { panic!("SQLite was asked for") };
+        let file = sqlite.file();
+        let moves = |from: &str, to: &str| {
+            for ending in ["", "-wal", "-shm"] {
+                std::fs::rename(format!("{}{ending}{from}", file.display()), format!("{}{ending}{to}", file.display())).unwrap();
+            }
+        };
+        moves("", ".away");
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        let (status, said) = desk.readiness().await;
+        assert!(status == 503 && said["database"].as_str().unwrap().contains("desk.db` is not there any more"), "{said}");
+        assert!(!file.exists(), "and no other is made");
+        std::fs::write(file, "").unwrap();
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert!(status == 503 && said["database"].as_str().unwrap().contains("another file is in its place"), "{said}");
+        assert_eq!(std::fs::read(file).unwrap(), b"", "what is there is left alone");
+        moves(".away", "");
+        assert_eq!(desk.ledger("acme").await.len(), 1);
+        desk.recovers(23).await;
         desk.end().await;
     });
 }
@@ -155,30 +191,73 @@ async fn read_only(store: &Store, yes: bool) {
     sqlite.with_writer(|writer| writer.pragma_update(None, "query_only", yes)).await.unwrap().unwrap();
 }
 
-/// A road to PostgreSQL that can be closed.
-struct Road {
-    url: String,
+/// A road to PostgreSQL on which journeys are counted, and that can be closed, or fall silent.
+pub struct Road {
+    pub url: String,
     open: Arc<Mutex<Option<JoinSet<()>>>>,
-    listening: AbortHandle,
+    silent: watch::Sender<bool>,
+    journeys: Arc<AtomicUsize>,
+    pub listening: AbortHandle,
+}
+
+/// Carries what is said on both sides, and counts what is asked.
+async fn carry(near: &mut TcpStream, far: &mut TcpStream, journeys: &AtomicUsize) -> std::io::Result<()> {
+    let ((mut asked, mut answers), (mut answered, mut asks)) = (near.split(), far.split());
+    let mut said = vec![0; 256 * 1024];
+    let answering = tokio::io::copy(&mut answered, &mut answers);
+    let asking = async {
+        loop {
+            match asked.read(&mut said).await? {
+                0 => return asks.shutdown().await,
+                length => asks.write_all(&said[..length]).await?,
+            }
+            journeys.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    tokio::try_join!(answering, asking).map(drop)
 }
 
 impl Road {
-    async fn to(url: &str) -> Self {
+    pub async fn to(url: &str) -> Self {
         let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = url.replace(&server, &listener.local_addr().unwrap().to_string());
         let open = Arc::new(Mutex::new(Some(JoinSet::new())));
         let roads = open.clone();
+        let silent = watch::Sender::new(false);
+        let silence = silent.subscribe();
+        let journeys = Arc::new(AtomicUsize::default());
+        let counted = journeys.clone();
         let listening = tokio::spawn(async move {
             loop {
                 let (mut near, _) = listener.accept().await.unwrap();
                 let Ok(mut far) = TcpStream::connect(&server).await else { continue };
+                let (mut silence, journeys) = (silence.clone(), counted.clone());
                 if let Some(roads) = roads.lock().unwrap().as_mut() {
-                    roads.spawn(async move { drop(tokio::io::copy_bidirectional(&mut near, &mut far).await) });
+                    roads.spawn(async move {
+                        let silent = tokio::select! {
+                            biased;
+                            fell = silence.wait_for(|silent| *silent) => fell.is_ok(),
+                            _ = carry(&mut near, &mut far, &journeys) => false,
+                        };
+                        if silent {
+                            std::future::pending::<()>().await;
+                        }
+                    });
                 }
             }
         });
-        Self { url, open, listening: listening.abort_handle() }
+        Self { url, open, silent, journeys, listening: listening.abort_handle() }
+    }
+
+    /// How often anything was asked until now.
+    pub fn journeys(&self) -> usize {
+        self.journeys.load(Ordering::Relaxed)
+    }
+
+    /// Nothing that is sent on it arrives, and nobody is told. Who was on it then stays cut off; who comes after is not.
+    fn fall_silent(&self, yes: bool) {
+        self.silent.send_replace(yes);
     }
 
     /// Everybody on it is gone, and nobody gets through.
@@ -214,6 +293,167 @@ fn r1_a_postgres_that_is_gone_for_a_while_is_red_until_it_is_back() {
         road.listening.abort();
     });
 }
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_postgres_that_is_full_is_red_until_there_is_room() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        desk.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 RAISE 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = '53100';
+             END $$;
+             CREATE TRIGGER full_disk BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        )
+        .await;
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"].as_str().unwrap().contains("No space left on device")), (503, true), "{said}");
+        assert_eq!(desk.ledger("acme").await.len(), 1);
+        desk.execute("DROP TRIGGER full_disk ON deliveries").await;
+        desk.recovers(23).await;
+        desk.end().await;
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_postgres_that_became_read_only_is_red_until_it_takes_writes_again() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        // As providers do with a database that has no room left.
+        let mut provider = PgConnection::connect(desk.database()).await.unwrap();
+        let name = desk.database().rsplit_once('/').unwrap().1;
+        let on = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(on)).execute(&mut provider).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::raw_sql(end).execute(&mut provider).await.unwrap();
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"].as_str().unwrap().contains("takes no writes here")), (503, true), "{said}");
+        assert_eq!(desk.ledger("acme").await.len(), 1);
+        // Nobody ends the connections that were opened meanwhile.
+        let off = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(off)).execute(&mut provider).await.unwrap();
+        provider.close().await.unwrap();
+        desk.recovers(23).await;
+        desk.end().await;
+    });
+}
+
+/// A statement that is not answered is given up after this here.
+const SLOWEST: Duration = Duration::from_secs(3);
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_postgres_that_falls_silent_is_given_up_and_found_again() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_silent_{}", std::process::id())).await;
+        let road = Road::to(&url).await;
+        let mut desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.stop().await;
+        desk.app.desk.store.close().await;
+        desk.go_on_at(&road.url, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        assert_eq!((desk.tries("Before").await, desk.readiness().await.0), (Some(202), 200));
+        desk.settle().await;
+        let store = Store::open_within(&road.url, SLOWEST).await.unwrap();
+        // More who read than there are connections, and one who writes: all of them in the middle of it.
+        let mut readers = Vec::new();
+        for _ in 0..8 {
+            let mut tx = store.read().await.unwrap();
+            tx.all_partners().await.unwrap();
+            readers.push(tx);
+        }
+        let mut writer = store.write().await.unwrap();
+        assert!(writer.note_delivery(&DeliveryId("one".to_owned()), Timestamp::UNIX_EPOCH).await.unwrap());
+        road.fall_silent(true);
+        let mut waiting = JoinSet::new();
+        for mut tx in readers {
+            waiting.spawn(async move { (tx.all_partners().await.map(drop), tx.all_partners().await.map(drop)) });
+        }
+        waiting.spawn(async move {
+            let id = DeliveryId("two".to_owned());
+            (
+                writer.note_delivery(&id, Timestamp::UNIX_EPOCH).await.map(drop),
+                writer.note_delivery(&id, Timestamp::UNIX_EPOCH).await.map(drop),
+            )
+        });
+        // What no statement is sent for any more does not wait as long again.
+        let given_up = tokio::time::timeout(SLOWEST * 3 / 2, waiting.join_all()).await.expect("nobody waits for ever");
+        for (given_up, gone) in given_up {
+            let (given_up, gone) = (given_up.unwrap_err().to_string(), gone.unwrap_err().to_string());
+            assert!(given_up.contains("PostgreSQL did not answer within 3 s"), "{given_up}");
+            assert!(gone.contains("its connection was closed"), "{gone}");
+        }
+        assert_eq!(desk.tries("Refused").await, Some(503));
+        desk.tries_many().await;
+        let (status, said) = desk.readiness().await;
+        assert_eq!((status, said["database"] != "ok"), (503, true), "{said}");
+        road.fall_silent(false);
+        desk.recovers(23).await;
+        store.read().await.unwrap().all_partners().await.unwrap();
+        store.write().await.unwrap().rollback().await.unwrap();
+        store.close().await;
+        desk.end().await;
+        road.listening.abort();
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_a_statement_that_is_given_up_ends_at_the_server_and_lets_the_lock_go() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_given_up_{}", std::process::id())).await;
+        let (mut first, second) = (PgConnection::connect(&url).await.unwrap(), Store::open_within(&url, SLOWEST).await.unwrap());
+        // As a table that somebody works on by hand: a statement that hangs at the server.
+        sqlx::raw_sql("BEGIN; LOCK TABLE deliveries").execute(&mut first).await.unwrap();
+        let mut writer = second.write().await.unwrap();
+        let refused = writer.note_delivery(&DeliveryId("one".to_owned()), Timestamp::UNIX_EPOCH).await.unwrap_err();
+        assert!(refused.to_string().contains("lock timeout"), "{refused}");
+        writer.rollback().await.unwrap();
+        // One that is slow by itself: the database's fault and not the delivery's, and the connection is as good as before.
+        let Store::Postgres(postgres) = &second else { panic!("PostgreSQL was asked for") };
+        let slow = sqlx::raw_sql("SELECT pg_sleep(60)").execute(postgres.pool()).await.unwrap_err();
+        let slow = StoreError::from(slow);
+        assert!(slow.to_string().contains("statement timeout") && slow.is_everyones() && !slow.is_of_its_own(), "{slow}");
+        // Cut off in the middle of a statement, whose server hears nothing of it: the lock is free before others give up.
+        let road = Road::to(&url).await;
+        let third = Store::open_within(&road.url, SLOWEST).await.unwrap();
+        let mut writer = third.write().await.unwrap();
+        let hangs = tokio::spawn(async move { writer.note_delivery(&DeliveryId("two".to_owned()), Timestamp::UNIX_EPOCH).await.map(drop) });
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut first).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        road.fall_silent(true);
+        let writer = tokio::time::timeout(Duration::from_secs(20), second.write()).await.unwrap();
+        writer.unwrap().rollback().await.unwrap();
+        assert!(hangs.await.unwrap().unwrap_err().is_everyones());
+        second.close().await;
+        third.close().await;
+        road.listening.abort();
+    });
+}
+
+story!(r1_what_cannot_be_kept_in_time_is_refused_in_time, |desk| {
+    // Somebody writes, and does not come to an end.
+    let writer = desk.app.desk.store.write().await.unwrap();
+    let unfit = r#"{"action":"opened","issue":{"id":"I_kw","number":7},"repository":{"id":1,"full_name":"7x/support"}}"#;
+    let send = async || signed(&desk.url, "issues", "unfit", unfit).send().await.unwrap().status().as_u16();
+    let refused = tokio::time::timeout(Duration::from_secs(9), send()).await.expect("an answer within GitHub's ten seconds");
+    assert_eq!(refused, 503);
+    drop(writer);
+    assert_eq!(send().await, 202);
+});
 
 story!(r1_a_database_of_another_release_says_so_and_what_to_do, |desk| {
     let folder = desk.folder().to_owned();

@@ -294,6 +294,24 @@ story!(o2_answers_of_an_agent_who_is_forgotten_stay_answers, |desk| {
     assert!(desk.ticket(&own).await.unwrap().author_sides.agent, "and it is still no stranger's issue");
 });
 
+story!(o2_who_is_forgotten_is_found_behind_more_rows_than_are_looked_at_at_once, |desk| {
+    // None of them names her, and there are two pages and more.
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)";
+    desk.execute(&format!(
+        "{many} INSERT INTO tickets (issue_id, installation_id, repo_id, number, standing, created_ms, version, published, publish_at_ms,
+             attempts, doc) SELECT -i, 0, 0, i, 'left', 0, 1, 1, 0, 0, '{{}}' FROM n"
+    ))
+    .await;
+    desk.execute(&format!("{many} INSERT INTO ticket_log (issue_id, at_ms, rule, text) SELECT -i, 0, 'Q3', 'admitted' FROM n")).await;
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens("alice", "One").await;
+    let line = format!("INSERT INTO ticket_log (issue_id, at_ms, rule, text) VALUES ({}, 0, 'Q7', 'granted by alice')", issue.id);
+    desk.execute(&line).await;
+    let said = desk.forgets("alice").await.unwrap();
+    assert!(said.starts_with("forgotten, in members 1, agents 0, tickets 1, ledger 1, ticket log 1, "), "{said}");
+    assert_eq!(desk.traces("alice").await, Vec::<String>::new());
+});
+
 story!(o2_who_is_not_known_cannot_be_forgotten, |desk| {
     desk.partner("acme", "gold", &["alice"]).await;
     desk.joins("acme", "bobby", |member| (member.user, member.from) = (None, Some(instant("2027-01-01T00:00:00Z")))).await;

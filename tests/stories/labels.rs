@@ -1,6 +1,8 @@
 //! The labels of a repository: renamed, deleted, full, and swept when nobody shows them (`G2`, `G5`).
 
-use crate::desk::{Desk, Opened, REPO, Setup};
+use crate::database::Road;
+use crate::desk::{Desk, Engine, Opened, REPO, Setup, run};
+use crate::postgres::fresh_postgres;
 use partner_desk::sandbox::{Deliver, Fault, RecordedRequest};
 use std::time::Duration;
 
@@ -344,3 +346,38 @@ story!(g1_r6_labels_that_were_put_on_in_the_desks_last_moment_go_when_they_are_n
     desk.go_on().await;
     assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
 });
+
+/// How often the database is asked until a label is put back on so many issues that was deleted from their repository.
+async fn journeys_of_putting_back(issues: usize) -> usize {
+    let plenty = "[[tier]]\nid = \"team\"\nname = \"Team\"\ntickets = \"999/week\"\nresponse = \"4h\"\n";
+    let plenty = Setup { config: "", programme: Some(plenty) };
+    let road = Road::to(&fresh_postgres(&format!("pd_put_back_{}_{issues}", std::process::id())).await).await;
+    let mut desk = Desk::start(Engine::Sqlite, plenty.clone()).await;
+    desk.stop().await;
+    desk.app.desk.store.close().await;
+    desk.go_on_at(&road.url, plenty).await;
+    desk.partner("acme", "team", &["anna"]).await;
+    let mut ids = vec![desk.opens("anna", "The first").await.id];
+    for number in 1..issues {
+        let opened = desk.sandbox.open_issue(REPO, "anna", &format!("Of many, {number}"), "…").await.unwrap();
+        ids.push(opened.issue.unwrap().id);
+    }
+    let before = road.journeys();
+    assert_eq!(desk.sandbox.delete_label(REPO, "zoe", "sla: 4h").await.unwrap().status(), Some(202));
+    let journeys = road.journeys() - before;
+    let mut tx = desk.app.desk.store.read().await.unwrap();
+    assert_eq!(tx.hands_of(&ids).await.unwrap().len(), issues);
+    tx.rollback().await.unwrap();
+    desk.end().await;
+    road.listening.abort();
+    journeys
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn g5_a_deleted_label_is_put_back_on_many_issues_in_as_few_statements_as_on_two() {
+    run(async {
+        let (few, many) = (journeys_of_putting_back(2).await, journeys_of_putting_back(200).await);
+        assert!(few > 5 && many <= few + 5, "{few} journeys to the database for two issues, {many} for two hundred");
+    });
+}

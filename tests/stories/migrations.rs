@@ -5,9 +5,10 @@ use crate::postgres::fresh_postgres;
 use crate::sqlite::{beside, column};
 use partner_desk::store::Store;
 use rusqlite::Connection;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlSafeStr as _};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 fn files(engine: &str) -> BTreeSet<String> {
     let folder = format!("{}/migrations/{engine}", env!("CARGO_MANIFEST_DIR"));
@@ -140,6 +141,39 @@ fn a_database_of_the_first_release_is_upgraded_in_place_on_postgres() {
         let pool = PgPool::connect(&url).await.unwrap();
         first_release("postgres").run(&pool).await.unwrap();
         sqlx::query(A_DELIVERY).execute(&pool).await.unwrap();
+        pool.close().await;
+        is_upgraded(&url, "postgres").await;
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn who_starts_while_another_migrates_waits_longer_than_for_a_statement() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_migrating_{}", std::process::id())).await;
+        let pool = PgPool::connect(&url).await.unwrap();
+        first_release("postgres").run(&pool).await.unwrap();
+        sqlx::query(A_DELIVERY).execute(&pool).await.unwrap();
+        // As a database may be set for others.
+        let strict = format!("ALTER DATABASE {} SET statement_timeout = '1ms'", url.rsplit_once('/').unwrap().1);
+        sqlx::raw_sql(AssertSqlSafe(strict)).execute(&pool).await.unwrap();
+        let mut migrates = pool.acquire().await.unwrap();
+        migrates.lock().await.unwrap();
+        let slowest = Duration::from_secs(1);
+        let starts = (0..3).map(|_| {
+            tokio::spawn({
+                let url = url.clone();
+                async move { Store::open_within(&url, slowest).await }
+            })
+        });
+        let starts: Vec<_> = starts.collect();
+        tokio::time::sleep(slowest * 5 / 2).await;
+        assert!(starts.iter().all(|start| !start.is_finished()), "nobody has the lock yet, and nobody has given up");
+        migrates.unlock().await.unwrap();
+        for start in starts {
+            start.await.unwrap().unwrap().close().await;
+        }
+        drop(migrates);
         pool.close().await;
         is_upgraded(&url, "postgres").await;
     });

@@ -4,7 +4,7 @@ use crate::desk::{Desk, Engine, REPO, Setup, run};
 use crate::postgres::fresh_postgres;
 use crate::sqlite::{all, beside, column};
 use partner_desk::store::{Pass, PassKind, Store, StoredApp};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -297,6 +297,14 @@ fn a_desk_moves_to_postgres_with_every_table_and_back() {
         let (code, said) = fails(&migrate(&format!("sqlite://{}/no.db", folder.display()), &target).await);
         assert_eq!((code, said.contains("no.db`: there is no such file")), (1, true), "{said}");
 
+        // Whoever writes there, also one who came after the look at who is connected.
+        let mut writes = PgConnection::connect(&target).await.unwrap();
+        let lock = "SELECT pg_advisory_lock(7302026)";
+        sqlx::raw_sql(lock).execute(&mut writes).await.unwrap();
+        let (code, said) = fails(&migrate(&source, &target).await);
+        assert_eq!((code, said.contains("--to: the database is in use")), (1, true), "{said}");
+        sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut writes).await.unwrap();
+
         let there = lines(&succeeds(&migrate(&source, &target).await));
         assert_eq!(there.keys().cloned().collect::<Vec<_>>(), tables, "every table of the schema");
         assert!(there.values().all(|(rows, digest)| *rows > 0 && digest.len() == 64), "{there:?}");
@@ -305,6 +313,10 @@ fn a_desk_moves_to_postgres_with_every_table_and_back() {
 
         // Back again, from what PostgreSQL has: the same digests, table by table.
         let back = format!("sqlite://{}/back.db", folder.display());
+        sqlx::raw_sql(lock).execute(&mut writes).await.unwrap();
+        let (code, said) = fails(&migrate(&target, &back).await);
+        assert_eq!((code, said.contains("--from: the database is in use")), (1, true), "{said}");
+        writes.close().await.unwrap();
         assert_eq!(lines(&succeeds(&migrate(&target, &back).await)), there);
 
         // The desk goes on where it was, and what it adds gets numbers of its own.

@@ -312,6 +312,36 @@ story!(s12_a_deleted_repository_ends_its_tickets, |desk| {
     assert_eq!(desk.standing(&waiting).await, "left");
 });
 
+const TEAM: Setup =
+    Setup { config: "", programme: Some("[[tier]]\nid = \"team\"\nname = \"Team\"\ntickets = \"999/week\"\nresponse = \"4h\"\n") };
+const SOONER: Setup =
+    Setup { config: "", programme: Some("[[tier]]\nid = \"team\"\nname = \"Team\"\ntickets = \"999/week\"\nresponse = \"2h\"\n") };
+
+story!(s12_s5_all_of_more_tickets_than_are_saved_at_once_follow, TEAM, |mut desk| {
+    desk.partner("acme", "team", &["alice"]).await;
+    let mut issues = Vec::new();
+    for number in 0..401 {
+        let opened = desk.sandbox.open_issue(REPO, "alice", &format!("Of many, {number}"), "…").await.unwrap();
+        issues.push(opened.issue.unwrap().id);
+    }
+    let tickets = async |desk: &Desk| {
+        let mut tx = desk.app.desk.store.read().await.unwrap();
+        let tickets = tx.tickets(&issues).await.unwrap();
+        tx.rollback().await.unwrap();
+        assert_eq!(tickets.len(), 401);
+        tickets
+    };
+    desk.sandbox.archive_repository(REPO, "ann", true).await.unwrap();
+    assert!(tickets(&desk).await.iter().all(|ticket| ticket.frozen.len() == 1 && ticket.frozen[0].until.is_none()));
+    desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
+    assert!(tickets(&desk).await.iter().all(|ticket| ticket.frozen.iter().all(|freeze| freeze.until.is_some())));
+    desk.restart_with(SOONER).await;
+    assert_eq!(desk.app.desk.retarget(None).await.unwrap().len(), 401);
+    assert!(tickets(&desk).await.iter().all(|ticket| ticket.running().unwrap().promise.target.to_string() == "2h"));
+    desk.sandbox.delete_repository(REPO, "ann").await.unwrap();
+    assert!(tickets(&desk).await.iter().all(|ticket| ticket.is_gone() && ticket.running().is_none()));
+});
+
 story!(s12_r2_lost_webhooks_about_archiving_are_found_by_listing, |desk| {
     let issue = anna_of_acme_opens(&desk).await;
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));
