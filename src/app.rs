@@ -265,6 +265,7 @@ impl App {
             tx.release_claims().await?;
             tx.commit().await?;
         }
+        desk.note_mode().await?;
         desk.come_back().await?;
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let webhook_secret = credentials.map(|app| Arc::new(app.webhook_secret));

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod completions;
@@ -61,6 +62,9 @@ enum Command {
     /// Look at deliveries of GitHub's that could not be taken in, try them again, or let them go.
     #[command(subcommand)]
     Deliveries(deliveries::Deliveries),
+    /// Read the record of operators' acts.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print the account of a ticket: each charge, start, pause and stop, with the rule, who, and why.
     Explain(explain::Explain),
     /// Give running clocks the promise that the programme has now; ended ones are never judged again.
@@ -191,6 +195,7 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         Command::Partner(command) => partner::run(command, &desk().await?, out).await,
         Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,
         Command::Deliveries(command) => deliveries::run(&command, &desk().await?, out).await,
+        Command::Audit(command) => audit::run(&command, &desk().await?, out).await,
         Command::Explain(explain) => explain::run(&explain, &desk().await?, out).await,
         Command::Retarget(retarget) => retarget::run(&retarget, &desk().await?, out).await,
     }

@@ -17,6 +17,7 @@ mod desk;
 
 mod acknowledge;
 mod allowance;
+mod audit;
 mod books;
 mod calendars;
 mod chats;
