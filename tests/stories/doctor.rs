@@ -234,6 +234,21 @@ story!(the_webhook_is_looked_at, |desk| {
     let findings = set.looked_at(&desk).await.to_string();
     assert!(findings.contains("whoever is on the way reads along. To do: use https://"), "{findings}");
 
+    let goes_to = |url: &str| desk.sandbox.says_of_its_hook(Hook::Said(hook(|hook| hook["url"] = url.into())));
+    // A relay's address is right while somebody fetches from it, and nobody else's business.
+    goes_to("https://smee.io/very-secret");
+    told(&set.looked_at(&desk).await, Mark::Warn, "webhook", "sends to smee.io, and not to the desk: right for a relay", "serve --relay");
+    // A server of the operator's own may be in the same network.
+    let own = |url: &str| right(&desk).and("PUBLIC_URL", url).and("GITHUB_URL", "https://github.example.com");
+    goes_to("https://10.0.0.7/api/github/webhooks");
+    let findings = own("https://10.0.0.7").looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+    let github_com = right(&desk).and("PUBLIC_URL", "https://10.0.0.7");
+    told(&github_com.looked_at(&desk).await, Mark::Fail, "webhook", "not reachable from outside", "set the address");
+    goes_to("https://10.example.com/api/github/webhooks");
+    let findings = right(&desk).and("PUBLIC_URL", "https://10.example.com").looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+
     desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
     told(&right(&desk).and("WEBHOOK_SECRET", "hush").looked_at(&desk).await, Mark::Warn, "webhook secret", "weak: 4 bytes", "openssl rand");
     let dull = "abababababababababababababab";
@@ -261,6 +276,24 @@ story!(failed_deliveries_are_told_by_what_they_were_answered_with, |desk| {
     desk.clock.advance_to(desk.clock.now().checked_add(SignedDuration::from_hours(25)).unwrap());
     let findings = set.looked_at(&desk).await;
     assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "a day later it is history: {findings}");
+});
+
+story!(pings_that_failed_are_no_reason_to_worry, |desk| {
+    let set = well(&desk).await;
+    let ping =
+        |status: u16| json!({ "id": 1, "guid": "ping-1", "delivered_at": "2026-11-18T08:59:00Z", "event": "ping", "status_code": status });
+    let listed = |attempts: Vec<Value>| Fault::Status { status: 200, headers: Vec::new(), body: attempts.into() };
+    let opened = json!({ "id": 2, "guid": "opened-1", "delivered_at": "2026-11-18T08:59:30Z", "event": "issues", "status_code": 202 });
+    for (attempts, seen) in [
+        (vec![opened, ping(503)], "none failed in the last day; the last came at 2026-11-18T08:59:30Z"),
+        (vec![ping(200)], "pings alone in three days"),
+    ] {
+        desk.sandbox.faults().next_times(2, "GET", "/app/hook/deliveries", listed(attempts));
+        let findings = set.looked_at(&desk).await;
+        assert!(findings.to_string().contains(&format!("ok    deliveries: {seen}")), "{findings}");
+    }
+    desk.sandbox.faults().next_times(2, "GET", "/app/hook/deliveries", listed(vec![ping(503)]));
+    told(&set.looked_at(&desk).await, Mark::Warn, "deliveries", "nothing in three days", "its Advanced page sends a ping");
 });
 
 story!(a_delivery_that_failed_is_told_with_what_is_to_be_done_about_its_answer, |mut desk| {
