@@ -3,7 +3,7 @@
 //! What there is to copy is read from the schema, so that no table can be forgotten.
 
 use super::list::list;
-use super::{AuditLine, Result, StoreError, migrations, postgres, sql, sqlite, to_json};
+use super::{AuditLine, Result, StoreError, migrations, postgres, reach, sql, sqlite, to_json};
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
@@ -221,7 +221,10 @@ impl Side {
 
     async fn postgres(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("partner-desk migrate-store").disable_statement_logging();
-        Ok(Self::Postgres(options.connect().await?))
+        match options.connect().await {
+            Ok(connection) => Ok(Self::Postgres(connection)),
+            Err(error) => Err(reach::why(&options, error).await),
+        }
     }
 
     async fn is_in_use(&mut self) -> Result<bool> {

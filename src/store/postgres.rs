@@ -3,7 +3,7 @@
 
 use super::list::{Cell, List, cell};
 use super::sql::{Kind, Param, PgText};
-use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, sqlite};
+use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, reach, sqlite};
 use serde_json::{Map, Value};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
@@ -102,13 +102,18 @@ impl Postgres {
             .statement_cache_capacity(PREPARED)
             .application_name("partner-desk")
             .disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(NO_ANSWER).connect_with(options.clone()).await?;
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(NO_ANSWER).connect_with(options.clone()).await;
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(error) => return Err(reach::why(&options, error).await),
+        };
         migrations::run_postgres(&mut *pool.acquire().await?).await?;
         Ok(Self::over(options, pool))
     }
 
     pub(super) async fn open_to_look(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("partner-desk doctor").disable_statement_logging();
+        reach::knock(&options).await?;
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(NO_ANSWER).connect_with(options.clone()).await?;
         Ok(Self::over(options, pool))
     }

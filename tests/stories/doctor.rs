@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use partner_desk::doctor::{Finding, Findings, Mark, examine, of_problems};
 use partner_desk::sandbox::{BotHost, BotMood, ChatAnswer, Fault, Hook};
 use partner_desk::settings::Settings;
-use partner_desk::store::ChannelState;
+use partner_desk::store::copy::copy;
+use partner_desk::store::{ChannelState, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -588,6 +589,14 @@ fn a_sqlite_file_that_cannot_serve_is_told() {
             "its folder is not there",
             "create the folder",
         );
+        #[cfg(target_os = "linux")]
+        told(
+            &right(&desk).and("DATABASE_URL", "sqlite:///proc/none.db").looked_at(&desk).await,
+            Mark::Fail,
+            "database",
+            "none can be made in its folder",
+            "a folder that is writable",
+        );
         std::fs::write(desk.folder().join("text.db"), "no database at all, and long enough to be taken for one".repeat(40)).unwrap();
         let text = format!("sqlite://{}/text.db", desk.folder().display());
         told(&right(&desk).and("DATABASE_URL", &text).looked_at(&desk).await, Mark::Fail, "database", "not a database", "DATABASE_URL");
@@ -631,10 +640,39 @@ fn a_database_that_is_none_or_not_there_is_told() {
         let desk = Desk::start(Engine::Sqlite, Setup::default()).await;
         well(&desk).await;
         let memory = right(&desk).and("DATABASE_URL", "sqlite::memory:");
-        told(&memory.looked_at(&desk).await, Mark::Fail, "database", "", "set DATABASE_URL to sqlite://FILE");
+        let words = "expected `sqlite://FILE`, found `sqlite::memory:`: what is only in memory would be lost";
+        told(&memory.looked_at(&desk).await, Mark::Fail, "database", words, "set DATABASE_URL to sqlite://FILE");
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let away = right(&desk).and("DATABASE_URL", &format!("postgres://desk:very-secret@{nobody}/desk"));
-        told(&away.looked_at(&desk).await, Mark::Fail, "database", "", "see that DATABASE_URL names a database that runs");
+        let words = format!("PostgreSQL at 127.0.0.1:{}, database `desk`, user `desk`: nothing listens there", nobody.port());
+        told(&away.looked_at(&desk).await, Mark::Fail, "database", &words, "see that DATABASE_URL names a database that runs");
+        // A server may be about to start, so `serve` waits for a while, and says the same then.
+        let opened = Store::open(&format!("postgres://desk:very-secret@{nobody}/desk")).await.unwrap_err().to_string();
+        assert!(opened.contains(&words), "{opened}");
+        desk.end().await;
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn a_postgresql_that_lets_nobody_in_is_told() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, Setup::default()).await;
+        well(&desk).await;
+        let (server, name) = desk.database().rsplit_once('/').unwrap();
+        let host = server.rsplit_once('@').unwrap().1;
+        let remedy = "see that DATABASE_URL names a database that runs and lets this user in";
+        for (url, words) in [
+            (format!("{server}/none_of_this_name"), "there is no such database (database \"none_of_this_name\" does not exist)"),
+            (format!("postgres://nobody:very-secret@{host}/{name}"), "it does not let the user in (role \"nobody\" does not exist)"),
+        ] {
+            told(&right(&desk).and("DATABASE_URL", &url).looked_at(&desk).await, Mark::Fail, "database", words, remedy);
+            // `serve` and `migrate-store` say the same.
+            let opened = Store::open(&url).await.unwrap_err().to_string();
+            assert!(opened.starts_with(&format!("database: PostgreSQL at {host}, database `")) && opened.contains(words), "{opened}");
+            let copied = copy(&url, "sqlite://never.db", desk.clock.now()).await.unwrap_err().to_string();
+            assert!(copied.starts_with(&format!("--from: {opened}")), "{copied}");
+        }
         desk.end().await;
     });
 }
