@@ -64,8 +64,12 @@ pub async fn run(serve: &Serve, mut settings: Settings) -> Result<(), CliError> 
         let front = front.clone();
         tokio::spawn(async move { relay.run(&front).await })
     });
+    let turned_away = {
+        let front = front.clone();
+        move || front.turns_away()
+    };
     let starting = tokio::spawn(keep(app, workers, front, settings, stopped.clone()));
-    let serving = serving::serve(listener, routes, Limits::default(), async move {
+    let serving = serving::serve(listener, routes, Limits::default(), turned_away, async move {
         told_to_stop().await;
         tracing::info!("stopping after what is in flight");
         let _ = stopping.send(true);

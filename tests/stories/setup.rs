@@ -107,7 +107,7 @@ impl Instance {
         let front = Front::new(app.clone());
         let (stop, stopped) = watch::channel(false);
         let mut stopping = stopped.clone();
-        let server = tokio::spawn(serving::serve(listener, front.router(), Limits::default(), async move {
+        let server = tokio::spawn(serving::serve(listener, front.router(), Limits::default(), || {}, async move {
             let _ = stopping.wait_for(|stop| *stop).await;
         }));
         let keeper = tokio::spawn(async move {
