@@ -53,8 +53,11 @@ fn tell(name: &str, result: Result<(), StoreError>) {
     }
 }
 
-/// Of several instances one works, the others only look whether it still does; each is as alive as what it has to do.
-async fn work(app: &App, name: &str) -> Result<(), StoreError> {
+/// Does one job. Of several instances one works, the others only look whether it still does; each is as alive as what it has to do.
+///
+/// # Errors
+/// The database fails.
+pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
     match name {
         "lead" => match app.lead.look(app.since_beat()).await? {
             Led::ByOthers => app.beat(),

@@ -36,6 +36,7 @@ mod gate;
 mod guarded;
 mod heartbeat;
 mod instance;
+mod jobs;
 mod keeping;
 mod kept;
 mod key;
