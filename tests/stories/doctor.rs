@@ -737,6 +737,14 @@ fn the_exit_code_says_whether_anything_fails() {
         let (code, out, _) = runs(&["doctor"], "APP_ID").await;
         assert!(code == Some(1) && out.starts_with("fail  configuration: environment: APP_ID: expected a value"), "{out}");
         assert_eq!(runs(&["doctor", "--fast"], "").await.0, Some(2));
+        // What the parts say on their way, errors too, stays with them.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+        command.current_dir(desk.folder()).env_clear().envs(&set.environment).env("GITHUB_API_URL", format!("http://{nobody}"));
+        let output = tokio::task::spawn_blocking(move || command.arg("doctor").output().unwrap()).await.unwrap();
+        let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(out.contains("fail  GitHub: no answer from GitHub"), "{out}");
+        assert!(error.starts_with("error: ") && error.lines().count() == 1, "{error}");
         desk.end().await;
     });
 }
