@@ -88,8 +88,10 @@ pub struct Answers {
     pub passed_over: AtomicU64,
     /// It could not be read or taken in, and is kept.
     pub kept: AtomicU64,
-    /// It could not be saved, and GitHub was told so.
+    /// It could not be saved, or there was no room for it, and GitHub was told so.
     pub refused: AtomicU64,
+    /// Connections that were too many at once: whatever they were to bring.
+    pub turned_away: AtomicU64,
     /// No good signature.
     pub unsigned: AtomicU64,
     /// No webhook.
@@ -105,6 +107,7 @@ impl Answers {
             ("passed_over", &self.passed_over),
             ("kept", &self.kept),
             ("refused", &self.refused),
+            ("turned_away", &self.turned_away),
             ("unsigned", &self.unsigned),
             ("malformed", &self.malformed),
         ]
@@ -267,6 +270,7 @@ impl App {
             tx.release_claims().await?;
             tx.commit().await?;
         }
+        desk.note_mode().await?;
         desk.come_back().await?;
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let webhook_secret = credentials.map(|app| Arc::new(app.webhook_secret));
@@ -320,6 +324,12 @@ impl App {
             self.fails_to_keep.store(true, Ordering::Relaxed);
         }
         Ok(outcome?)
+    }
+
+    /// Something that may have been a delivery was answered 503 before it was read: it is counted, and asked for again soon (`R2`).
+    pub fn turns_away(&self, counted: &AtomicU64) {
+        counted.fetch_add(1, Ordering::Relaxed);
+        self.desk.is_behind();
     }
 
     /// Starts the scheduler and the senders.

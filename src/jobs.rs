@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::lead::Led;
 use crate::store::StoreError;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
@@ -44,7 +45,11 @@ pub async fn start(app: &App) -> Result<JobScheduler, JobSchedulerError> {
 }
 
 async fn run(app: &App, name: &str) {
-    tell(name, work(app, name).await);
+    match work(app, name).await {
+        // The database goes while a job is at it; what was to be done stands there at the next start.
+        Err(error) if app.desk.wakes.stopping.load(Ordering::Relaxed) => tracing::debug!(%error, job = name, "ended by the end"),
+        result => tell(name, result),
+    }
 }
 
 fn tell(name: &str, result: Result<(), StoreError>) {
@@ -53,8 +58,11 @@ fn tell(name: &str, result: Result<(), StoreError>) {
     }
 }
 
-/// Of several instances one works, the others only look whether it still does; each is as alive as what it has to do.
-async fn work(app: &App, name: &str) -> Result<(), StoreError> {
+/// Does one job. Of several instances one works, the others only look whether it still does; each is as alive as what it has to do.
+///
+/// # Errors
+/// The database fails.
+pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
     match name {
         "lead" => match app.lead.look(app.since_beat()).await? {
             Led::ByOthers => app.beat(),

@@ -493,6 +493,22 @@ async fn o3_without_an_app_serve_prints_the_way_to_the_set_up_and_goes_on_trying
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("--relay: it is no address"), "{wrong:?}");
 
+    // Among lines of JSON the way is one of them, whatever is logged.
+    let mut json = stage.command();
+    for name in ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"] {
+        json.env_remove(name);
+    }
+    let mut json = json.arg("serve").envs([("LOG_FORMAT", "json"), ("RUST_LOG", "error")]).stderr(Stdio::piped()).spawn().unwrap();
+    let line = BufReader::new(json.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    let _ = json.kill();
+    let _ = json.wait();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    assert!(
+        line["link"].as_str().unwrap().contains("/setup?token=")
+            && line["message"].as_str().unwrap().starts_with("There is no GitHub App yet"),
+        "{line}"
+    );
+
     let mut child = without_an_app(&["serve", "--relay", "http://127.0.0.1:9/my-channel"]);
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let link = lines.by_ref().find(|line| line.contains("/setup?token=")).unwrap().trim().to_owned();

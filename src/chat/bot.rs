@@ -87,6 +87,14 @@ impl Bot {
         Some(value)
     }
 
+    /// How many of a message's lines there is no room for.
+    pub(super) fn left_out(&self, what: &ChatMessage, instead_of: &[String], now: Timestamp) -> usize {
+        match self.host {
+            Host::Slack => slack::written(what, instead_of, now).1,
+            Host::Mattermost => mattermost::written(what, instead_of, now).1,
+        }
+    }
+
     /// Says something, in a thread if one is named.
     pub(super) async fn post(
         &self,

@@ -205,14 +205,14 @@ pub(super) fn safe(text: &str, max: usize) -> String {
     out
 }
 
-/// `lines`, written by `write`, as many as fit into `room` by `measure`, and the number of the others.
+/// `lines`, written by `write`, as many as fit into `room` by `measure`, with the number of the others at their end, and that number.
 pub(super) fn fitting(
     lines: &[Line],
     room: usize,
     between: &str,
     measure: impl Fn(&str) -> usize,
     write: impl Fn(&Line) -> String,
-) -> String {
+) -> (String, usize) {
     /// Room for `and 12345 more`.
     const MORE: usize = 20;
     let mut out = String::new();
@@ -224,12 +224,12 @@ pub(super) fn fitting(
         if measure(&out) + measure(gap) + measure(&written) + reserve > room {
             out.push_str(gap);
             out.extend(["and ", &left.to_string(), " more"]);
-            break;
+            return (out, left);
         }
         out.push_str(gap);
         out.push_str(&written);
     }
-    out
+    (out, 0)
 }
 
 /// The address, if it is one that can stand in any host's link.

@@ -17,9 +17,14 @@ const LINES: usize = 3000;
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
+    written(message, instead_of, now).0
+}
+
+/// The same, and how many of its lines it had no room for.
+pub(super) fn written(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> (Value, usize) {
     let card = Card::of(message, instead_of, now);
     let lead = card.lead.clone().unwrap_or_default();
-    let lines = fitting(&card.lines, LINES, "\n", units, line);
+    let (lines, left_out) = fitting(&card.lines, LINES, "\n", units, line);
     let caveat = card.caveat.map_or_else(String::new, |caveat| format!("-# {caveat}"));
     // A webhook's own buttons need an application; a link in the text does not.
     let acknowledge = card.acknowledge.as_ref().map_or_else(String::new, |url| format!("[Acknowledge]({url})"));
@@ -53,11 +58,12 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
         ids
     };
     let parse: &[&str] = if all { &["everyone"] } else { &[] };
-    json!({
+    let body = json!({
         "content": content,
         "embeds": [embed],
         "allowed_mentions": { "parse": parse, "users": ids(user), "roles": ids(role) },
-    })
+    });
+    (body, left_out)
 }
 
 fn line(line: &Line) -> String {

@@ -296,12 +296,7 @@ header!("What it tells, by the name that programs know: for filters.", Event, "X
 
 /// As text.
 fn text(card: &Card) -> String {
-    let line = |line: &Line| match &line.link {
-        Some((label, Some(url))) => format!("{label} {}\n  {url}", line.text),
-        Some((label, None)) => format!("{label} {}", line.text),
-        None => line.text.clone(),
-    };
-    let lines = fitting(&card.lines, LINES, "\n", str::len, line);
+    let (lines, _) = lines_of_text(card);
     let facts = card.facts.iter().fold(String::new(), |mut facts, (name, value)| {
         let _ = writeln!(facts, "{:<14} {value}", format!("{name}:"));
         facts
@@ -312,6 +307,30 @@ fn text(card: &Card) -> String {
     let wakes = wakes(card);
     let body = join(&[lead, &headline(card), &wakes, &lines, facts.trim_end(), &card.to_do, caveat, &links], "\n\n");
     format!("{body}\n\n-- \nPartner Desk\n")
+}
+
+fn lines_of_text(card: &Card) -> (String, usize) {
+    let line = |line: &Line| match &line.link {
+        Some((label, Some(url))) => format!("{label} {}\n  {url}", line.text),
+        Some((label, None)) => format!("{label} {}", line.text),
+        None => line.text.clone(),
+    };
+    fitting(&card.lines, LINES, "\n", str::len, line)
+}
+
+fn lines_of_html(card: &Card) -> (String, usize) {
+    let line = |line: &Line| match &line.link {
+        Some((label, Some(url))) => format!("<a href=\"{}\"><b>{}</b></a> {}", escaped(url), escaped(label), escaped(&line.text)),
+        Some((label, None)) => format!("<b>{}</b> {}", escaped(label), escaped(&line.text)),
+        None => escaped(&line.text),
+    };
+    fitting(&card.lines, LINES, "<br>\n", str::len, line)
+}
+
+/// How many of its lines a mail has no room for, as text or as HTML.
+pub(super) fn left_out(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> usize {
+    let card = Card::of(message, instead_of, now);
+    lines_of_text(&card).1.max(lines_of_html(&card).1)
 }
 
 /// The first words, which lists of mail show beside the subject: `Due soon (75%): acme/support#12, 1h left`.
@@ -332,11 +351,6 @@ fn wakes(card: &Card) -> String {
 fn html(card: &Card) -> String {
     let paragraph =
         |text: &str| if text.is_empty() { String::new() } else { format!("<p style=\"margin:0 0 12px\">{}</p>\n", escaped(text)) };
-    let line = |line: &Line| match &line.link {
-        Some((label, Some(url))) => format!("<a href=\"{}\"><b>{}</b></a> {}", escaped(url), escaped(label), escaped(&line.text)),
-        Some((label, None)) => format!("<b>{}</b> {}", escaped(label), escaped(&line.text)),
-        None => escaped(&line.text),
-    };
     let color = card.tone.rgb();
     let title = escaped(&headline(card));
     let title =
@@ -352,7 +366,7 @@ fn html(card: &Card) -> String {
     });
     let facts =
         if facts.is_empty() { facts } else { format!("<table style=\"border-collapse:collapse;margin:0 0 12px\">\n{facts}</table>\n") };
-    let lines = fitting(&card.lines, LINES, "<br>\n", str::len, line);
+    let (lines, _) = lines_of_html(card);
     let lines = if lines.is_empty() { lines } else { format!("<p style=\"margin:0 0 12px\">{lines}</p>\n") };
     let button = |what: &str, url: &Option<String>| {
         let style = "display:inline-block;padding:6px 14px;margin:0 8px 8px 0;border:1px solid;border-radius:6px;text-decoration:none";

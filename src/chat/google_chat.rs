@@ -17,13 +17,19 @@ const LINES: usize = 16_000;
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
+    written(message, instead_of, now).0
+}
+
+/// The same, and how many of its lines it had no room for.
+pub(super) fn written(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> (Value, usize) {
     let card = Card::of(message, instead_of, now);
     let lead = card.lead.clone().unwrap_or_default();
     let text = join(&[&lead, &card.wake(mention), &card.summary], " ");
     let rest = laid_out(&card, &text, "").to_string().len();
     // Room for the widget that holds them.
     let room = BYTES.saturating_sub(rest + 100).min(LINES);
-    laid_out(&card, &text, &fitting(&card.lines, room, "<br>", in_json, line))
+    let (lines, left_out) = fitting(&card.lines, room, "<br>", in_json, line);
+    (laid_out(&card, &text, &lines), left_out)
 }
 
 fn laid_out(card: &Card, text: &str, lines: &str) -> Value {

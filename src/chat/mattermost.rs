@@ -16,17 +16,22 @@ const LINES: usize = 5500;
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
+    written(message, instead_of, now).0
+}
+
+/// The same, and how many of its lines it had no room for.
+pub(super) fn written(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> (Value, usize) {
     laid_out(&Card::of(message, instead_of, now))
 }
 
 /// The message that a ticket's thread hangs on, written anew.
 pub(super) fn render_root(root: &Root) -> Value {
-    laid_out(&Card::of_root(root))
+    laid_out(&Card::of_root(root)).0
 }
 
-fn laid_out(card: &Card) -> Value {
+fn laid_out(card: &Card) -> (Value, usize) {
     let lead = card.lead.clone().unwrap_or_default();
-    let lines = fitting(&card.lines, LINES, "\n", in_json, line);
+    let (lines, left_out) = fitting(&card.lines, LINES, "\n", in_json, line);
     let caveat = card.caveat.map_or_else(String::new, |caveat| format!("_{caveat}_"));
     // Buttons need an integration that takes them; a link in the text does not.
     let acknowledge = card.acknowledge.as_ref().map_or_else(String::new, |url| format!("[Acknowledge]({url})"));
@@ -42,7 +47,7 @@ fn laid_out(card: &Card) -> Value {
     if let (Some(url), Some(map)) = (&card.url, attachment.as_object_mut()) {
         map.insert("title_link".to_owned(), url.as_str().into());
     }
-    json!({ "text": join(&[&lead, &card.wake(mention)], " "), "attachments": [attachment] })
+    (json!({ "text": join(&[&lead, &card.wake(mention)], " "), "attachments": [attachment] }), left_out)
 }
 
 fn line(line: &Line) -> String {

@@ -1,7 +1,7 @@
 //! Sends a message to a channel, once.
 
 use super::bot::{Bot, Host, Looked, Posted, Renewed};
-use super::email::{MailAccess, Mailer};
+use super::email::{self, MailAccess, Mailer};
 use super::root::Root;
 use super::{ChatMessage, discord, google_chat, mattermost, slack, teams, webhook};
 use jiff::Timestamp;
@@ -176,7 +176,8 @@ impl Door {
 
 #[derive(Clone)]
 enum Format {
-    Card(fn(&ChatMessage, &[String], Timestamp) -> Value),
+    /// The body, and how many of the message's lines it has no room for.
+    Card(fn(&ChatMessage, &[String], Timestamp) -> (Value, usize)),
     Webhook(Option<webhook::Signer>),
 }
 
@@ -259,6 +260,18 @@ impl Chat {
         }
     }
 
+    /// How many of a message's lines a channel has no room for.
+    #[must_use]
+    pub fn left_out(&self, channel: &str, what: &ChatMessage, instead_of: &[String], now: Timestamp) -> usize {
+        let Some(target) = self.channels.get(channel) else { return 0 };
+        match &target.door {
+            Door::Webhook { format: Format::Card(written), .. } => written(what, instead_of, now).1,
+            Door::Webhook { format: Format::Webhook(_), .. } => 0,
+            Door::Bot(bot) => bot.left_out(what, instead_of, now),
+            Door::Mail(_) => email::left_out(what, instead_of, now),
+        }
+    }
+
     /// Sends `message` to `channel`, once.
     ///
     /// # Errors
@@ -305,7 +318,7 @@ fn request(format: &Format, message: Message<'_>, now: Timestamp) -> Result<(Hea
     // Nothing that the desk makes ends here, but if it did, another try would end here too.
     let refused = |why: String| SendError::Refused { status: None, why };
     let body = match format {
-        Format::Card(render) => serde_json::to_vec(&render(what, instead_of, now)),
+        Format::Card(render) => serde_json::to_vec(&render(what, instead_of, now).0),
         Format::Webhook(_) => webhook::render(what, key, instead_of, now),
     };
     let body = body.map_err(|e| refused(format!("the message can't be written as JSON: {e}")))?;
@@ -374,11 +387,11 @@ fn address(name: &str, url: &SecretString) -> Result<Url, ChatError> {
 
 fn format(name: &str, kind: Kind) -> Result<Format, ChatError> {
     let secret = match kind {
-        Kind::Slack => return Ok(Format::Card(slack::render)),
-        Kind::Mattermost => return Ok(Format::Card(mattermost::render)),
-        Kind::Discord => return Ok(Format::Card(discord::render)),
-        Kind::Teams => return Ok(Format::Card(teams::render)),
-        Kind::GoogleChat => return Ok(Format::Card(google_chat::render)),
+        Kind::Slack => return Ok(Format::Card(slack::written)),
+        Kind::Mattermost => return Ok(Format::Card(mattermost::written)),
+        Kind::Discord => return Ok(Format::Card(discord::written)),
+        Kind::Teams => return Ok(Format::Card(teams::written)),
+        Kind::GoogleChat => return Ok(Format::Card(google_chat::written)),
         // Mail has a door of its own.
         Kind::Email(_) => return Err(ChatError::Mail(name.to_owned())),
         Kind::Webhook { secret } => secret,

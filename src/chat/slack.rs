@@ -28,9 +28,14 @@ const LIST: usize = 2800;
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
-    let mut body = match message {
-        ChatMessage::Ping(ping) => render_ping(ping, now),
-        ChatMessage::Notice(notice) => render_notice(notice),
+    written(message, instead_of, now).0
+}
+
+/// The same, and how many of its lines it had no room for.
+pub(super) fn written(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> (Value, usize) {
+    let (mut body, left_out) = match message {
+        ChatMessage::Ping(ping) => (render_ping(ping, now), 0),
+        ChatMessage::Notice(notice) => (render_notice(notice), 0),
         ChatMessage::Digest(digest) => render_digest(digest, now),
         ChatMessage::Recovery(recovery) => render_lines(&recovery.headline(), &recovery.lines()),
         ChatMessage::Report(report) => render_lines(&report.headline(), &report.lines(now)),
@@ -44,7 +49,7 @@ pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> V
             blocks.insert(0, json!({ "type": "context", "elements": [mrkdwn(&instead)] }));
         }
     }
-    body
+    (body, left_out)
 }
 
 fn header(text: &str) -> Value {
@@ -52,8 +57,8 @@ fn header(text: &str) -> Value {
     json!({ "type": "header", "text": { "type": "plain_text", "text": text, "emoji": false } })
 }
 
-/// Lines that are escaped already, as many as fit into so many sections, and the number of the others.
-fn sections(lines: &[String], most: usize) -> Vec<String> {
+/// Lines that are escaped already, as many as fit into so many sections, with the number of the others at their end, and that number.
+fn sections(lines: &[String], most: usize) -> (Vec<String>, usize) {
     /// Room for `and 12345 more`.
     const MORE: usize = 20;
     let mut sections = vec![String::new()];
@@ -68,29 +73,41 @@ fn sections(lines: &[String], most: usize) -> Vec<String> {
                 section.push('\n');
             }
             if used + needed > room {
-                let _ = write!(section, "and {} more", lines.len() - place);
-                break;
+                let left = lines.len() - place;
+                let _ = write!(section, "and {left} more");
+                return (sections, left);
             }
             section.push_str(line);
         }
     }
-    sections
+    (sections, 0)
 }
 
-fn render_digest(digest: &Digest, now: Timestamp) -> Value {
+/// Lines as blocks, and how many of them there is no room for.
+fn listed(lines: &[String]) -> (impl Iterator<Item = Value>, usize) {
+    let (sections, left_out) = sections(lines, SECTIONS);
+    (sections.into_iter().map(|section| json!({ "type": "section", "text": mrkdwn(&section) })), left_out)
+}
+
+/// Lines where there are no blocks.
+fn in_text(lines: &[String]) -> String {
+    sections(lines, 1).0.join("\n")
+}
+
+fn render_digest(digest: &Digest, now: Timestamp) -> (Value, usize) {
     let mentions = mentions(&digest.mentions());
     let headline = digest.headline(now);
     let lines: Vec<_> = digest.pings.iter().map(|ping| digest_line(ping, now)).collect();
+    let (listed, left_out) = listed(&lines);
     let mut blocks = vec![header(&headline)];
     if !mentions.is_empty() {
         blocks.push(json!({ "type": "section", "text": mrkdwn(&mentions) }));
     }
-    blocks.extend(sections(&lines, SECTIONS).iter().map(|section| json!({ "type": "section", "text": mrkdwn(section) })));
+    blocks.extend(listed);
     let plain = |ping: &Ping| escape(&format!("{} {}", ping.reference(), ping.in_a_digest(now)), 1000);
     let plain: Vec<_> = digest.pings.iter().map(plain).collect();
-    let list = sections(&plain, 1).join("\n");
-    let text = join(&[&mentions, &format!("{headline}:\n{list}")]);
-    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+    let text = join(&[&mentions, &format!("{headline}:\n{}", in_text(&plain))]);
+    (json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false }), left_out)
 }
 
 fn digest_line(ping: &Ping, now: Timestamp) -> String {
@@ -102,12 +119,13 @@ fn digest_line(ping: &Ping, now: Timestamp) -> String {
     format!("{reference} {}", escape(&ping.in_a_digest(now), 1000))
 }
 
-fn render_lines(headline: &str, lines: &[String]) -> Value {
+fn render_lines(headline: &str, lines: &[String]) -> (Value, usize) {
     let lines: Vec<_> = lines.iter().map(|line| escape(line, 2000)).collect();
+    let (listed, left_out) = listed(&lines);
     let mut blocks = vec![header(headline)];
-    blocks.extend(sections(&lines, SECTIONS).iter().map(|section| json!({ "type": "section", "text": mrkdwn(section) })));
-    let text = format!("{}.\n{}", escape(headline, HEADER), sections(&lines, 1).join("\n"));
-    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+    blocks.extend(listed);
+    let text = format!("{}.\n{}", escape(headline, HEADER), in_text(&lines));
+    (json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false }), left_out)
 }
 
 fn render_ping(ping: &Ping, now: Timestamp) -> Value {

@@ -17,11 +17,16 @@ const BYTES: usize = 20_000;
 /// The request's body for `message`, sent at `now`, in place of these channels.
 #[must_use]
 pub fn render(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> Value {
+    written(message, instead_of, now).0
+}
+
+/// The same, and how many of its lines it had no room for.
+pub(super) fn written(message: &ChatMessage, instead_of: &[String], now: Timestamp) -> (Value, usize) {
     let card = Card::of(message, instead_of, now);
     let rest = laid_out(&card, "").to_string().len();
     // Room for the block that holds them. A blank line between, since one break alone is none to Teams.
-    let lines = fitting(&card.lines, BYTES.saturating_sub(rest + 100), "\n\n", in_json, line);
-    laid_out(&card, &lines)
+    let (lines, left_out) = fitting(&card.lines, BYTES.saturating_sub(rest + 100), "\n\n", in_json, line);
+    (laid_out(&card, &lines), left_out)
 }
 
 fn laid_out(card: &Card, lines: &str) -> Value {

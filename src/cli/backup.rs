@@ -1,8 +1,10 @@
 //! `backup`: a copy of the database while the desk runs.
 
 use super::CliError;
+use crate::clock::Clock;
 use crate::settings::Settings;
-use crate::store::backup::{copy_sqlite, pg_dump_command, sqlite_file};
+use crate::store::AuditLine;
+use crate::store::backup::{copy_sqlite, note_copy, pg_dump_command, sqlite_file};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -52,6 +54,11 @@ pub fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Send)) -
         writeln!(out, "{table:<18} {rows:>10}")?;
     }
     writeln!(out, "{}: {} bytes, checked", file.display(), std::fs::metadata(file)?.len())?;
+    // A database that cannot be written to is a reason to have a copy of it.
+    let line = AuditLine { at: Clock::system().now(), act: "backup".to_owned(), detail: file.display().to_string() };
+    if let Err(error) = note_copy(&settings.database_url, &line) {
+        tracing::warn!(%error, "the copy is made, but the record of operators' acts does not name it");
+    }
     Ok(())
 }
 

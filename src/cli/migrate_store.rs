@@ -1,6 +1,7 @@
 //! `migrate-store`: from one database to another.
 
 use super::CliError;
+use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::store::copy::copy;
 use std::io::Write;
@@ -27,7 +28,7 @@ pub async fn run(migrate: &MigrateStore, out: &mut (dyn Write + Send)) -> Result
     // The one TLS backend; a second call finds it installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (from, to) = (address("--from", &migrate.from)?, address("--to", &migrate.to)?);
-    let copied = copy(&from, &to).await.map_err(|error| CliError::Failed(error.to_string()))?;
+    let copied = copy(&from, &to, Clock::system().now()).await.map_err(|error| CliError::Failed(error.to_string()))?;
     for table in &copied {
         writeln!(out, "{:<18} {:>10}  {}", table.table, table.rows, table.digest)?;
     }

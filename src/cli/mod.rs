@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod completions;
@@ -61,6 +62,9 @@ enum Command {
     /// Look at deliveries of GitHub's that could not be taken in, try them again, or let them go.
     #[command(subcommand)]
     Deliveries(deliveries::Deliveries),
+    /// Read the record of operators' acts.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print the account of a ticket: each charge, start, pause and stop, with the rule, who, and why.
     Explain(explain::Explain),
     /// Give running clocks the promise that the programme has now; ended ones are never judged again.
@@ -211,13 +215,14 @@ pub async fn run(cli: Cli, out: &mut (dyn Write + Send)) -> Result<(), CliError>
         Command::Check => check::run(&settings(Settings::from_process_offline)?, out),
         Command::Doctor(doctor) => {
             let settings = Settings::from_process_offline();
-            // Its lines are the answer; what the parts log on their way would only be in between.
-            log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "error".to_owned()), LogFormat::Text);
+            // Its lines are the answer; what the parts log on their way, errors too, would only be in between.
+            log(&Settings::process_variable("RUST_LOG").unwrap_or_else(|| "off".to_owned()), LogFormat::Text);
             doctor::run(&doctor, settings, out).await
         }
         Command::Partner(command) => partner::run(command, &desk().await?, out).await,
         Command::Receive(receive) => receive::run(&receive, &desk().await?, out).await,
         Command::Deliveries(command) => deliveries::run(&command, &desk().await?, out).await,
+        Command::Audit(command) => audit::run(&command, &desk().await?, out).await,
         Command::Explain(explain) => explain::run(&explain, &desk().await?, out).await,
         Command::Retarget(retarget) => retarget::run(&retarget, &desk().await?, out).await,
     }
@@ -235,6 +240,18 @@ async fn desk() -> Result<Desk, CliError> {
     Ok(open_desk(&settings(Settings::from_process_offline)?, Clock::system()).await?)
 }
 
+/// Says at each start how far it has come with each of its jobs, as if that were news.
+const SCHEDULER: &str = "tokio_cron_scheduler";
+
+/// Of this target only what is worth a warning, unless the filter names it.
+fn quiet_about(target: &str, filter: Targets) -> Targets {
+    let named = filter.iter().any(|(named, _)| named.starts_with(target));
+    match filter.default_level() {
+        Some(level) if !named => filter.with_target(target, level.min(LevelFilter::WARN)),
+        _ => filter,
+    }
+}
+
 /// Logs to stderr from here on, what `filter` lets through.
 pub fn log(filter: &str, format: LogFormat) {
     let filter = filter.parse::<Targets>().unwrap_or_else(|error| {
@@ -242,7 +259,7 @@ pub fn log(filter: &str, format: LogFormat) {
         Targets::new().with_default(tracing::Level::INFO)
     });
     // Spans that are for traces alone.
-    let filter = filter.with_target("otel", LevelFilter::OFF);
+    let filter = quiet_about(SCHEDULER, filter).with_target("otel", LevelFilter::OFF);
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     // A second initialisation, in tests, keeps the first.
     #[cfg(not(feature = "otel"))]
@@ -261,4 +278,27 @@ pub fn log(filter: &str, format: LogFormat) {
             LogFormat::Json => all.with(logs.json().flatten_event(true).with_filter(filter)).try_init(),
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn the_scheduler_is_quiet_unless_it_is_asked_for() {
+        for (filter, infos, warnings) in [
+            ("info", false, true),
+            ("debug", false, true),
+            ("error", false, false),
+            ("off", false, false),
+            ("info,partner_desk=debug", false, true),
+            ("info,tokio_cron_scheduler=info", true, true),
+            ("warn,tokio_cron_scheduler::job_scheduler=debug", true, true),
+        ] {
+            let filter = quiet_about(SCHEDULER, filter.parse().unwrap());
+            let lets = |level: Level| filter.would_enable("tokio_cron_scheduler::job_scheduler", &level);
+            assert_eq!((lets(Level::INFO), lets(Level::WARN)), (infos, warnings), "{filter}");
+        }
+    }
 }

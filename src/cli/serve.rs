@@ -4,12 +4,13 @@ use super::CliError;
 use crate::app::{App, LONGEST_END, StartError, Workers};
 use crate::clock::Clock;
 use crate::desk::setup::LINK;
-use crate::settings::Settings;
+use crate::settings::{LogFormat, Settings};
 use crate::store::Store;
 use crate::web;
 use crate::web::front::Front;
 use crate::web::relay::{Patience, Relay};
 use crate::web::serving::{self, Limits};
+use serde_json::json;
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -54,7 +55,7 @@ pub async fn run(serve: &Serve, mut settings: Settings) -> Result<(), CliError> 
         if let Some(base) = settings.public_url.strip_suffix(":0") {
             app.setup.is_reached_at(format!("{base}:{}", address.port()));
         }
-        offer_set_up(&app).await?;
+        offer_set_up(&app, settings.log_format).await?;
     }
     let front = Front::new(app.clone());
     // A desk that has its App needs nobody between the port and its routes.
@@ -64,8 +65,12 @@ pub async fn run(serve: &Serve, mut settings: Settings) -> Result<(), CliError> 
         let front = front.clone();
         tokio::spawn(async move { relay.run(&front).await })
     });
+    let turned_away = {
+        let front = front.clone();
+        move || front.turns_away()
+    };
     let starting = tokio::spawn(keep(app, workers, front, settings, stopped.clone()));
-    let serving = serving::serve(listener, routes, Limits::default(), async move {
+    let serving = serving::serve(listener, routes, Limits::default(), turned_away, async move {
         told_to_stop().await;
         tracing::info!("stopping after what is in flight");
         let _ = stopping.send(true);
@@ -88,11 +93,18 @@ pub async fn run(serve: &Serve, mut settings: Settings) -> Result<(), CliError> 
     Ok(())
 }
 
-/// Prints the link that leads to the set-up, for whoever sees this terminal.
-async fn offer_set_up(app: &App) -> Result<(), CliError> {
+/// Prints the link that leads to the set-up, for whoever sees this terminal, whatever is logged there; among lines of JSON as one of them.
+async fn offer_set_up(app: &App, format: LogFormat) -> Result<(), CliError> {
     let link = app.setup.link().await?;
     let minutes = LINK.as_mins();
-    let text = format!("\nThere is no GitHub App yet. Set one up in a browser, within {minutes} minutes:\n\n    {link}\n\n");
+    let what = format!("There is no GitHub App yet. Set one up in a browser, within {minutes} minutes");
+    let text = match format {
+        LogFormat::Text => format!("\n{what}:\n\n    {link}\n\n"),
+        LogFormat::Json => {
+            let line = json!({ "timestamp": app.desk.clock.now(), "level": "INFO", "message": what, "link": link });
+            format!("{line}\n")
+        }
+    };
     Ok(std::io::stderr().write_all(text.as_bytes())?)
 }
 

@@ -298,7 +298,7 @@ impl Stage {
 impl Server {
     pub(super) fn start(listener: TcpListener, router: Router, limits: Limits) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, router, limits, async {
+        let task = tokio::spawn(serve(listener, router, limits, || {}, async {
             let _ = stopped.await;
         }));
         Self { task, stop: Some(stop) }

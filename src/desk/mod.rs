@@ -143,6 +143,22 @@ impl Desk {
         self.policy.mode == Mode::Observe
     }
 
+    /// Puts on record that the desk acts from now on, or only watches, where that was otherwise at the last start (`O1`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn note_mode(&self) -> crate::store::Result<()> {
+        const ACT: &str = "mode";
+        let mode = self.policy.mode.to_string();
+        let mut tx = self.store.read().await?;
+        let last = tx.last_act(ACT).await?;
+        tx.rollback().await?;
+        if last.unwrap_or_else(|| Mode::default().to_string()) == mode {
+            return Ok(());
+        }
+        self.record_act(ACT, mode).await
+    }
+
     /// Whether a repository is watched.
     #[must_use]
     pub fn covers(&self, full_name: &str) -> bool {

@@ -28,6 +28,8 @@ const FRESH: SignedDuration = SignedDuration::from_secs(5);
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 /// Late messages about more tickets than this become one.
 const A_HANDFUL: usize = 5;
+/// More messages than this that wait at once become one, however new they are.
+const A_STORM: usize = 20;
 /// Messages in one digest.
 const MOST_IN_A_DIGEST: i64 = 500;
 /// A channel that has not answered for this long is spoken for by its fallback (`E7`).
@@ -53,6 +55,15 @@ pub(super) struct Tried {
     pub(super) taken: bool,
     /// What it told of threads (`E8`).
     pub(super) news: Vec<News>,
+    /// What had no room in a digest, and the digest that says it next (`E4`).
+    later: Option<(Vec<PendingPing>, String)>,
+}
+
+/// Messages that are sent as one, and those of the same claim that are not.
+struct Together {
+    what: ChatMessage,
+    pings: Vec<PendingPing>,
+    later: Vec<PendingPing>,
 }
 
 /// How it stands with the channels at an instant.
@@ -182,13 +193,11 @@ impl Desk {
         }
         let (mut pings, digest) = match own {
             Some(digest) => (tx.digest_pings(&digest, &all, now).await?, Some(digest)),
-            None if first.issue.is_some() && first.at <= late => {
-                let pings = tx.late_pings(&all, (late, now), quiet, MOST_IN_A_DIGEST).await?;
-                let tickets: BTreeSet<_> = pings.iter().map(|ping| ping.issue).collect();
-                if tickets.len() > A_HANDFUL {
-                    (pings, Some(format!("{}{}", digest_of(channel), now.as_millisecond())))
-                } else {
-                    (vec![first], None)
+            None if first.issue.is_some() => {
+                let waiting = tx.waiting_pings(&all, now, quiet, MOST_IN_A_DIGEST).await?;
+                match gathered(waiting, &first, late) {
+                    Some(pings) => (pings, Some(format!("{}{}", digest_of(channel), now.as_millisecond()))),
+                    None => (vec![first], None),
                 }
             }
             None => (vec![first], None),
@@ -214,7 +223,7 @@ impl Desk {
         if let Some(issue) = claim.pings.first().and_then(|ping| ping.root_of) {
             return self.renew(channel, issue, claim).await;
         }
-        let (said, mut fates) = self.still_true(&claim.pings, channel, now).await?;
+        let (mut said, mut fates) = self.still_true(&claim.pings, channel, now).await?;
         let mut tried = Tried::default();
         if !said.is_empty() {
             if !self.still_holds(&mut claim).await? {
@@ -230,11 +239,11 @@ impl Desk {
             }
             // What was held back for the morning is not late (E6).
             let is_step = |message: &ChatMessage| matches!(message, ChatMessage::Ping(said) if !said.held);
-            let steps: Vec<_> = said.iter().filter(|(_, message)| is_step(message)).map(|(ping, _)| ping.at).collect();
-            let (pings, mut messages): (Vec<_>, Vec<_>) = said.into_iter().unzip();
-            let (key, what) = match (&claim.digest, messages.pop()) {
-                (None, Some(message)) => (pings.first().map_or_else(String::new, |ping| ping.key.clone()), message),
-                (digest, last) => (digest.clone().unwrap_or_default(), together(messages.into_iter().chain(last))),
+            let steps: BTreeSet<_> = said.iter().filter(|(_, message)| is_step(message)).map(|(ping, _)| ping.key.clone()).collect();
+            let key = claim.digest.clone().or_else(|| said.first().map(|(ping, _)| ping.key.clone())).unwrap_or_default();
+            let Together { what, mut pings, later } = match (&claim.digest, said.pop()) {
+                (None, Some((ping, what))) => Together { what, pings: vec![ping], later: Vec::new() },
+                (_, last) => self.that_fit(channel, together(said.into_iter().chain(last)), &instead_of),
             };
             let message = Message { key: &key, what: &what, instead_of: &instead_of, thread: None };
             match self.send_in_thread(channel, message, &mut claim, &mut tried).await? {
@@ -242,16 +251,34 @@ impl Desk {
                 Ok(true) => {
                     log_sent(channel, &what);
                     let now = self.clock.now();
-                    for at in steps {
-                        self.counts.said(channel, now.duration_since(at));
+                    for ping in pings.iter().filter(|ping| steps.contains(&ping.key)) {
+                        self.counts.said(channel, now.duration_since(ping.at));
                     }
                     tried.taken = true;
                     fates.extend(pings.iter().map(|ping| sent(ping, channel, claim.digest.as_deref())));
+                    tried.later = Some((later, next_digest(&key))).filter(|(later, _)| !later.is_empty());
                 }
-                Err(error) => tried.failed = Some((pings, about(&what), error)),
+                Err(error) => {
+                    // The same digest is tried again as a whole.
+                    pings.extend(later);
+                    tried.failed = Some((pings, about(&what), error));
+                }
             }
         }
         Ok(Tried { fates, ..tried })
+    }
+
+    /// As many as the channel's format has room to name, the longest overdue first; the others come in a digest of their own.
+    fn that_fit(&self, channel: &str, mut said: Vec<(Ping, Vec<PendingPing>)>, instead_of: &[String]) -> Together {
+        let digest =
+            |said: &[(Ping, Vec<PendingPing>)]| ChatMessage::Digest(Digest { pings: said.iter().map(|(ping, _)| ping.clone()).collect() });
+        let whole = digest(&said);
+        let room = said.len().saturating_sub(self.chat.left_out(channel, &whole, instead_of, self.clock.now()));
+        // Where there is no room for one, what is left out is counted.
+        let later = if room == 0 { Vec::new() } else { said.split_off(room) };
+        let what = if later.is_empty() { whole } else { digest(&said) };
+        let rows = |said: Vec<(Ping, Vec<PendingPing>)>| said.into_iter().flat_map(|(_, rows)| rows).collect();
+        Together { what, pings: rows(said), later: rows(later) }
     }
 
     /// Sends a message; one about a ticket as part of its thread, where there are threads (`E8`). `false`: it is not held any more.
@@ -404,6 +431,9 @@ impl Desk {
             self.counts.tried(channel, state, tried.fates.iter().filter(|fate| fate.state == state).count());
         }
         self.record_news(tx, &tried.news, now).await?;
+        if let Some((later, digest)) = &tried.later {
+            tx.leave_for_digest(later, digest).await?;
+        }
         if tried.taken {
             tx.channel_works(channel).await?;
         }
@@ -448,26 +478,41 @@ impl Desk {
     }
 }
 
-/// Many pings as one, the longest overdue first, a ticket's step once though it was meant for several channels.
-fn together(messages: impl Iterator<Item = ChatMessage>) -> ChatMessage {
-    let mut pings: Vec<Ping> = Vec::new();
-    for message in messages {
-        if let ChatMessage::Ping(ping) = message {
-            pings.push(ping);
-        }
+/// Of the messages that wait with `first` those that are said together with it, if any are: all of them where they are many at once,
+/// else those that are late, where they are about more than a handful of tickets (`E4`).
+fn gathered(mut waiting: Vec<PendingPing>, first: &PendingPing, late: Timestamp) -> Option<Vec<PendingPing>> {
+    if waiting.len() > A_STORM {
+        return Some(waiting);
     }
-    pings.sort_by(|one, next| {
+    waiting.retain(|ping| ping.at <= late);
+    let tickets: BTreeSet<_> = waiting.iter().map(|ping| ping.issue).collect();
+    (first.at <= late && tickets.len() > A_HANDFUL).then_some(waiting)
+}
+
+/// Many pings as the lines of one message, the longest overdue first, a ticket's step once though it was meant for several channels.
+fn together(messages: impl Iterator<Item = (PendingPing, ChatMessage)>) -> Vec<(Ping, Vec<PendingPing>)> {
+    let pinged = |(row, message)| if let ChatMessage::Ping(ping) = message { Some((ping, vec![row])) } else { None };
+    let mut said: Vec<_> = messages.filter_map(pinged).collect();
+    said.sort_by(|(one, _), (next, _)| {
         let place = |ping: &Ping| (ping.due_at, ping.repository.clone(), ping.number, ping.step.clone(), ping.occurrence);
         place(one).cmp(&place(next))
     });
-    pings.dedup_by(|next, one| {
+    said.dedup_by(|(next, next_rows), (one, rows)| {
         let same = (&one.repository, one.number, &one.step, one.occurrence) == (&next.repository, next.number, &next.step, next.occurrence);
         if same {
             one.mentions.append(&mut next.mentions);
+            rows.append(next_rows);
         }
         same
     });
-    ChatMessage::Digest(Digest { pings })
+    said
+}
+
+/// The name of the digest that says what had no room in this one: `digest:ops:1`, `digest:ops:1-2`, `digest:ops:1-3`.
+fn next_digest(digest: &str) -> String {
+    let part = digest.rsplit_once('-').and_then(|(first, part)| Some((first, part.parse::<u32>().ok()?)));
+    let (first, part) = part.unwrap_or((digest, 1));
+    format!("{first}-{}", part.saturating_add(1))
 }
 
 /// What the names of digests that a channel sends begin with.
@@ -522,6 +567,19 @@ fn back_off(channel: &str, failures: i64) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn e4_digests_that_follow_each_other_have_names_of_their_own() {
+        for (digest, next) in [
+            ("digest:ops:17", "digest:ops:17-2"),
+            ("digest:ops:17-2", "digest:ops:17-3"),
+            ("digest:on-call:17", "digest:on-call:17-2"),
+            ("digest:ops-2:17-9", "digest:ops-2:17-10"),
+        ] {
+            assert_eq!(next_digest(digest), next);
+            assert!(next.starts_with(digest.split_inclusive(':').take(2).collect::<String>().as_str()));
+        }
+    }
 
     #[test]
     fn e7_tries_grow_rarer_up_to_five_minutes_and_apart() {

@@ -71,7 +71,13 @@ fn file(url: &str, findings: &mut Findings) -> bool {
     let shown = path.display();
     let Ok(metadata) = std::fs::metadata(&path) else {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        if folder.is_dir() {
+        if let Some(why) = Some(folder).filter(|folder| folder.is_dir()).and_then(takes_no_file) {
+            findings.fail(
+                "database",
+                format!("there is none at {shown}, and none can be made in its folder: {why}"),
+                "give the user that runs `serve` a folder that is writable, or correct DATABASE_URL",
+            );
+        } else if folder.is_dir() {
             findings.warn(
                 "database",
                 format!("there is none yet at {shown}"),
@@ -108,6 +114,13 @@ fn file(url: &str, findings: &mut Findings) -> bool {
         None => {}
     }
     true
+}
+
+/// Why no file can be made in a folder, tried with one that is gone again at once: what a folder's permissions say is not all.
+fn takes_no_file(folder: &Path) -> Option<std::io::Error> {
+    let probe = folder.join(format!(".partner-desk-doctor-{}", std::process::id()));
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|_| std::fs::remove_file(&probe));
+    made.err()
 }
 
 /// What kind of file system a file lies on, where the machine tells.

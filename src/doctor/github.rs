@@ -7,11 +7,14 @@ use crate::desk::skew::{HOLDS, WARNS};
 use crate::domain::InstallationId;
 use crate::github::about::{AppInfo, Installed};
 use crate::github::client::{ApiError, GitHub};
+use crate::github::deliveries::Attempt;
 use crate::github::needs::{PERMISSIONS, events, is_enough};
 use crate::settings::{AgentEntry, AppCredentials, Settings};
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
 use secrecy::ExposeSecret as _;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Where webhooks go to.
 const PATH: &str = "/api/github/webhooks";
@@ -166,19 +169,28 @@ async fn hook(settings: &Settings, github: &GitHub, page: &str, findings: &mut F
         return;
     };
     let before = findings.0.len();
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", &url));
-    let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
-    if ["localhost", "127.", "[::1]", "10.", "192.168.", "0.0.0.0"].iter().any(|start| host.starts_with(start)) {
+    let address = Url::parse(&url).ok();
+    let host = address.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let path = address.as_ref().map_or("", Url::path);
+    let own = Url::parse(&settings.public_url).ok().is_some_and(|own| own.host_str() == Some(host));
+    if !is_reached(host, is_elsewhere(&settings.web_url)) {
         findings.fail(
             "webhook",
             format!("GitHub sends to {url}, which is not reachable from outside"),
             format!("at {page}, set the address {right}"),
         );
-    } else if path.trim_end_matches('/') != PATH && !path.ends_with(PATH) {
+    } else if !path.trim_end_matches('/').ends_with(PATH) && (own || host.is_empty()) {
         findings.fail(
             "webhook",
             format!("GitHub sends to {url}, where the desk does not listen"),
-            format!("at {page}, set the address {right}; if it is a relay, see that `serve --relay {url}` runs"),
+            format!("at {page}, set the address {right}"),
+        );
+    } else if !path.trim_end_matches('/').ends_with(PATH) {
+        // Whoever has a relay's address can read along, so no more of it is told than the host.
+        findings.warn(
+            "webhook",
+            format!("GitHub sends to {host}, and not to the desk: right for a relay, as long as `serve --relay` fetches from it"),
+            format!("start `serve --relay` with the webhook's address at {page}; where GitHub can reach the desk, set {right} there"),
         );
     } else if settings.public_url.starts_with("https://") && url.trim_end_matches('/') != right {
         findings.warn(
@@ -187,7 +199,7 @@ async fn hook(settings: &Settings, github: &GitHub, page: &str, findings: &mut F
             format!("at {page}, set the address {right}, or correct PUBLIC_URL"),
         );
     }
-    if scheme == "http" {
+    if address.as_ref().is_some_and(|address| address.scheme() == "http") {
         findings.warn(
             "webhook",
             format!("GitHub sends to {url}: whoever is on the way reads along"),
@@ -216,6 +228,27 @@ async fn hook(settings: &Settings, github: &GitHub, page: &str, findings: &mut F
     }
 }
 
+/// Whether this GitHub is on the internet, and not a server of the operator's own.
+fn is_elsewhere(web_url: &str) -> bool {
+    let host = Url::parse(web_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.is_none_or(|host| host == "github.com" || host.ends_with(".ghe.com"))
+}
+
+/// Whether GitHub can reach a host at all: nobody but itself reaches its own machine, and a private network only who is in it, as an
+/// Enterprise Server may be.
+fn is_reached(host: &str, from_elsewhere: bool) -> bool {
+    let address = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4),
+        Ok(address) => address,
+        Err(_) => return host != "localhost" && !host.ends_with(".localhost"),
+    };
+    let private = match address {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    };
+    !(address.is_loopback() || address.is_unspecified() || private && from_elsewhere)
+}
+
 /// What became of what GitHub sent.
 async fn deliveries(github: &GitHub, now: Timestamp, findings: &mut Findings) {
     let since = now.saturating_sub(DAY).unwrap_or(now);
@@ -226,7 +259,14 @@ async fn deliveries(github: &GitHub, now: Timestamp, findings: &mut Findings) {
             return;
         }
     };
-    let Some(newest) = last.first() else {
+    // GitHub knocks with one while the App is made and nobody has its secret yet; nothing is lost with it.
+    let tells = |attempt: &&Attempt| attempt.event != "ping";
+    let failed: Vec<_> = failed.iter().filter(tells).collect();
+    let Some(newest) = last.iter().find(tells) else {
+        if let Some(ping) = last.first().filter(|ping| (200..300).contains(&ping.status_code)) {
+            findings.ok("deliveries", format!("pings alone in three days; the last came at {}", ping.delivered_at));
+            return;
+        }
         findings.warn(
             "deliveries",
             "GitHub has sent nothing in three days",
@@ -434,5 +474,42 @@ async fn people(
     }
     if findings.0.len() == before {
         findings.ok("partners", "every member's login was looked up");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_github_reaches_goes_by_addresses_and_not_by_how_they_begin() {
+        for (host, from_elsewhere, from_inside) in [
+            ("desk.example.com", true, true),
+            ("10.example.com", true, true),
+            ("127.example.com", true, true),
+            ("192.168.example.com", true, true),
+            ("203.0.113.7", true, true),
+            ("100.100.0.1", true, true),
+            ("172.32.0.1", true, true),
+            ("[2001:db8::1]", true, true),
+            ("10.0.0.7", false, true),
+            ("172.16.0.1", false, true),
+            ("192.168.178.2", false, true),
+            ("169.254.1.1", false, true),
+            ("[fd00::1]", false, true),
+            ("[fe80::1]", false, true),
+            ("[::ffff:10.0.0.7]", false, true),
+            ("localhost", false, false),
+            ("desk.localhost", false, false),
+            ("127.0.0.1", false, false),
+            ("127.1.2.3", false, false),
+            ("0.0.0.0", false, false),
+            ("[::1]", false, false),
+            ("[::]", false, false),
+        ] {
+            assert_eq!((is_reached(host, true), is_reached(host, false)), (from_elsewhere, from_inside), "{host}");
+        }
+        assert!(is_elsewhere("https://github.com") && is_elsewhere("https://acme.ghe.com"));
+        assert!(!is_elsewhere("https://github.example.com") && !is_elsewhere("https://notghe.com"));
     }
 }

@@ -204,9 +204,11 @@ impl Rules<'_> {
         for due in &steps {
             let name = due.step.name();
             for lower in due.passed.iter().filter(|lower| lower.step != Ladder::START) {
-                book.note(id, lower.at, "E4", format!("step {} of cycle {} passed unsaid: a higher one is due", lower.step + 1, due.cycle));
+                let step = format!("{}step {}", repeat(lower.occurrence), lower.step + 1);
+                book.note(id, lower.at, "E4", format!("{step} of cycle {} passed unsaid: a higher one is due", due.cycle));
             }
-            book.note(id, due.firing.at, "E1", format!("step `{name}` ({}) of cycle {} is due", due.step.at, due.cycle));
+            let step = format!("{}step `{name}` ({})", repeat(due.firing.occurrence), due.step.at);
+            book.note(id, due.firing.at, "E1", format!("{step} of cycle {} is due", due.cycle));
         }
         book.put(ticket);
         steps
@@ -380,4 +382,9 @@ impl Rules<'_> {
         }
         last
     }
+}
+
+/// Which time a step is due, in front of its name; nothing the first time.
+fn repeat(occurrence: u32) -> String {
+    if occurrence == 0 { String::new() } else { format!("repeat {occurrence} of ") }
 }

@@ -156,6 +156,8 @@ pub struct GitHub {
     skew: Mutex<Skew>,
     /// Until when GitHub asked installations for quiet.
     quiet: Mutex<HashMap<InstallationId, Timestamp>>,
+    /// What GitHub last said that installations have left of their calls, and when it gives new ones.
+    calls: Mutex<HashMap<InstallationId, (i64, Timestamp)>>,
     slug: OnceCell<String>,
     installations: Mutex<HashMap<InstallationId, Arc<Installation>>>,
     last_word: Mutex<String>,
@@ -267,6 +269,7 @@ impl GitHub {
             clock,
             skew: Mutex::default(),
             quiet: Mutex::default(),
+            calls: Mutex::default(),
             slug: OnceCell::new(),
             installations: Mutex::default(),
             last_word: Mutex::new("not asked yet".to_owned()),
@@ -294,6 +297,27 @@ impl GitHub {
         let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
         quiet.retain(|_, until| *until > now);
         quiet.iter().map(|(installation, until)| (*installation, *until)).collect()
+    }
+
+    /// The calls that GitHub last said to be left of this hour's, of each installation that was spoken to in it.
+    #[must_use]
+    pub fn calls_heard_of(&self) -> Vec<(InstallationId, i64)> {
+        let now = self.clock.now();
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.retain(|_, (_, anew)| *anew > now);
+        calls.iter().map(|(installation, (left, _))| (*installation, *left)).collect()
+    }
+
+    fn hear_of_calls(&self, installation: InstallationId, raw: &Raw) {
+        // Searches and the like are counted by themselves.
+        if raw.header("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
+            return;
+        }
+        let number = |name| raw.header(name).and_then(|text| text.trim().parse::<i64>().ok());
+        let anew = number("x-ratelimit-reset").and_then(|second| Timestamp::from_second(second).ok());
+        if let (Some(left), Some(anew)) = (number("x-ratelimit-remaining"), anew) {
+            self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(installation, (left, anew));
+        }
     }
 
     /// Where a location of GitHub's own is, as a path of its API; `None`: it is somewhere else, and the token is not taken there.
@@ -643,6 +667,9 @@ impl GitHub {
             })?;
         }
         let raw = self.exchange(&held.client, method, path, body).await;
+        if let Ok(raw) = &raw {
+            self.hear_of_calls(installation, raw);
+        }
         if let Some(wait) = raw.as_ref().ok().and_then(Raw::quiet_asked) {
             let now = self.clock.now();
             self.keep_quiet(installation, now.saturating_add(SignedDuration::try_from(wait).unwrap_or(PATIENCE)).unwrap_or(now));

@@ -231,6 +231,26 @@ impl Tx {
         rows.iter().map(|row| Ok((row.instant("at_ms")?, row.text("rule")?, row.text("text")?))).collect()
     }
 
+    /// The record of operators' acts from an instant on, the oldest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn audit_since(&mut self, since: Timestamp) -> Result<Vec<AuditLine>> {
+        let rows = self
+            .rows(sql!("SELECT at_ms, act, detail FROM admin_audit WHERE at_ms >= $1 ORDER BY at_ms, id"), [since.as_millisecond().into()]);
+        let line = |row: &super::Row| Ok(AuditLine { at: row.instant("at_ms")?, act: row.text("act")?, detail: row.text("detail")? });
+        rows.await?.iter().map(line).collect()
+    }
+
+    /// What the last act of a name was about.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn last_act(&mut self, act: &str) -> Result<Option<String>> {
+        let rows = self.rows(sql!("SELECT detail FROM admin_audit WHERE act = $1 ORDER BY id DESC LIMIT 1"), [act.into()]).await?;
+        rows.first().map(|row| row.text("detail")).transpose()
+    }
+
     /// Records an act of an operator.
     ///
     /// # Errors

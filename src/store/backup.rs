@@ -1,7 +1,7 @@
 //! A copy of a SQLite database that is in use, checked before anybody relies on it. It opens the database by itself and migrates
 //! nothing: a backup is taken before an upgrade.
 
-use super::{Result, StoreError, sqlite};
+use super::{AuditLine, Result, StoreError, sqlite};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -36,6 +36,17 @@ pub fn copy_sqlite(url: &str, to: &Path) -> Result<Vec<(String, i64)>> {
     let target = to.to_str().ok_or_else(|| unsound("its name is not UTF-8"))?;
     from.execute("VACUUM INTO ?1", [target])?;
     check(&sqlite::connect_to_read(to)?)
+}
+
+/// Notes in the database that a copy was made of it, whatever its version.
+///
+/// # Errors
+/// The database cannot be written to.
+pub fn note_copy(url: &str, line: &AuditLine) -> Result<()> {
+    let database = sqlite::connect(&sqlite::file_of(url)?, false)?;
+    let values = (line.at.as_millisecond(), &line.act, &line.detail);
+    database.execute("INSERT INTO admin_audit (at_ms, act, detail) VALUES (?1, ?2, ?3)", values)?;
+    Ok(())
 }
 
 fn check(copy: &Connection) -> Result<Vec<(String, i64)>> {

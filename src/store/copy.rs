@@ -3,10 +3,11 @@
 //! What there is to copy is read from the schema, so that no table can be forgotten.
 
 use super::list::list;
-use super::{Result, StoreError, migrations, postgres, sql, sqlite, to_json};
+use super::{AuditLine, Result, StoreError, migrations, postgres, reach, sql, sqlite, to_json};
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use rusqlite::types::ValueRef;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
@@ -103,7 +104,7 @@ struct Column {
 ///
 /// # Errors
 /// See [`CopyError`]; then the target holds an empty schema and nothing else.
-pub async fn copy(from: &str, to: &str) -> std::result::Result<Vec<Copied>, CopyError> {
+pub async fn copy(from: &str, to: &str, now: Timestamp) -> std::result::Result<Vec<Copied>, CopyError> {
     let at_source = |error| CopyError::Database { side: "--from", error };
     let at_target = |error| CopyError::Database { side: "--to", error };
     let mut source = Side::open(from, "--from", false).await?;
@@ -135,6 +136,10 @@ pub async fn copy(from: &str, to: &str) -> std::result::Result<Vec<Copied>, Copy
         copied.push(Copied { table: table.name.clone(), rows: to_rows, digest: to_digest });
     }
     target.number_on().await.map_err(at_target)?;
+    target
+        .note(&AuditLine { at: now, act: "migrate-store".to_owned(), detail: format!("from {}", source.name()) })
+        .await
+        .map_err(at_target)?;
     target.execute("COMMIT".to_owned()).await.map_err(at_target)?;
     // Plans by what is there now, not by what an empty table would want.
     target.execute("ANALYZE".to_owned()).await.map_err(at_target)?;
@@ -222,7 +227,10 @@ impl Side {
 
     async fn postgres(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("partner-desk migrate-store").disable_statement_logging();
-        Ok(Self::Postgres(options.connect().await?))
+        match options.connect().await {
+            Ok(connection) => Ok(Self::Postgres(connection)),
+            Err(error) => Err(reach::why(&options, error).await),
+        }
     }
 
     async fn is_in_use(&mut self) -> Result<bool> {
@@ -288,6 +296,21 @@ impl Side {
             }
         }
         Ok(())
+    }
+
+    /// What it is, without where: an address may hold a password.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Puts an act on record. What was copied is there already, so it gets the next number.
+    async fn note(&mut self, line: &AuditLine) -> Result<()> {
+        let row = json!({ "at_ms": line.at.as_millisecond(), "act": line.act, "detail": line.detail });
+        let insert = "INSERT INTO admin_audit (at_ms, act, detail) SELECT at_ms, act, detail FROM {rows $1: at_ms BIGINT, act TEXT, detail TEXT} WHERE true";
+        self.insert(insert, &[row]).await
     }
 
     async fn count(&mut self, table: &str) -> Result<i64> {

@@ -25,6 +25,7 @@ mod places;
 mod plans_tests;
 mod postgres;
 mod publish;
+mod reach;
 mod rights;
 mod setup;
 mod sql;
@@ -81,6 +82,14 @@ pub enum StoreError {
     /// The database is not there or takes nothing, as another delivery has found just before.
     #[error("database: {0}")]
     Away(String),
+    /// PostgreSQL cannot be reached, or lets nobody in.
+    #[error("database: PostgreSQL at {place}: {why}")]
+    Unreachable {
+        /// Host, port, database and user.
+        place: String,
+        /// In words.
+        why: String,
+    },
     /// Something stored does not read back.
     #[error("stored {what} does not read back: {why}")]
     Unreadable {
@@ -96,7 +105,7 @@ impl StoreError {
     #[must_use]
     pub fn is_everyones(&self) -> bool {
         match self {
-            Self::Away(_) => true,
+            Self::Away(_) | Self::Unreachable { .. } => true,
             // Busy, locked, read-only, I/O, corrupt, full, cannot open, not a database.
             Self::Sqlite(error) => matches!(kind_of(error), Some(5 | 6 | 8 | 10 | 11 | 13 | 14 | 26)),
             // Classes: connection, resources, intervention, internal; and what a standby says.

@@ -166,24 +166,17 @@ impl Tx {
         rows.first().map(ping).transpose()
     }
 
-    /// Messages of these channels about tickets of other tiers than the `held` whose instant has passed by `before`, in no digest yet and
-    /// held by nobody.
+    /// Messages of these channels about tickets of other tiers than the `held`, in no digest yet and held by nobody, the oldest first.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn late_pings(
-        &mut self,
-        channels: &[String],
-        (before, now): (Timestamp, Timestamp),
-        held: &[TierId],
-        most: i64,
-    ) -> Result<Vec<PendingPing>> {
+    pub async fn waiting_pings(&mut self, channels: &[String], now: Timestamp, held: &[TierId], most: i64) -> Result<Vec<PendingPing>> {
         let statement = pending!(
-            "channel {in texts $1} AND issue_id IS NOT NULL AND at_ms <= $2 AND lease_ms <= $3 AND digest IS NULL
-               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $5})
-             ORDER BY created_ms, key LIMIT $4"
+            "channel {in texts $1} AND issue_id IS NOT NULL AND lease_ms <= $2 AND digest IS NULL
+               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
+             ORDER BY created_ms, key LIMIT $3"
         );
-        let args: [Arg; 5] = [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into(), most.into(), list(&held)?];
+        let args: [Arg; 4] = [list(&channels)?, now.as_millisecond().into(), most.into(), list(&held)?];
         self.rows(statement, args).await?.iter().map(ping).collect()
     }
 
@@ -262,6 +255,19 @@ impl Tx {
              WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND outbox.state = 'pending'"
         );
         self.run(statement, [held(pings)?, note.into()]).await?;
+        Ok(())
+    }
+
+    /// Lets go of messages that this claim still holds, for another digest to say.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn leave_for_digest(&mut self, pings: &[PendingPing], digest: &str) -> Result<()> {
+        let statement = sql!(
+            "UPDATE outbox SET lease_ms = 0, digest = $2 FROM {rows $1: key TEXT, attempts BIGINT}
+             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND outbox.state = 'pending'"
+        );
+        self.run(statement, [held(pings)?, digest.into()]).await?;
         Ok(())
     }
 

@@ -16,6 +16,8 @@ const WHOLE: &[(&str, &str)] = &[
     ),
     ("SELECT doc FROM tickets WHERE number = $2 AND repo_id IN", "`explain` looks for a repository by its name"),
     ("SELECT id, full_name, private, installation_id, seen_ms", "catching up lists every repository, a row each"),
+    ("SELECT at_ms, act, detail FROM admin_audit", "`audit list` shows every act"),
+    ("SELECT detail FROM admin_audit WHERE act = $1", "once a start, from the newest act back"),
     ("DELETE FROM permissions WHERE ($1 = 0", "a change of rights at GitHub, of a person, a repository or an installation"),
 ];
 

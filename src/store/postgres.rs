@@ -3,7 +3,7 @@
 
 use super::list::{Cell, List, cell};
 use super::sql::{Kind, Param, PgText};
-use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, sqlite};
+use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, reach, sqlite};
 use serde_json::{Map, Value};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
@@ -167,6 +167,7 @@ impl Postgres {
             .statement_cache_capacity(PREPARED)
             .application_name("partner-desk")
             .disable_statement_logging();
+        reach::knock(&options).await?;
         migrate(&options, slowest).await?;
         let options = options.options(SETTINGS.iter().copied()).options(limits(slowest));
         let pool = connections(&options, 8).await?;
@@ -175,6 +176,7 @@ impl Postgres {
 
     pub(super) async fn open_to_look(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("partner-desk doctor").disable_statement_logging();
+        reach::knock(&options).await?;
         let pool = connections(&options, 1).await?;
         Ok(Self::over(options, pool, SLOWEST))
     }

@@ -62,6 +62,13 @@ impl Front {
         }
     }
 
+    /// A connection was too many; what it was to bring is looked for (`R2`).
+    pub fn turns_away(&self) {
+        if let Some(present) = &*self.0.borrow() {
+            present.app.turns_away(&present.app.answers.turned_away);
+        }
+    }
+
     /// All that comes, handed on.
     pub fn router(&self) -> Router {
         Router::new().fallback(hand_on).with_state(self.clone())

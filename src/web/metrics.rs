@@ -97,6 +97,10 @@ fn counted(app: &App, page: &mut Page) {
     for (kind, outcome, count) in desk.github.iter().flat_map(|github| github.requests.each()) {
         page.sample("partner_desk_github_requests_total", &[("kind", kind), ("outcome", outcome)], count);
     }
+    page.family("partner_desk_github_calls_left", "gauge", "Calls of this hour that GitHub last said to be left to an installation.");
+    for (installation, left) in desk.github.iter().flat_map(|github| github.calls_heard_of()) {
+        page.sample("partner_desk_github_calls_left", &[("installation", &installation.0.to_string())], left);
+    }
 }
 
 /// A tier's label.

@@ -52,7 +52,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(page::guarded));
     // The one door that is in a hurry has no layers.
     let receive = async move |State(app): State<Arc<App>>, request: Request| {
-        page::guard(match with_room(&room, request).await {
+        page::guard(match with_room(&app, &room, request).await {
             Ok((headers, body, _held)) => webhook::receive(&app, &unsigned, &headers, &body).await,
             Err(refusal) => refusal,
         })
@@ -67,7 +67,7 @@ async fn nothing() -> Response {
 }
 
 /// Reads a payload while there is room for it, and not for ever; else an answer to whoever sent it.
-async fn with_room(room: &Semaphore, request: Request) -> Result<(HeaderMap, Bytes, SemaphorePermit<'_>), Response> {
+async fn with_room<'r>(app: &App, room: &'r Semaphore, request: Request) -> Result<(HeaderMap, Bytes, SemaphorePermit<'r>), Response> {
     let refuse = |status: StatusCode, why: &'static str| (status, [(RETRY_AFTER, "30")], why).into_response();
     let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "more than 25 MiB, which GitHub does not send\n");
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
@@ -89,6 +89,7 @@ async fn with_room(room: &Semaphore, request: Request) -> Result<(HeaderMap, Byt
     }
     let Some(held) = u32::try_from(length / 1024 + 1).ok().and_then(|kib| room.try_acquire_many(kib).ok()) else {
         tracing::warn!("a webhook was refused: too many are on their way in at once; GitHub keeps it as failed");
+        app.turns_away(&app.answers.refused);
         return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "too much is on its way in\n"));
     };
     let (parts, body) = request.into_parts();

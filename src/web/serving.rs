@@ -60,12 +60,12 @@ const LOOKS: u32 = 4;
 /// Told to stop, who has just come has this long to ask.
 const LAST_CALL: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` comes; then takes no more connections, closes those that are idle, and comes back when what is in flight is answered.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+/// Serves until `stop` comes, and calls `turned_away` for each connection that is too many; then takes no more connections, closes those that are idle, and comes back when what is in flight is answered.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, turned_away: impl Fn(), stop: impl Future<Output = ()>) {
     // Once, not at each request.
     let router = router.with_state::<()>(());
     let room = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS)));
-    let turned_away = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
+    let being_told = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
     let (stopping, stopped) = watch::channel(false);
     let mut stop = pin!(stop);
     loop {
@@ -80,7 +80,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             continue;
         }
         tracing::warn!(limit = limits.connections, "a connection was turned away: too many are open");
-        if let Ok(place) = turned_away.clone().try_acquire_owned() {
+        turned_away();
+        if let Ok(place) = being_told.clone().try_acquire_owned() {
             tokio::spawn(turn_away(stream, place));
         }
     }

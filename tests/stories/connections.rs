@@ -4,7 +4,9 @@ use crate::desk::{Desk, REPO};
 use crate::door;
 use partner_desk::sandbox::{Deliver, signature};
 use partner_desk::web;
+use partner_desk::web::front::Front;
 use partner_desk::web::serving::{Limits, serve};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,8 +29,8 @@ async fn opens(desk: &Desk, limits: Limits) -> Door {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let router = web::router(desk.app.clone());
-    let serving = tokio::spawn(serve(listener, router, limits, async move { drop(stopped.await) }));
+    let (router, front) = (web::router(desk.app.clone()), Front::new(desk.app.clone()));
+    let serving = tokio::spawn(serve(listener, router, limits, move || front.turns_away(), async move { drop(stopped.await) }));
     Door { address, stop, serving }
 }
 
@@ -36,6 +38,10 @@ impl Door {
     async fn knock(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
+}
+
+fn counted(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
 }
 
 /// Everything until the other side ends the connection.
@@ -149,6 +155,10 @@ story!(r1_one_connection_too_many_hears_so_and_the_next_that_ends_makes_room, |d
     let polite = door::CLIENT.get(format!("http://{}/healthz", door.address)).send().await.unwrap();
     assert_eq!((polite.status().as_u16(), polite.text().await.unwrap().as_str()), (503, "too many connections are open\n"));
 
+    // It may have been a delivery: it is counted, and looked for.
+    assert_eq!(counted(&desk.app.answers.turned_away), 2);
+    assert!(desk.app.desk.wakes.behind.load(Ordering::Relaxed));
+
     let [first, mut second] = open;
     drop(first);
     let mut tries = 0;
@@ -165,6 +175,33 @@ story!(r1_one_connection_too_many_hears_so_and_the_next_that_ends_makes_room, |d
     }
     second.write_all(ASK).await.unwrap();
     assert!(answer(&mut second).await.starts_with("HTTP/1.1 200 "), "and nobody lost theirs");
+});
+
+story!(r1_r2_a_payload_for_which_there_is_no_room_is_counted_and_looked_for, |desk| {
+    let door = opens(&desk, Limits { head: LONG, idle: LONG, ..Limits::default() }).await;
+    // Each says that it is about to send 24 MiB; of 96 MiB four are a little more.
+    let mut sending = Vec::new();
+    for _ in 0..3 {
+        let mut stream = door.knock().await;
+        stream
+            .write_all(b"POST /api/github/webhooks HTTP/1.1\r\nhost: desk\r\ncontent-length: 25165824\r\nexpect: 100-continue\r\n\r\n")
+            .await
+            .unwrap();
+        let mut goes_on = [0; 25];
+        stream.read_exact(&mut goes_on).await.unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        sending.push(stream);
+    }
+    assert!(!desk.app.desk.wakes.behind.load(Ordering::Relaxed));
+    let mut fourth = door.knock().await;
+    fourth
+        .write_all(b"POST /api/github/webhooks HTTP/1.1\r\nhost: desk\r\ncontent-length: 25165824\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let heard = rest(&mut fourth).await;
+    assert!(heard.starts_with("HTTP/1.1 503 ") && heard.ends_with("too much is on its way in\n"), "{heard}");
+    assert_eq!((counted(&desk.app.answers.refused), counted(&desk.app.answers.turned_away)), (1, 0));
+    assert!(desk.app.desk.wakes.behind.load(Ordering::Relaxed));
 });
 
 story!(r6_told_to_stop_it_answers_what_is_in_flight_and_ends_what_is_idle, |desk| {

@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use partner_desk::doctor::{Finding, Findings, Mark, examine, of_problems};
 use partner_desk::sandbox::{BotHost, BotMood, ChatAnswer, Fault, Hook};
 use partner_desk::settings::Settings;
-use partner_desk::store::{ChannelState, StoredApp};
+use partner_desk::store::copy::copy;
+use partner_desk::store::{ChannelState, Store, StoredApp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -281,6 +282,21 @@ story!(the_webhook_is_looked_at, |desk| {
     let findings = set.looked_at(&desk).await.to_string();
     assert!(findings.contains("whoever is on the way reads along. To do: use https://"), "{findings}");
 
+    let goes_to = |url: &str| desk.sandbox.says_of_its_hook(Hook::Said(hook(|hook| hook["url"] = url.into())));
+    // A relay's address is right while somebody fetches from it, and nobody else's business.
+    goes_to("https://smee.io/very-secret");
+    told(&set.looked_at(&desk).await, Mark::Warn, "webhook", "sends to smee.io, and not to the desk: right for a relay", "serve --relay");
+    // A server of the operator's own may be in the same network.
+    let own = |url: &str| right(&desk).and("PUBLIC_URL", url).and("GITHUB_URL", "https://github.example.com");
+    goes_to("https://10.0.0.7/api/github/webhooks");
+    let findings = own("https://10.0.0.7").looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+    let github_com = right(&desk).and("PUBLIC_URL", "https://10.0.0.7");
+    told(&github_com.looked_at(&desk).await, Mark::Fail, "webhook", "not reachable from outside", "set the address");
+    goes_to("https://10.example.com/api/github/webhooks");
+    let findings = right(&desk).and("PUBLIC_URL", "https://10.example.com").looked_at(&desk).await;
+    assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "{findings}");
+
     desk.sandbox.says_of_its_hook(Hook::Said(hook(|_| {})));
     told(&right(&desk).and("WEBHOOK_SECRET", "hush").looked_at(&desk).await, Mark::Warn, "webhook secret", "weak: 4 bytes", "openssl rand");
     let dull = "abababababababababababababab";
@@ -308,6 +324,24 @@ story!(failed_deliveries_are_told_by_what_they_were_answered_with, |desk| {
     desk.clock.advance_to(desk.clock.now().checked_add(SignedDuration::from_hours(25)).unwrap());
     let findings = set.looked_at(&desk).await;
     assert_eq!(findings.count(Mark::Warn) + findings.count(Mark::Fail), 0, "a day later it is history: {findings}");
+});
+
+story!(pings_that_failed_are_no_reason_to_worry, |desk| {
+    let set = well(&desk).await;
+    let ping =
+        |status: u16| json!({ "id": 1, "guid": "ping-1", "delivered_at": "2026-11-18T08:59:00Z", "event": "ping", "status_code": status });
+    let listed = |attempts: Vec<Value>| Fault::Status { status: 200, headers: Vec::new(), body: attempts.into() };
+    let opened = json!({ "id": 2, "guid": "opened-1", "delivered_at": "2026-11-18T08:59:30Z", "event": "issues", "status_code": 202 });
+    for (attempts, seen) in [
+        (vec![opened, ping(503)], "none failed in the last day; the last came at 2026-11-18T08:59:30Z"),
+        (vec![ping(200)], "pings alone in three days"),
+    ] {
+        desk.sandbox.faults().next_times(2, "GET", "/app/hook/deliveries", listed(attempts));
+        let findings = set.looked_at(&desk).await;
+        assert!(findings.to_string().contains(&format!("ok    deliveries: {seen}")), "{findings}");
+    }
+    desk.sandbox.faults().next_times(2, "GET", "/app/hook/deliveries", listed(vec![ping(503)]));
+    told(&set.looked_at(&desk).await, Mark::Warn, "deliveries", "nothing in three days", "its Advanced page sends a ping");
 });
 
 story!(a_delivery_that_failed_is_told_with_what_is_to_be_done_about_its_answer, |mut desk| {
@@ -602,6 +636,14 @@ fn a_sqlite_file_that_cannot_serve_is_told() {
             "its folder is not there",
             "create the folder",
         );
+        #[cfg(target_os = "linux")]
+        told(
+            &right(&desk).and("DATABASE_URL", "sqlite:///proc/none.db").looked_at(&desk).await,
+            Mark::Fail,
+            "database",
+            "none can be made in its folder",
+            "a folder that is writable",
+        );
         std::fs::write(desk.folder().join("text.db"), "no database at all, and long enough to be taken for one".repeat(40)).unwrap();
         let text = format!("sqlite://{}/text.db", desk.folder().display());
         told(&right(&desk).and("DATABASE_URL", &text).looked_at(&desk).await, Mark::Fail, "database", "not a database", "DATABASE_URL");
@@ -645,10 +687,39 @@ fn a_database_that_is_none_or_not_there_is_told() {
         let desk = Desk::start(Engine::Sqlite, Setup::default()).await;
         well(&desk).await;
         let memory = right(&desk).and("DATABASE_URL", "sqlite::memory:");
-        told(&memory.looked_at(&desk).await, Mark::Fail, "database", "", "set DATABASE_URL to sqlite://FILE");
+        let words = "expected `sqlite://FILE`, found `sqlite::memory:`: what is only in memory would be lost";
+        told(&memory.looked_at(&desk).await, Mark::Fail, "database", words, "set DATABASE_URL to sqlite://FILE");
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let away = right(&desk).and("DATABASE_URL", &format!("postgres://desk:very-secret@{nobody}/desk"));
-        told(&away.looked_at(&desk).await, Mark::Fail, "database", "", "see that DATABASE_URL names a database that runs");
+        let words = format!("PostgreSQL at 127.0.0.1:{}, database `desk`, user `desk`: nothing listens there", nobody.port());
+        told(&away.looked_at(&desk).await, Mark::Fail, "database", &words, "see that DATABASE_URL names a database that runs");
+        // A server may be about to start, so `serve` waits for a while, and says the same then.
+        let opened = Store::open(&format!("postgres://desk:very-secret@{nobody}/desk")).await.unwrap_err().to_string();
+        assert!(opened.contains(&words), "{opened}");
+        desk.end().await;
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn a_postgresql_that_lets_nobody_in_is_told() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, Setup::default()).await;
+        well(&desk).await;
+        let (server, name) = desk.database().rsplit_once('/').unwrap();
+        let host = server.rsplit_once('@').unwrap().1;
+        let remedy = "see that DATABASE_URL names a database that runs and lets this user in";
+        for (url, words) in [
+            (format!("{server}/none_of_this_name"), "there is no such database (database \"none_of_this_name\" does not exist)"),
+            (format!("postgres://nobody:very-secret@{host}/{name}"), "it does not let the user in (role \"nobody\" does not exist)"),
+        ] {
+            told(&right(&desk).and("DATABASE_URL", &url).looked_at(&desk).await, Mark::Fail, "database", words, remedy);
+            // `serve` and `migrate-store` say the same.
+            let opened = Store::open(&url).await.unwrap_err().to_string();
+            assert!(opened.starts_with(&format!("database: PostgreSQL at {host}, database `")) && opened.contains(words), "{opened}");
+            let copied = copy(&url, "sqlite://never.db", desk.clock.now()).await.unwrap_err().to_string();
+            assert!(copied.starts_with(&format!("--from: {opened}")), "{copied}");
+        }
         desk.end().await;
     });
 }
@@ -732,6 +803,14 @@ fn the_exit_code_says_whether_anything_fails() {
             let (code, _, error) = runs(command, "").await;
             assert!(code == Some(1) && error.contains(said), "{command:?}: {error}");
         }
+        // What the parts say on their way, errors too, stays with them.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+        command.current_dir(desk.folder()).env_clear().envs(&set.environment).env("GITHUB_API_URL", format!("http://{nobody}"));
+        let output = tokio::task::spawn_blocking(move || command.arg("doctor").output().unwrap()).await.unwrap();
+        let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(out.contains("fail  GitHub: no answer from GitHub"), "{out}");
+        assert!(error.starts_with("error: ") && error.lines().count() == 1, "{error}");
         desk.end().await;
     });
 }

@@ -78,7 +78,7 @@ story!(every_answer_of_every_route_tells_browsers_what_not_to_do_with_it, |mut d
     let front = Front::new(desk.app.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(serve(listener, front.router(), Limits::default(), std::future::pending()));
+    let server = tokio::spawn(serve(listener, front.router(), Limits::default(), || {}, std::future::pending()));
     // The clock was moved, and its scheduler does not run here: not ready.
     desk.app.beat();
     assert_eq!(knocks(&url, &desk).await.keys().collect::<Vec<_>>(), seen.keys().collect::<Vec<_>>());
@@ -100,7 +100,7 @@ story!(who_is_one_connection_too_many_is_told_with_care_as_well, |desk| {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits = Limits { connections: 1, ..Limits::default() };
-    let server = tokio::spawn(serve(listener, partner_desk::web::router(desk.app.clone()), limits, std::future::pending()));
+    let server = tokio::spawn(serve(listener, partner_desk::web::router(desk.app.clone()), limits, || {}, std::future::pending()));
     let mut first = tokio::net::TcpStream::connect(address).await.unwrap();
     first.write_all(b"GET /healthz HTTP/1.1\r\nhost: desk\r\n\r\n").await.unwrap();
     assert!(first.read(&mut [0; 1024]).await.unwrap() > 0);

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 
 /// Whoever raises the alarm: takes requests, with this answer, and tells their first lines.
-fn switch(answer: &'static str) -> (String, Receiver<String>) {
+pub fn switch(answer: &'static str) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (tell, told) = channel();

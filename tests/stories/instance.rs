@@ -4,6 +4,7 @@ use partner_desk::app::{App, Workers};
 use partner_desk::clock::Clock;
 use partner_desk::settings::Settings;
 use partner_desk::web;
+use partner_desk::web::front::Front;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -57,5 +58,6 @@ async fn serve_until(app: &App, stop: impl Future<Output = ()> + Send + 'static)
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = web::router(app.clone());
-    (url, tokio::spawn(web::serving::serve(listener, router, web::serving::Limits::default(), stop)))
+    let front = Front::new(app.clone());
+    (url, tokio::spawn(web::serving::serve(listener, router, web::serving::Limits::default(), move || front.turns_away(), stop)))
 }

@@ -17,6 +17,7 @@ mod desk;
 
 mod acknowledge;
 mod allowance;
+mod audit;
 mod books;
 mod calendars;
 mod chats;
@@ -35,6 +36,7 @@ mod gate;
 mod guarded;
 mod heartbeat;
 mod instance;
+mod jobs;
 mod keeping;
 mod kept;
 mod key;

@@ -87,6 +87,8 @@ story!(what_the_desk_counts_can_be_scraped, CHAT, |desk| {
         let series = seen.iter().find(|(series, _)| series.starts_with("partner_desk_github_budget_left") && series.contains(window));
         *series.unwrap().1
     };
+    let calls = seen.iter().find(|(series, _)| series.starts_with("partner_desk_github_calls_left{installation=")).unwrap().1;
+    assert!((4000..5000).contains(calls), "{seen:#?}");
     assert_eq!(budget("minute"), 80);
     assert!((490..=500).contains(&budget("hour")), "{seen:#?}");
 

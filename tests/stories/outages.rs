@@ -4,6 +4,7 @@
 use crate::desk::{Desk, Opened, REPO, Setup, instant};
 use crate::instance::Instance;
 use partner_desk::sandbox::{ChatAnswer, ChatMessage, Deliver, Fault};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Two channels, the second speaks for the first.
@@ -55,6 +56,17 @@ async fn tickets(desk: &Desk, count: usize) -> Vec<Opened> {
 
 fn text(message: &ChatMessage) -> String {
     message.body["text"].as_str().unwrap_or_default().replace('\u{2060}', "")
+}
+
+/// The lines of a digest, as Slack shows them.
+fn listed(message: &ChatMessage) -> Vec<String> {
+    let blocks = message.body["blocks"].as_array().unwrap().iter().filter_map(|block| block["text"]["text"].as_str());
+    blocks.flat_map(str::lines).filter(|line| line.contains("/issues/")).map(str::to_owned).collect()
+}
+
+/// The number of the ticket in such a line.
+fn number(line: &str) -> u32 {
+    line.split("/issues/").nth(1).and_then(|rest| rest.split('|').next()).unwrap().parse().unwrap()
 }
 
 /// What channels took since the last time: when, where, and what up to the ticket.
@@ -269,9 +281,59 @@ story!(e2_github_is_silent_with_three_hundred_steps_due_at_once, ONE_STEP, |desk
     assert_eq!(escalated.expect("it waits for GitHub").unwrap(), 300);
     desk.app.desk.speak().await.unwrap();
     let messages = desk.chat.take();
-    assert_eq!(messages.len(), 300);
-    assert!(messages.iter().all(|message| message.at == instant("2026-11-18T12:00:00Z") && text(message).contains("(not confirmed")));
+    assert!(messages.iter().all(|message| message.at == instant("2026-11-18T12:00:00Z")));
+    // A storm is a few digests, in which every ticket stands once (E4).
+    assert!(messages.len() < 20, "{}", messages.len());
+    let lines: Vec<_> = messages.iter().flat_map(listed).collect();
+    let numbers: BTreeSet<_> = lines.iter().map(|line| number(line)).collect();
+    assert_eq!((lines.len(), numbers.len()), (300, 300), "{lines:#?}");
+    assert!(lines.iter().all(|line| line.contains("not confirmed")), "{lines:#?}");
     desk.sandbox.faults().clear();
+});
+
+story!(e4_twenty_at_once_are_said_one_by_one_and_one_more_is_a_storm, ONE_STEP, |desk| {
+    tickets(&desk, 20).await;
+    desk.at("2026-11-18T12:00:00Z").await;
+    let messages = desk.chat.take();
+    assert_eq!(messages.len(), 20);
+    assert!(messages.iter().all(|message| text(message).starts_with("due soon (75%): Acme, Gold, ")));
+
+    desk.clock.advance_to(instant("2026-11-19T09:00:00Z"));
+    tickets(&desk, 21).await;
+    desk.at("2026-11-19T11:59:59Z").await;
+    assert_eq!(desk.chat.take().len(), 0);
+    // The chat does not take the first: it is the same digest that is said two seconds later.
+    desk.chat.answer_next(ChatAnswer::Status(503, None));
+    desk.at("2026-11-19T12:00:10Z").await;
+    let messages = desk.chat.take();
+    let accepted: Vec<_> = messages.iter().filter(|message| message.accepted()).collect();
+    assert_eq!((messages.len(), accepted.len()), (2, 1), "{:?}", messages.iter().map(text).collect::<Vec<_>>());
+    assert!(text(accepted[0]).starts_with("21 tickets wait for an answer:"), "{}", text(accepted[0]));
+    assert_eq!(listed(accepted[0]).len(), 21);
+    let rows = outbox(&desk).await;
+    assert_eq!(rows.iter().filter(|row| row.contains("sent in support in digest:support:")).count(), 21, "{rows:?}");
+});
+
+story!(e4_a_storm_breaks_over_a_channel_that_fails_in_the_middle_of_it, ONE_STEP, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    for number in 1..=60 {
+        desk.sandbox.open_issue(REPO, "anna", &format!("Number {number} of {}", "many, ".repeat(20)), "").await.unwrap();
+    }
+    desk.at("2026-11-18T11:59:59Z").await;
+    // The second of the digests is not taken at first.
+    desk.chat.answer_next(ChatAnswer::OK);
+    desk.chat.answer_next(ChatAnswer::Status(503, None));
+    desk.at("2026-11-18T12:00:10Z").await;
+    let (accepted, refused): (Vec<_>, Vec<_>) = desk.chat.take().into_iter().partition(ChatMessage::accepted);
+    let numbers: Vec<_> = accepted.iter().flat_map(listed).map(|line| number(&line)).collect();
+    let once: BTreeSet<_> = numbers.iter().collect();
+    assert_eq!((numbers.len(), once.len(), refused.len()), (60, 60, 1));
+    assert!((2..6).contains(&accepted.len()), "{}", accepted.len());
+    let second: Vec<_> = listed(&refused[0]).iter().map(|line| number(line)).collect();
+    assert_eq!(second, listed(&accepted[1]).iter().map(|line| number(line)).collect::<Vec<_>>(), "it is tried again as it was");
+    let rows = outbox(&desk).await;
+    let digests: BTreeSet<_> = rows.iter().map(|row| row.split(" in digest:").nth(1).unwrap()).collect();
+    assert_eq!((rows.len(), digests.len()), (60, accepted.len()), "each has a name of its own: {digests:?}");
 });
 
 story!(e2_one_installation_that_is_silent_takes_no_time_from_another, ONE_STEP, |desk| {

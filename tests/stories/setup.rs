@@ -107,7 +107,7 @@ impl Instance {
         let front = Front::new(app.clone());
         let (stop, stopped) = watch::channel(false);
         let mut stopping = stopped.clone();
-        let server = tokio::spawn(serving::serve(listener, front.router(), Limits::default(), async move {
+        let server = tokio::spawn(serving::serve(listener, front.router(), Limits::default(), || {}, async move {
             let _ = stopping.wait_for(|stop| *stop).await;
         }));
         let keeper = tokio::spawn(async move {
@@ -319,6 +319,8 @@ first_run!(o3_from_the_link_to_the_first_labelled_issue_without_a_restart, |firs
         findings.0.iter().any(|found| found.mark == Mark::Ok && found.what == "App" && found.seen.starts_with("desk-of-7x, id ")),
         "{findings}"
     );
+    let deliveries = findings.0.iter().find(|found| found.what == "deliveries").unwrap();
+    assert_eq!(deliveries.mark, Mark::Ok, "the ping that came while the App was made is no failure: {deliveries:?}");
 
     // A partner, as `partner import` adds it, and its first issue.
     let desk = open_desk(&first.settings, first.clock.clone()).await.unwrap();

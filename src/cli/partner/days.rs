@@ -15,7 +15,7 @@ const YEARS: std::ops::RangeInclusive<i16> = 1..=9998;
 
 /// What a day means at the place where it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Edge {
+pub(in crate::cli) enum Edge {
     /// The first day inside: the instant at which it begins.
     From,
     /// The last day inside: the instant at which the next one begins.
@@ -26,7 +26,7 @@ pub(super) enum Edge {
 ///
 /// # Errors
 /// Anything else.
-pub(super) fn read(text: &str, edge: Edge, zone: &TimeZone) -> Result<Timestamp, Unfit> {
+pub(in crate::cli) fn read(text: &str, edge: Edge, zone: &TimeZone) -> Result<Timestamp, Unfit> {
     if !is_a_day(text) {
         let instant: Timestamp = text.parse().map_err(|_| Unfit::new(FORM))?;
         if !YEARS.contains(&zone.to_datetime(instant).year()) {

@@ -5,7 +5,7 @@
 
 mod cells;
 mod change;
-mod days;
+pub(super) mod days;
 mod export;
 mod fields;
 mod forget;
@@ -228,7 +228,7 @@ pub async fn run(command: PartnerCommand, desk: &Desk, out: &mut dyn std::io::Wr
 }
 
 /// Complaint about an argument.
-fn misused(field: &str, value: &str, unfit: Unfit) -> CliError {
+pub(super) fn misused(field: &str, value: &str, unfit: Unfit) -> CliError {
     CliError::Usage(Problems(vec![Place::arguments().problem(field, Some(value), unfit)]).to_string())
 }
 
