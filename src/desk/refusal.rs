@@ -62,10 +62,10 @@ impl Desk {
         if error.status() == Some(403) {
             return Some(enough.unwrap_or(Refusal::Again(seen, again)));
         }
-        match github.look_for_issue(ticket.installation, ticket.repo, ticket.number).await {
-            Err(error) if error.is_elsewhere() || matches!(error.status(), Some(404 | 410)) => Some(Refusal::Gone(seen)),
+        match github.has_issue_of(ticket).await {
+            Ok(false) => Some(Refusal::Gone(seen)),
             Err(_) => enough,
-            Ok(()) => Some(enough.unwrap_or(Refusal::Again(seen, again))),
+            Ok(true) => Some(enough.unwrap_or(Refusal::Again(seen, again))),
         }
     }
 

@@ -102,10 +102,10 @@ impl ApiError {
         }
     }
 
-    /// Whether the thing that was asked for is not there, or no longer: 404 and 410, and 301 for an issue that was moved.
+    /// Whether the thing that was asked for is not there, or no longer. What is said to be elsewhere may be there.
     #[must_use]
     pub const fn is_gone(&self) -> bool {
-        matches!(self.status(), Some(404 | 410 | 301))
+        matches!(self.status(), Some(404 | 410))
     }
 
     /// Whether GitHub says that it is somewhere else. Readers are sent on with 301, writers with 307 or 308.

@@ -8,6 +8,7 @@ use crate::domain::ticket::{Ticket, Told};
 use crate::domain::{CommentId, InstallationId, IssueId, RepoId};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// So often a reader is sent on.
@@ -101,10 +102,14 @@ impl GitHub {
     /// # Errors
     /// GitHub cannot be asked, or shows no repository.
     pub async fn repository(&self, installation: InstallationId, repo: RepoId) -> Result<(Repo, bool), ApiError> {
-        let mut path = format!("/repositories/{repo}");
+        let found: WireRepo = self.read_where_it_is(installation, format!("/repositories/{repo}")).await?;
+        Ok((found.repo(), found.archived))
+    }
+
+    async fn read_where_it_is<T: DeserializeOwned>(&self, installation: InstallationId, mut path: String) -> Result<T, ApiError> {
         for _ in 0..MOST_HOPS {
-            let error = match self.get::<WireRepo>(installation, &path).await {
-                Ok(found) => return Ok((found.repo(), found.archived)),
+            let error = match self.get(installation, &path).await {
+                Ok(found) => return Ok(found),
                 Err(error) => error,
             };
             let ApiError::Refused { location: Some(location), .. } = &error else { return Err(error) };
@@ -116,12 +121,21 @@ impl GitHub {
         Err(ApiError::Unreadable { call: format!("GET {path}"), why: format!("it was sent on {MOST_HOPS} times") })
     }
 
-    /// Reads an issue, only to see whether it is there.
+    /// Whether a ticket's issue is there. Where GitHub says that it is elsewhere, it is read there: the same issue has only another
+    /// address; another one is what has become of it by a transfer.
     ///
     /// # Errors
-    /// GitHub cannot be asked, or shows no issue.
-    pub async fn look_for_issue(&self, installation: InstallationId, repo: RepoId, number: i64) -> Result<(), ApiError> {
-        self.get::<serde::de::IgnoredAny>(installation, &format!("/repositories/{repo}/issues/{number}")).await.map(drop)
+    /// GitHub cannot be asked.
+    pub async fn has_issue_of(&self, ticket: &Ticket) -> Result<bool, ApiError> {
+        match self.issue_of(ticket).await {
+            Ok(found) => Ok(found.id() == ticket.present_id()),
+            Err(error) if error.is_gone() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn issue_of(&self, ticket: &Ticket) -> Result<WireIssue, ApiError> {
+        self.read_where_it_is(ticket.installation, format!("/repositories/{}/issues/{}", ticket.repo, ticket.number)).await
     }
 
     /// Everything that changed in a repository since `since`, as events in no order. `known` says how issues stood when the desk
@@ -183,8 +197,7 @@ impl GitHub {
             repo: Repo { id: ticket.repo, full_name: ticket.repo_name.clone(), private: ticket.private },
         };
         let from = second(since);
-        let path = format!("/repositories/{}/issues/{}", ticket.repo, ticket.number);
-        let found: WireIssue = match self.get(ticket.installation, &path).await {
+        let found = match self.issue_of(ticket).await {
             Ok(found) => found,
             // 404 says that it cannot be read: gone where its repository can be, else no longer ours to read (S12).
             Err(error) if error.status() == Some(404) => {

@@ -348,6 +348,19 @@ story!(g7_where_a_repository_is_said_to_be_elsewhere_it_is_read_again, |desk| {
     assert_eq!(desk.pings(), Vec::<String>::new());
 });
 
+story!(g7_a_comment_that_is_said_to_be_elsewhere_is_not_posted_again, |desk| {
+    a_gold_partner(&desk).await;
+    let elsewhere = format!("{}/repositories/1/issues/comments/1", desk.sandbox.url());
+    for (number, status) in [(1, 301), (2, 302), (3, 307), (4, 308)] {
+        let issue = desk.opens("anna", "One").await;
+        desk.sandbox.faults().next("PATCH", "/issues/comments/*", Fault::moved(status, &elsewhere));
+        desk.says("ann", &issue, "On it.").await;
+        desk.at(&format!("2026-11-18T09:{number}0:00Z")).await;
+        assert_eq!((desk.sandbox.faults().pending(), desk.comments(&issue).len()), (0, 1), "{status}");
+        assert!(desk.status(&issue).contains("Answered by `ann`"), "{status}: {}", desk.status(&issue));
+    }
+});
+
 story!(g7_a_redirect_in_a_circle_or_to_strangers_ends, |desk| {
     a_gold_partner(&desk).await;
     let repo = desk.sandbox.repository(REPO);
