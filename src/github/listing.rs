@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// So often a reader is sent on.
 const MOST_HOPS: usize = 4;
+/// A list that is longer was no list of what changed.
+const MOST_PAGES: usize = 1000;
 const SAME_CLOSE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Where events come from.
@@ -150,17 +152,12 @@ impl GitHub {
         known: &(dyn Fn(Vec<IssueId>) -> BoxFuture<'a, BTreeMap<IssueId, Known>> + Sync),
     ) -> Result<Vec<Event>, ApiError> {
         let (installation, repo) = (source.installation, source.repo.id);
-        let from = second(since);
-        let issues: Vec<WireIssue> = all_pages!(|page| {
-            let path =
-                format!("/repositories/{repo}/issues?state=all&sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
-            self.get(installation, &path).await?
-        });
-        let comments: Vec<WireComment> = all_pages!(|page| {
-            let path =
-                format!("/repositories/{repo}/issues/comments?sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
-            self.get(installation, &path).await?
-        });
+        let issues: Vec<WireIssue> = self.changed(installation, &format!("/repositories/{repo}/issues?state=all&"), since).await?;
+        // What is said on an issue changes the issue, so there is nothing to ask for.
+        if issues.is_empty() {
+            return Ok(Vec::new());
+        }
+        let comments: Vec<WireComment> = self.changed(installation, &format!("/repositories/{repo}/issues/comments?"), since).await?;
         let known = known(issues.iter().map(WireIssue::id).collect()).await;
         let mut events = Vec::new();
         let mut by_number = BTreeMap::new();
@@ -184,6 +181,32 @@ impl GitHub {
             events.push(source.event(issue, at, actor, what));
         }
         Ok(events)
+    }
+
+    /// A list of what changed since `since`, each entry once. It is sorted by when entries changed, and they change while it is read: one
+    /// that does moves to the end, and all behind it move up. So after a full page it is asked for anew from the last entry's second
+    /// on, and by page only where that second fills a page.
+    async fn changed<T: DeserializeOwned + Dated>(
+        &self,
+        installation: InstallationId,
+        list: &str,
+        since: Timestamp,
+    ) -> Result<Vec<T>, ApiError> {
+        let mut all = BTreeMap::new();
+        let (mut from, mut page) = (second(since), 1);
+        for _ in 0..MOST_PAGES {
+            let path = format!("{list}sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
+            let found: Vec<T> = self.get(installation, &path).await?;
+            let (full, last) = (found.len() >= PER_PAGE, found.last().map(|last| second(last.changed_at())));
+            // What was read later is how it stands now.
+            all.extend(found.into_iter().map(|entry| (entry.key(), entry)));
+            match last {
+                Some(last) if full && last != from => (from, page) = (last, 1),
+                _ if full => page += 1,
+                _ => break,
+            }
+        }
+        Ok(all.into_values().collect())
     }
 
     /// What happened to one ticket that the desk has not heard of, up to now; `Gone` when the issue is no more. Thumbs-up are read
@@ -263,6 +286,32 @@ impl GitHub {
 impl Source {
     fn event(&self, issue: &Issue, at: Timestamp, actor: Option<crate::domain::event::Person>, what: What) -> Event {
         Event { installation: self.installation, repo: self.repo.clone(), issue: issue.clone(), at, actor, what }
+    }
+}
+
+/// An entry of a list that is sorted by when its entries changed.
+trait Dated {
+    fn key(&self) -> i64;
+    fn changed_at(&self) -> Timestamp;
+}
+
+impl Dated for WireIssue {
+    fn key(&self) -> i64 {
+        self.id().0
+    }
+
+    fn changed_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
+    }
+}
+
+impl Dated for WireComment {
+    fn key(&self) -> i64 {
+        self.id
+    }
+
+    fn changed_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
     }
 }
 
