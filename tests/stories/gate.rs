@@ -520,3 +520,66 @@ story!(g7_what_was_counted_and_not_sent_is_given_back, |desk| {
     tx.rollback().await.unwrap();
     assert_eq!(counted.iter().map(|(_, writes)| writes).sum::<i64>(), 5, "three labels, labels on, comment: {counted:?}");
 });
+
+/// Every answer that refuses, sends away or fails. 429 is missing: it is no word about a ticket but asks the installation for quiet.
+fn refusals() -> impl Iterator<Item = u16> {
+    (300..=308).chain(400..=451).chain(500..=504).filter(|status| *status != 429)
+}
+
+async fn opens_in(desk: &Desk, repo: &str, title: &str) -> Opened {
+    let opened = desk.sandbox.open_issue(repo, "anna", title, "Help").await.unwrap();
+    desk.settle().await;
+    Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None }
+}
+
+fn is_shown(desk: &Desk, repo: &str, issue: &Opened) -> bool {
+    let view = desk.sandbox.issue(repo, issue.number).unwrap();
+    !view.labels.is_empty() && view.comments.len() == 1
+}
+
+story!(g7_whatever_is_answered_for_ever_ends_in_rest_or_slow_tries_says_why_and_holds_up_nobody, UNLIMITED, |desk| {
+    desk.partner("acme", "low", &["anna"]).await;
+    // Each try costs a write of its installation's budget, so there are several of them.
+    let statuses: Vec<_> = refusals().collect();
+    let repos: Vec<_> = (0..statuses.chunks(8).len()).map(|place| format!("owner-{place}/support")).collect();
+    let ids: Vec<_> = repos.iter().map(|repo| desk.sandbox.repository(repo)).collect();
+    desk.app.desk.catch_up().await.unwrap();
+    let mut refused = Vec::new();
+    for ((repo, id), statuses) in repos.iter().zip(&ids).zip(statuses.chunks(8)) {
+        for (number, status) in (1..).zip(statuses) {
+            let path = format!("/repositories/{id}/issues/{number}/labels");
+            desk.sandbox.faults().next_times(100_000, "POST", &path, Fault::status(*status, "Not this one"));
+            refused.push((*status, path, opens_in(&desk, repo, &format!("Answered {status}")).await));
+        }
+    }
+    let mut others = Vec::new();
+    for repo in &repos {
+        others.push((repo, opens_in(&desk, repo, "Another").await));
+    }
+    // Where several fail in a row, the next ones wait half a minute each.
+    desk.at("2026-11-18T09:05:00Z").await;
+    let waiting: Vec<_> = others.iter().filter(|(repo, issue)| !is_shown(&desk, repo, issue)).collect();
+    assert!(waiting.is_empty(), "they wait for those that are refused: {waiting:?}");
+
+    desk.at("2026-11-19T07:30:00Z").await;
+    let mark = desk.sandbox.mark();
+    desk.at("2026-11-19T08:30:00Z").await;
+    let tries = desk.sandbox.writes_since(mark);
+    for (status, path, issue) in &refused {
+        let tries = tries.iter().filter(|write| write.path == *path).count();
+        // Every five minutes at most where it may pass, a 401 each time with another token, too; else at rest.
+        let most = match status {
+            401 => 24,
+            500.. => 12,
+            _ => 0,
+        };
+        assert!(tries <= most, "{status}: {tries} tries in the last hour");
+        let why = g7_log(&desk, issue).await;
+        assert!(why.len() == 1 && why[0].contains(&status.to_string()), "{status}: {why:?}");
+    }
+    for repo in &repos {
+        let issue = opens_in(&desk, repo, "A day later").await;
+        desk.at(&(desk.clock.now() + SignedDuration::from_mins(1)).to_string()).await;
+        assert!(is_shown(&desk, repo, &issue), "{repo}");
+    }
+});
