@@ -244,6 +244,7 @@ async fn open(settings: &Settings, clock: Clock) -> Result<(Desk, Option<AppCred
         agents: Arc::new(agents),
         clock,
         wakes: Arc::new(Wakes::default()),
+        behind: Arc::default(),
         sweep_from: Arc::default(),
         said_of_the_clock: Arc::default(),
         life: Arc::default(),

@@ -2,6 +2,7 @@
 //! saves in one transaction; effects outside follow from what was saved.
 
 pub mod acknowledge;
+pub mod behind;
 pub mod catch_up;
 pub mod counts;
 pub mod escalate;
@@ -66,6 +67,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Called when something was saved that GitHub or a chat has to be told.
     pub wakes: Arc<Wakes>,
+    /// What could not be listed at GitHub the last time.
+    pub behind: Arc<behind::Behind>,
     /// When labels that nobody shows may be deleted next, in epoch milliseconds.
     pub sweep_from: Arc<AtomicI64>,
     /// What was said of the host's clock.

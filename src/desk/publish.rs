@@ -4,7 +4,7 @@
 
 use super::gate::{Gate, Room, Stop, plus};
 use super::limits::cut;
-use super::refusal::Refusal;
+use super::refusal::{ENOUGH, Refusal, said};
 use super::{Desk, next_look};
 use crate::domain::event::CloseReason;
 use crate::domain::partner::Partner;
@@ -255,7 +255,15 @@ impl Desk {
                 let at = retry_at(&error, (&claim.ticket, claim.attempts), now);
                 tracing::warn!(%ticket, %error, retry_at = %at, attempts = claim.attempts, "could not be shown at GitHub yet");
                 tx.publish_again(issue, &claim.applied, at).await?;
-                if error.is_of_unknown_fate() || error.status() == Some(401) {
+                if claim.attempts == ENOUGH {
+                    let text = format!("could not be shown at GitHub so far: {}; it is tried again every few minutes", said(&error));
+                    tx.note_once(issue, now, "G7", &text).await?;
+                }
+                // The next try asks for a token first, and so tells whether it is that or the App's key.
+                if error.is_of_credentials() && (error.is_to_the_app() || claim.attempts > 1) {
+                    self.warn_of_credentials(tx, gate.installation, &error).await?;
+                }
+                if error.is_of_unknown_fate() || error.is_of_credentials() {
                     // One ticket that fails again and again holds up nobody; when all fail, GitHub is away.
                     row.unanswered += i64::from(claim.attempts == 1);
                     tx.count_failures(gate.installation, row.refused, row.unanswered).await?;

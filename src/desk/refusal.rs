@@ -3,6 +3,7 @@
 use super::Desk;
 use super::gate::plus;
 use super::publish::place_name;
+use crate::domain::InstallationId;
 use crate::domain::event::Repo;
 use crate::domain::ticket::Ticket;
 use crate::github::client::ApiError;
@@ -14,7 +15,7 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A repository that cannot be read is looked at again after this.
 const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Whatever GitHub refuses so often is refused for good.
-const ENOUGH: i64 = 10;
+pub(super) const ENOUGH: i64 = 10;
 
 /// What a refusal comes to.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Desk {
     /// Finds out what a refusal means. `None`: it may pass, and is tried again.
     pub(super) async fn look_into(&self, error: &ApiError, ticket: &Ticket, (attempts, again): (i64, Timestamp)) -> Option<Refusal> {
         let github = self.github.as_ref()?;
-        if error.is_a_limit() || !matches!(error.status(), Some(300..=499)) || error.status() == Some(401) {
+        if error.is_a_limit() || !matches!(error.status(), Some(300..=499)) || error.is_of_credentials() {
             return None;
         }
         let enough = (attempts >= ENOUGH).then(|| Refusal::ForGood(said(error)));
@@ -62,10 +63,10 @@ impl Desk {
         if error.status() == Some(403) {
             return Some(enough.unwrap_or(Refusal::Again(seen, again)));
         }
-        match github.look_for_issue(ticket.installation, ticket.repo, ticket.number).await {
-            Err(error) if error.is_elsewhere() || matches!(error.status(), Some(404 | 410)) => Some(Refusal::Gone(seen)),
+        match github.has_issue_of(ticket).await {
+            Ok(false) => Some(Refusal::Gone(seen)),
             Err(_) => enough,
-            Ok(()) => Some(enough.unwrap_or(Refusal::Again(seen, again))),
+            Ok(true) => Some(enough.unwrap_or(Refusal::Again(seen, again))),
         }
     }
 
@@ -119,6 +120,24 @@ impl Desk {
         Ok(())
     }
 
+    /// Tells that GitHub does not take the desk for the App, once an hour: until somebody mends that, nothing is shown or found (`G7`).
+    pub(super) async fn warn_of_credentials(&self, tx: &mut Tx, installation: InstallationId, error: &ApiError) -> Result<()> {
+        let now = self.clock.now();
+        let (whose, of) = if error.is_to_the_app() {
+            ("app".to_owned(), "of the App".to_owned())
+        } else {
+            (installation.to_string(), format!("of installation {installation}"))
+        };
+        let text = format!(
+            "GitHub refuses the credentials {of}: {}. Until it takes them nothing is shown there, and nothing is found that no webhook \
+             told. Check `APP_ID`, the private key, whether the App's settings still list it, and the host's clock. It is tried again \
+             by itself; this is said once an hour (G7).",
+            said(error)
+        );
+        let hour = now.as_second().div_euclid(3600);
+        self.warn(tx, &[(format!("g7:credentials:{whose}:{hour}"), text)], now).await
+    }
+
     /// The repository may be renamed, archived or made public by now (`S12`).
     async fn see(&self, tx: &mut Tx, ticket: &Ticket, (repo, archived, asked): &Seen) -> Result<()> {
         self.find_repo(tx, repo, (ticket.installation, *archived), *asked).await
@@ -126,7 +145,7 @@ impl Desk {
 }
 
 /// GitHub's reason in a line: its message, and what it says of fields.
-fn said(error: &ApiError) -> String {
+pub(super) fn said(error: &ApiError) -> String {
     let ApiError::Refused { status, message, .. } = error else { return error.to_string() };
     let Ok(body) = serde_json::from_str::<serde_json::Value>(message) else {
         let line: String = message.chars().take(200).collect();

@@ -136,10 +136,21 @@ impl Book {
         self.changes.log.push(LogLine { issue, at, rule, text: text.into() });
     }
 
-    /// Puts a ticket back, and remembers whether that changed anything.
+    /// Puts a ticket back, and remembers whether that changed anything. Steps that nobody will say any more are noted.
     pub fn put(&mut self, ticket: Ticket) {
         let issue = ticket.issue;
-        if self.tickets.get(&issue) != Some(&ticket) {
+        let known = self.tickets.get(&issue);
+        if known != Some(&ticket) {
+            for (cycle, firing) in ticket.overtaken_since(known) {
+                let (step, repeat) = (firing.step + 1, firing.occurrence);
+                let which = if repeat == 0 { format!("step {step}") } else { format!("repeat {repeat} of step {step}") };
+                self.note(
+                    issue,
+                    firing.at,
+                    "E3",
+                    format!("{which} of cycle {cycle} is not said: its clock had ended before it was looked at"),
+                );
+            }
             self.changes.tickets.insert(issue);
             let before = self.tickets.insert(issue, ticket);
             self.changes.before.entry(issue).or_insert(before);

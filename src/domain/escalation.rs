@@ -1,7 +1,7 @@
 //! Steps of the escalation ladder: when each falls due, and which is said (`E1`, `E2`, `E4`).
 
 use super::ids::CommentId;
-use super::response::{Begun, Cycle};
+use super::response::{Begun, Cycle, State};
 use super::ticket::Ticket;
 use crate::programme::{Ladder, LadderStep, Target};
 use jiff::{SignedDuration, Timestamp};
@@ -112,11 +112,32 @@ impl Ticket {
         reached.filter_map(rung).collect()
     }
 
+    /// Steps of clocks that ended since it was as `before`, which fell due while they ran and which nobody looked at until they had ended:
+    /// each with its clock's number (`E3`).
+    #[must_use]
+    pub fn overtaken_since(&self, before: Option<&Self>) -> Vec<(u32, Firing)> {
+        let ended = |cycle: &Cycle| if let State::Ended { at, .. } = cycle.state { Some(at) } else { None };
+        let cycles: Vec<_> = self.cycles().into_iter().filter_map(|cycle| Some((ended(&cycle)?, cycle))).collect();
+        if cycles.is_empty() {
+            return Vec::new();
+        }
+        let former = before.map(Self::cycles).unwrap_or_default();
+        let looked = before.and_then(|before| before.dealt.max(before.stepped));
+        let was_over = |cycle: &Cycle| former.iter().any(|former| former.number == cycle.number && !former.is_running());
+        let unsaid = |(end, cycle): (Timestamp, Cycle)| {
+            let fell_due = move |firing: &Firing| firing.at <= end && looked.is_none_or(|looked| firing.at > looked);
+            let steps = firings(&cycle).into_iter().filter(fell_due).filter(|firing| firing.step != Ladder::START);
+            steps.map(move |firing| (cycle.number, firing)).collect::<Vec<_>>()
+        };
+        cycles.into_iter().filter(|(_, cycle)| !was_over(cycle)).flat_map(unsaid).collect()
+    }
+
     /// Deals with the steps up to `now`: says each that has just passed, and of those that were missed only the highest, if no
     /// later one is said anyway (`E2`, `E4`).
     pub fn step(&mut self, now: Timestamp) -> Vec<Due> {
         let since = self.stepped;
         self.stepped = Some(now);
+        self.dealt = self.dealt.max(self.stepped);
         let Some(cycle) = self.running() else { return Vec::new() };
         let new = |at: Timestamp| at <= now && since.is_none_or(|since| at > since);
         let passed = firings(&cycle).into_iter().filter(|firing| new(firing.at));

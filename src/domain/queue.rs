@@ -430,7 +430,7 @@ impl Rules<'_> {
         if let Some(promise) = &promise {
             book.note(ticket.issue, slot.at, "S1", format!("answer within {} of {}", promise.target, slot.at));
         }
-        ticket.stepped = None;
+        (ticket.stepped, ticket.dealt) = (None, None);
         let waiver = ticket.waiver(partner, slot.from).filter(|_| waived);
         let reason = waiver.as_ref().map_or(reason, |waiver| waiver.reason.clone());
         let actor = match &waiver {

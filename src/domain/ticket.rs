@@ -84,6 +84,9 @@ pub struct Ticket {
     /// Steps at or before this instant have been dealt with (`E2`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stepped: Option<Timestamp>,
+    /// The same, whatever was to be looked at again since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dealt: Option<Timestamp>,
     /// How often it has been charged; makes the ledger's keys unique (`Q4`).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub charges: u32,
@@ -474,6 +477,7 @@ impl Ticket {
             carried_out: Vec::new(),
             facts: Vec::new(),
             stepped: None,
+            dealt: None,
             charges: 0,
         }
     }

@@ -1,7 +1,7 @@
 //! Calls to GitHub's API, through octocrab as transport and for its tokens.
 //!
 //! No retries and no redirects below this: a call that failed may have had its effect, and only the caller knows how to find
-//! that out. Repositories are named by id, so that a rename or a move changes nothing (`S12`). While GitHub asks an installation for
+//! that out. A 401 had none; octocrab sends that call once more with a new token. Repositories are named by id, so that a rename or a move changes nothing (`S12`). While GitHub asks an installation for
 //! quiet, nothing is sent through it: whoever calls is told until when (`G7`).
 
 use super::skew::Skew;
@@ -32,8 +32,14 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 /// A longer quiet than this is a mistake of whoever asks for it.
 const LONGEST_QUIET: Duration = Duration::from_hours(24);
 
+/// GitHub gives each installation at least so many calls an hour.
+const FEWEST_CALLS: usize = 5000;
+
 /// Seconds by which GitHub's clock and the host's may differ.
 const CLOCKS_DIFFER: i64 = 5;
+
+/// What an installation's token is asked for with.
+const TOKEN: &str = "POST access token";
 
 /// Entries a page of a list.
 pub const PER_PAGE: usize = 100;
@@ -102,10 +108,10 @@ impl ApiError {
         }
     }
 
-    /// Whether the thing that was asked for is not there, or no longer: 404 and 410, and 301 for an issue that was moved.
+    /// Whether the thing that was asked for is not there, or no longer. What is said to be elsewhere may be there.
     #[must_use]
     pub const fn is_gone(&self) -> bool {
-        matches!(self.status(), Some(404 | 410 | 301))
+        matches!(self.status(), Some(404 | 410))
     }
 
     /// Whether GitHub says that it is somewhere else. Readers are sent on with 301, writers with 307 or 308.
@@ -118,6 +124,18 @@ impl ApiError {
     #[must_use]
     pub const fn is_of_unknown_fate(&self) -> bool {
         matches!(self, Self::NoAnswer(_) | Self::Unreadable { .. }) || matches!(self.status(), Some(500..))
+    }
+
+    /// Whether GitHub does not take the desk for the App, or no longer.
+    #[must_use]
+    pub const fn is_of_credentials(&self) -> bool {
+        matches!(self.status(), Some(401))
+    }
+
+    /// Whether it was asked with the App's own key, and not with an installation's token.
+    #[must_use]
+    pub fn is_to_the_app(&self) -> bool {
+        matches!(self, Self::Refused { call, .. } if call == TOKEN || call.contains(" /app"))
     }
 
     /// Whether GitHub will say the same until something changes there: what is sent does not fit, or the issue is locked.
@@ -161,6 +179,8 @@ pub struct GitHub {
     slug: OnceCell<String>,
     installations: Mutex<HashMap<InstallationId, Arc<Installation>>>,
     last_word: Mutex<String>,
+    /// How many calls an hour GitHub gives installations.
+    calls_an_hour: Mutex<HashMap<InstallationId, usize>>,
     /// How requests went since the start.
     pub requests: Requests,
 }
@@ -273,6 +293,7 @@ impl GitHub {
             slug: OnceCell::new(),
             installations: Mutex::default(),
             last_word: Mutex::new("not asked yet".to_owned()),
+            calls_an_hour: Mutex::default(),
             requests: Requests::default(),
         })
     }
@@ -351,6 +372,22 @@ impl GitHub {
     #[must_use]
     pub fn last_word(&self) -> String {
         self.last_word.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_word(&self, error: Option<&ApiError>) {
+        let word = match error {
+            // Who can read this need not read what was asked for.
+            Some(ApiError::Refused { status: status @ (401 | 403 | 500..), .. }) => format!("GitHub answered {status}"),
+            None | Some(ApiError::Refused { .. }) => "ok".to_owned(),
+            Some(error) => error.to_string(),
+        };
+        *self.last_word.lock().unwrap_or_else(PoisonError::into_inner) = word;
+    }
+
+    /// How many calls an hour GitHub gives an installation, as far as it has said so.
+    #[must_use]
+    pub fn calls_an_hour(&self, installation: InstallationId) -> usize {
+        self.calls_an_hour.lock().unwrap_or_else(PoisonError::into_inner).get(&installation).copied().unwrap_or(FEWEST_CALLS)
     }
 
     /// The App's id.
@@ -663,7 +700,9 @@ impl GitHub {
                 if let octocrab::Error::GitHub { source, .. } = &error {
                     self.measure(asked, source.headers.as_ref());
                 }
-                failure(&error, "POST access token")
+                let error = failure(&error, TOKEN);
+                self.note_word(Some(&error));
+                error
             })?;
         }
         let raw = self.exchange(&held.client, method, path, body).await;
@@ -674,14 +713,10 @@ impl GitHub {
             let now = self.clock.now();
             self.keep_quiet(installation, now.saturating_add(SignedDuration::try_from(wait).unwrap_or(PATIENCE)).unwrap_or(now));
         }
-        let answer = raw.and_then(Raw::read);
-        let word = match &answer {
-            Err(error @ ApiError::NoAnswer(_)) => error.to_string(),
-            Err(error) if error.status().is_some_and(|status| status >= 500) => error.to_string(),
-            _ => "ok".to_owned(),
-        };
-        *self.last_word.lock().unwrap_or_else(PoisonError::into_inner) = word;
-        answer
+        if let Some(calls) = raw.as_ref().ok().and_then(Raw::calls_an_hour) {
+            self.calls_an_hour.lock().unwrap_or_else(PoisonError::into_inner).insert(installation, calls);
+        }
+        raw.and_then(Raw::read)
     }
 
     pub(super) async fn ask_as_app<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -715,6 +750,10 @@ impl GitHub {
             span.record("status", raw.status);
         }
         self.requests.count(write, &answer);
+        match &answer {
+            Ok(raw) => self.note_word(raw.refusal().as_ref()),
+            Err(error) => self.note_word(Some(error)),
+        }
         self.measure(asked, answer.as_ref().ok().map(|raw| &raw.headers));
         answer
     }
@@ -760,6 +799,11 @@ pub(super) async fn exchange(client: &Octocrab, method: http::Method, path: &str
 impl Raw {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// How many of these calls the hour has in all.
+    fn calls_an_hour(&self) -> Option<usize> {
+        self.header("x-ratelimit-limit")?.trim().parse().ok().filter(|_| self.header("x-ratelimit-resource").is_none_or(|of| of == "core"))
     }
 
     /// How long GitHub asks to wait: `Retry-After`, else until the hour's calls are given anew, where none is left. By GitHub's own

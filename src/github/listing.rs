@@ -8,10 +8,13 @@ use crate::domain::ticket::{Ticket, Told};
 use crate::domain::{CommentId, InstallationId, IssueId, RepoId};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// So often a reader is sent on.
 const MOST_HOPS: usize = 4;
+/// A list that is longer was no list of what changed.
+const MOST_PAGES: usize = 1000;
 const SAME_CLOSE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Where events come from.
@@ -101,10 +104,14 @@ impl GitHub {
     /// # Errors
     /// GitHub cannot be asked, or shows no repository.
     pub async fn repository(&self, installation: InstallationId, repo: RepoId) -> Result<(Repo, bool), ApiError> {
-        let mut path = format!("/repositories/{repo}");
+        let found: WireRepo = self.read_where_it_is(installation, format!("/repositories/{repo}")).await?;
+        Ok((found.repo(), found.archived))
+    }
+
+    async fn read_where_it_is<T: DeserializeOwned>(&self, installation: InstallationId, mut path: String) -> Result<T, ApiError> {
         for _ in 0..MOST_HOPS {
-            let error = match self.get::<WireRepo>(installation, &path).await {
-                Ok(found) => return Ok((found.repo(), found.archived)),
+            let error = match self.get(installation, &path).await {
+                Ok(found) => return Ok(found),
                 Err(error) => error,
             };
             let ApiError::Refused { location: Some(location), .. } = &error else { return Err(error) };
@@ -116,12 +123,21 @@ impl GitHub {
         Err(ApiError::Unreadable { call: format!("GET {path}"), why: format!("it was sent on {MOST_HOPS} times") })
     }
 
-    /// Reads an issue, only to see whether it is there.
+    /// Whether a ticket's issue is there. Where GitHub says that it is elsewhere, it is read there: the same issue has only another
+    /// address; another one is what has become of it by a transfer.
     ///
     /// # Errors
-    /// GitHub cannot be asked, or shows no issue.
-    pub async fn look_for_issue(&self, installation: InstallationId, repo: RepoId, number: i64) -> Result<(), ApiError> {
-        self.get::<serde::de::IgnoredAny>(installation, &format!("/repositories/{repo}/issues/{number}")).await.map(drop)
+    /// GitHub cannot be asked.
+    pub async fn has_issue_of(&self, ticket: &Ticket) -> Result<bool, ApiError> {
+        match self.issue_of(ticket).await {
+            Ok(found) => Ok(found.id() == ticket.present_id()),
+            Err(error) if error.is_gone() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn issue_of(&self, ticket: &Ticket) -> Result<WireIssue, ApiError> {
+        self.read_where_it_is(ticket.installation, format!("/repositories/{}/issues/{}", ticket.repo, ticket.number)).await
     }
 
     /// Everything that changed in a repository since `since`, as events in no order. `known` says how issues stood when the desk
@@ -136,17 +152,12 @@ impl GitHub {
         known: &(dyn Fn(Vec<IssueId>) -> BoxFuture<'a, BTreeMap<IssueId, Known>> + Sync),
     ) -> Result<Vec<Event>, ApiError> {
         let (installation, repo) = (source.installation, source.repo.id);
-        let from = second(since);
-        let issues: Vec<WireIssue> = all_pages!(|page| {
-            let path =
-                format!("/repositories/{repo}/issues?state=all&sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
-            self.get(installation, &path).await?
-        });
-        let comments: Vec<WireComment> = all_pages!(|page| {
-            let path =
-                format!("/repositories/{repo}/issues/comments?sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
-            self.get(installation, &path).await?
-        });
+        let issues: Vec<WireIssue> = self.changed(installation, &format!("/repositories/{repo}/issues?state=all&"), since).await?;
+        // What is said on an issue changes the issue, so there is nothing to ask for.
+        if issues.is_empty() {
+            return Ok(Vec::new());
+        }
+        let comments: Vec<WireComment> = self.changed(installation, &format!("/repositories/{repo}/issues/comments?"), since).await?;
         let known = known(issues.iter().map(WireIssue::id).collect()).await;
         let mut events = Vec::new();
         let mut by_number = BTreeMap::new();
@@ -172,6 +183,32 @@ impl GitHub {
         Ok(events)
     }
 
+    /// A list of what changed since `since`, each entry once. It is sorted by when entries changed, and they change while it is read: one
+    /// that does moves to the end, and all behind it move up. So after a full page it is asked for anew from the last entry's second
+    /// on, and by page only where that second fills a page.
+    async fn changed<T: DeserializeOwned + Dated>(
+        &self,
+        installation: InstallationId,
+        list: &str,
+        since: Timestamp,
+    ) -> Result<Vec<T>, ApiError> {
+        let mut all = BTreeMap::new();
+        let (mut from, mut page) = (second(since), 1);
+        for _ in 0..MOST_PAGES {
+            let path = format!("{list}sort=updated&direction=asc&since={from}&per_page={PER_PAGE}&page={page}");
+            let found: Vec<T> = self.get(installation, &path).await?;
+            let (full, last) = (found.len() >= PER_PAGE, found.last().map(|last| second(last.changed_at())));
+            // What was read later is how it stands now.
+            all.extend(found.into_iter().map(|entry| (entry.key(), entry)));
+            match last {
+                Some(last) if full && last != from => (from, page) = (last, 1),
+                _ if full => page += 1,
+                _ => break,
+            }
+        }
+        Ok(all.into_values().collect())
+    }
+
     /// What happened to one ticket that the desk has not heard of, up to now; `Gone` when the issue is no more. Thumbs-up are read
     /// for the comments `asks` only: GitHub sends no webhook about them (`S4`).
     ///
@@ -183,8 +220,7 @@ impl GitHub {
             repo: Repo { id: ticket.repo, full_name: ticket.repo_name.clone(), private: ticket.private },
         };
         let from = second(since);
-        let path = format!("/repositories/{}/issues/{}", ticket.repo, ticket.number);
-        let found: WireIssue = match self.get(ticket.installation, &path).await {
+        let found = match self.issue_of(ticket).await {
             Ok(found) => found,
             // 404 says that it cannot be read: gone where its repository can be, else no longer ours to read (S12).
             Err(error) if error.status() == Some(404) => {
@@ -250,6 +286,32 @@ impl GitHub {
 impl Source {
     fn event(&self, issue: &Issue, at: Timestamp, actor: Option<crate::domain::event::Person>, what: What) -> Event {
         Event { installation: self.installation, repo: self.repo.clone(), issue: issue.clone(), at, actor, what }
+    }
+}
+
+/// An entry of a list that is sorted by when its entries changed.
+trait Dated {
+    fn key(&self) -> i64;
+    fn changed_at(&self) -> Timestamp;
+}
+
+impl Dated for WireIssue {
+    fn key(&self) -> i64 {
+        self.id().0
+    }
+
+    fn changed_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
+    }
+}
+
+impl Dated for WireComment {
+    fn key(&self) -> i64 {
+        self.id
+    }
+
+    fn changed_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
     }
 }
 

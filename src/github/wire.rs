@@ -193,9 +193,9 @@ pub(super) struct WireIssue {
     html_url: Option<String>,
     #[serde(default)]
     user: Option<WireUser>,
-    created_at: Timestamp,
+    pub(super) created_at: Timestamp,
     #[serde(default)]
-    updated_at: Option<Timestamp>,
+    pub(super) updated_at: Option<Timestamp>,
     #[serde(default)]
     pub(super) closed_at: Option<Timestamp>,
     #[serde(default)]
@@ -218,9 +218,9 @@ pub(super) struct WireComment {
     pub(super) id: i64,
     #[serde(default)]
     pub(super) user: Option<WireUser>,
-    created_at: Timestamp,
+    pub(super) created_at: Timestamp,
     #[serde(default)]
-    updated_at: Option<Timestamp>,
+    pub(super) updated_at: Option<Timestamp>,
     #[serde(default)]
     pub(super) body: Option<String>,
     #[serde(default)]

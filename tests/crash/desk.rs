@@ -7,7 +7,8 @@ use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use partner_desk::clock::Clock;
 use partner_desk::sandbox::{ChatAnswer, ChatSink, Deliver, Fault, Options, Sandbox};
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -79,22 +80,56 @@ pub struct Stage {
     pub sandbox: Sandbox,
     pub chat: ChatSink,
     pub repos: Vec<String>,
-    /// When instances lived and did not stand still.
-    pub lives: Mutex<Vec<Span>>,
     /// Instants at which an instance was killed, and spans in which one stood still.
     pub cuts: Mutex<Vec<Span>>,
+    /// How often each thing went wrong with a request, at GitHub and in the chat.
+    pub faults: Arc<Faults>,
     /// What the desk has done at GitHub and in the chat so far.
     effects: Arc<AtomicUsize>,
     count: AtomicUsize,
     passed: bool,
 }
 
+/// What goes wrong with requests to GitHub, in equal parts but for the one that costs most: the effect is there, and no answer.
+const AT_GITHUB: [&str; 8] = ["dropped after", "500", "403", "dropped before", "429", "dropped after", "502", "delayed"];
+/// What the chat does, as often each.
+const IN_CHAT: [&str; 6] = ["429", "hung up", "429", "500", "429", "503"];
+
+/// How often each of these was.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<BTreeMap<(&'static str, &'static str), usize>>);
+
+impl Faults {
+    /// By turns, so that a short run has all of them; what they meet is chance enough.
+    fn pick(&self, place: &'static str, kinds: &[&'static str]) -> &'static str {
+        let mut counted = self.0.lock().unwrap();
+        let so_far: usize = counted.iter().filter(|((at, _), _)| *at == place).map(|(_, times)| times).sum();
+        let kind = kinds[so_far % kinds.len()];
+        *counted.entry((place, kind)).or_default() += 1;
+        kind
+    }
+}
+
+/// Those that did not happen stand there, too: a run without them has not shown what it should.
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = self.0.lock().unwrap();
+        for (place, kinds) in [("GitHub", &AT_GITHUB[..]), ("; chat", &IN_CHAT[..])] {
+            let told = |kind: &&str| {
+                let place = place.trim_start_matches("; ");
+                counted.get(&(place, *kind)).map_or_else(|| format!("NO {kind}"), |times| format!("{kind} x{times}"))
+            };
+            let kinds: Vec<_> = kinds.iter().copied().collect::<BTreeSet<_>>().iter().map(told).collect();
+            write!(f, "{place}: {}", kinds.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
 /// A desk as a process.
 pub struct Served {
     child: Child,
     life: usize,
-    /// Its present place among the lives.
-    span: usize,
     pub url: String,
     stopped: Option<usize>,
 }
@@ -143,8 +178,9 @@ impl Stage {
                 done.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let (lives, cuts) = (Mutex::default(), Mutex::default());
-        let stage = Self { folder, database, sandbox, chat, repos, lives, cuts, effects, count: AtomicUsize::new(0), passed: false };
+        let cuts = Mutex::default();
+        let (faults, count) = (Arc::default(), AtomicUsize::new(0));
+        let stage = Self { folder, database, sandbox, chat, repos, cuts, faults, effects, count, passed: false };
         let output = stage.command().args(["partner", "import", "partners.csv"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         stage
@@ -168,22 +204,12 @@ impl Stage {
         self.folder.join(format!("life-{life:04}.log"))
     }
 
-    fn begins(&self) -> usize {
-        let mut lives = self.lives.lock().unwrap();
-        lives.push((now(), None));
-        lives.len() - 1
-    }
-
-    fn ends(&self, span: usize, at: Timestamp) {
-        self.lives.lock().unwrap()[span].1 = Some(at);
-    }
-
     /// Starts `serve` and waits for nothing.
     pub fn spawn(&self) -> Served {
         let life = self.count.fetch_add(1, Ordering::Relaxed);
         let log = File::create(self.log(life)).unwrap();
         let child = self.command().arg("serve").stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        Served { child, life, span: self.begins(), url: String::new(), stopped: None }
+        Served { child, life, url: String::new(), stopped: None }
     }
 
     /// Starts `serve` and waits until it listens. Where its webhooks go is the caller's.
@@ -224,7 +250,6 @@ impl Stage {
         let at = now();
         served.child.kill().unwrap();
         served.child.wait().unwrap();
-        self.ends(served.span, at);
         self.cuts.lock().unwrap().push((at, Some(now())));
     }
 
@@ -234,25 +259,15 @@ impl Stage {
         served.stopped = Some(cuts.len());
         cuts.push((now(), None));
         drop(cuts);
-        self.ends(served.span, now());
         served.signal("STOP");
     }
 
     /// SIGCONT.
     pub fn go_on(&self, served: &mut Served) {
         served.signal("CONT");
-        served.span = self.begins();
         if let Some(cut) = served.stopped.take() {
             self.cuts.lock().unwrap()[cut].1 = Some(now());
         }
-    }
-
-    /// SIGTERM.
-    pub fn end(&self, mut served: Served) -> ExitStatus {
-        served.signal("TERM");
-        let status = served.child.wait().unwrap();
-        self.ends(served.span, now());
-        status
     }
 
     /// What GitHub, the network and the chat do from now on.
@@ -264,10 +279,10 @@ impl Stage {
             late if late < 3 * of_deliveries => vec![fate.ms(0, 4000)],
             _ => vec![Duration::ZERO],
         });
-        let mut fate = dice.split();
-        self.sandbox.faults().weather(move |_, _| fate.percent(of_requests).then(|| any_fault(&mut fate)));
-        let mut fate = dice.split();
-        self.chat.answer_by(move |_| if fate.percent(of_chat) { any_refusal(&mut fate) } else { any_welcome(&mut fate) });
+        let (mut fate, faults) = (dice.split(), self.faults.clone());
+        self.sandbox.faults().weather(move |_, _| fate.percent(of_requests).then(|| any_fault(&faults, &mut fate)));
+        let (mut fate, faults) = (dice.split(), self.faults.clone());
+        self.chat.answer_by(move |_| if fate.percent(of_chat) { any_refusal(&faults) } else { any_welcome(&mut fate) });
     }
 
     pub fn fine_weather(&self) {
@@ -306,6 +321,12 @@ impl Drop for Stage {
 }
 
 impl Served {
+    /// SIGTERM.
+    pub fn end(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.child.wait().unwrap()
+    }
+
     fn signal(&self, name: &str) {
         let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
@@ -321,29 +342,23 @@ impl Drop for Served {
 }
 
 /// Short waits, so that the story is short.
-fn any_fault(dice: &mut Dice) -> Fault {
-    match dice.below(8) {
-        0 => Fault::status(500, "Server Error"),
-        1 => Fault::status(502, "Bad Gateway"),
-        2 => Fault::secondary_limit(1),
-        3 => {
-            let mut fault = Fault::secondary_limit(1);
-            if let Fault::Status { status, .. } = &mut fault {
-                *status = 429;
-            }
-            fault
-        }
-        4 => Fault::DropBeforeEffect,
-        5 | 6 => Fault::DropAfterEffect,
+fn any_fault(faults: &Faults, dice: &mut Dice) -> Fault {
+    match faults.pick("GitHub", &AT_GITHUB) {
+        "500" => Fault::status(500, "Server Error"),
+        "502" => Fault::status(502, "Bad Gateway"),
+        "403" => Fault::secondary_limit(1),
+        "429" => Fault::too_many(1),
+        "dropped before" => Fault::DropBeforeEffect,
+        "dropped after" => Fault::DropAfterEffect,
         _ => Fault::Delay(dice.ms(50, 800)),
     }
 }
 
-fn any_refusal(dice: &mut Dice) -> ChatAnswer {
-    match dice.below(6) {
-        0 => ChatAnswer::Hangup,
-        1 => ChatAnswer::Status(500, None),
-        2 => ChatAnswer::Status(503, Some(1)),
+fn any_refusal(faults: &Faults) -> ChatAnswer {
+    match faults.pick("chat", &IN_CHAT) {
+        "hung up" => ChatAnswer::Hangup,
+        "500" => ChatAnswer::Status(500, None),
+        "503" => ChatAnswer::Status(503, Some(1)),
         _ => ChatAnswer::Status(429, Some(1)),
     }
 }

@@ -46,10 +46,11 @@ async fn conclude(stage: Stage, running: Vec<Served>, load: &Load, seed: u64, wh
     let opened = load.opened.lock().unwrap().clone();
     quiet(&stage, &opened, patience).await;
     for served in running {
-        assert!(stage.end(served).success(), "SIGTERM did not end it cleanly\n{}", stage.last_words());
+        assert!(served.end().success(), "SIGTERM did not end it cleanly\n{}", stage.last_words());
     }
     let (figures, wrong) = judge(&stage, &opened).await;
     say(&format!("{what}, seed {seed}: {figures}; {} s", now().duration_since(began).as_secs()));
+    say(&format!("{what}, seed {seed}: what went wrong on the way: {}", stage.faults));
     assert!(wrong.is_empty(), "seed {seed}, {figures}: {} things are wrong\n{}\n{}", wrong.len(), wrong.join("\n"), stage.last_words());
     stage.passed();
     figures
@@ -64,7 +65,7 @@ async fn killed(name: &str, database: Option<String>) {
     // GitHub takes a limited number of writes an hour from an installation, so there are more of them in a long run.
     let stage = Stage::set(name, database, 3 + kills / 40).await;
     let served = begin(&stage).await;
-    stage.bad_weather(&mut dice, 20, 8, 50);
+    stage.bad_weather(&mut dice, 20, 16, 50);
     let load = Load::default();
     let (own, for_load) = (dice.split(), dice.split());
     let most = 30 + kills;

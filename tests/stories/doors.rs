@@ -5,7 +5,7 @@ use crate::door;
 use partner_desk::desk::intake::Incoming;
 use partner_desk::domain::DeliveryId;
 use partner_desk::github::wire;
-use partner_desk::sandbox::Deliver;
+use partner_desk::sandbox::{Deliver, Fault};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -261,4 +261,39 @@ story!(readyz_is_red_for_a_silent_scheduler_and_green_for_github_away, |desk| {
     desk.app.beat();
     assert_eq!(health(&desk, "/readyz").await.0, 200);
     desk.sandbox.faults().clear();
+});
+
+story!(g7_credentials_that_github_refuses_are_told_on_readyz_and_once_an_hour_in_chat, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.sandbox.faults().weather(|_, _| Some(Fault::status(401, "Bad credentials")));
+    let github = async || serde_json::from_str::<Value>(&health(&desk, "/readyz").await.1).unwrap()["github"].clone();
+    let told = || desk.pings().into_iter().filter(|text| text.contains("refuses the credentials")).collect::<Vec<_>>();
+    // Nobody opens anything, and all the same it is seen.
+    desk.app.desk.catch_up().await.unwrap();
+    desk.settle().await;
+    assert!(github().await.as_str().unwrap().contains("401"), "{}", github().await);
+    let first = told();
+    assert!(first.len() == 1 && first[0].contains("Bad credentials"), "{first:?}");
+
+    let issue = desk.opens("anna", "Login is broken").await;
+    desk.at("2026-11-18T09:59:00Z").await;
+    assert_eq!(told(), Vec::<String>::new(), "once an hour, whoever runs into it");
+    assert!(github().await.as_str().unwrap().contains("401"), "{}", github().await);
+    desk.at("2026-11-18T10:30:00Z").await;
+    assert_eq!(told().len(), 1);
+    desk.sandbox.faults().clear();
+    desk.at("2026-11-18T10:40:00Z").await;
+    assert_eq!((github().await, desk.comments(&issue).len()), (json!("ok"), 1), "a key that is good again needs no restart");
+});
+
+story!(g7_an_installation_whose_token_is_refused_is_told_of_by_itself, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.sandbox.faults().next_times(1000, "POST", "/issues/*/labels", Fault::status(401, "Bad credentials"));
+    let issue = desk.opens("anna", "Login is broken").await;
+    desk.at("2026-11-18T09:50:00Z").await;
+    let told = desk.pings();
+    assert!(told.len() == 1 && told[0].contains("refuses the credentials"), "{told:?}");
+    desk.sandbox.faults().clear();
+    desk.at("2026-11-18T10:00:00Z").await;
+    assert_eq!(desk.comments(&issue).len(), 1);
 });

@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, Opened, REPO, Setup, instant};
 use partner_desk::domain::ticket::Ticket;
-use partner_desk::sandbox::{ChatAnswer, ChatMessage, Deliver};
+use partner_desk::sandbox::{ChatAnswer, ChatMessage, Deliver, Fault};
 
 const LADDERS: Setup = Setup {
     config: r#"
@@ -291,4 +291,42 @@ story!(e1_s9_a_reopened_ticket_climbs_the_ladder_again, |desk| {
     assert_eq!(steps(&desk), climbed);
     assert_eq!(desk.ledger("acme").await.len(), 1, "no new charge");
     assert_eq!(desk.ticket(&issue).await.as_ref().map(Ticket::cycles).unwrap().len(), 2);
+});
+
+story!(e3_steps_that_passed_unseen_on_a_clock_that_had_ended_are_each_in_the_log, |mut desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let known = desk.opens("anna", "Known").await;
+    desk.stop().await;
+    let opened = desk.sandbox.open_issue(REPO, "anna", "Never heard of", "").await.unwrap();
+    let unheard = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
+    desk.clock.advance_to(instant("2026-11-18T12:40:00Z"));
+    for issue in [&known, &unheard] {
+        desk.sandbox.comment(REPO, issue.number, "ann", "On it.").await.unwrap();
+    }
+    desk.clock.advance_to(instant("2026-11-18T13:30:00Z"));
+    desk.go_on().await;
+    for issue in [&known, &unheard] {
+        let log = desk.log(issue).await.into_iter().filter(|line| line.starts_with("E3")).collect::<Vec<_>>();
+        // Due was after the answer.
+        let expected = [1, 2].map(|step| format!("E3 step {step} of cycle 1 is not said: its clock had ended before it was looked at"));
+        assert_eq!(log, expected);
+    }
+    assert!(!desk.pings().iter().any(|ping| ping.contains("due soon") || ping.contains("on-call")));
+    desk.restart().await;
+    assert_eq!(desk.log(&known).await.iter().filter(|line| line.starts_with("E3")).count(), 2, "once");
+});
+
+story!(e3_what_was_said_is_not_said_to_have_passed_unseen, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let issue = desk.opens("anna", "Login is broken").await;
+    desk.holds_webhooks();
+    desk.at("2026-11-18T11:00:00Z").await;
+    desk.sandbox.comment(REPO, issue.number, "zoe", "Same here.").await.unwrap();
+    desk.sandbox.faults().next_times(2, "GET", "/issues/1", Fault::status(502, "Bad Gateway"));
+    desk.at("2026-11-18T12:10:00Z").await;
+    assert_eq!(desk.pings().len(), 1);
+    desk.sandbox.comment(REPO, issue.number, "ann", "On it.").await.unwrap();
+    // What comes late has its steps looked at again, and then its clock has ended.
+    desk.delivers_the_rest().await;
+    assert_eq!(desk.log(&issue).await.into_iter().filter(|line| line.starts_with("E3")).collect::<Vec<_>>(), Vec::<String>::new());
 });

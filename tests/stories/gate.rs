@@ -348,6 +348,19 @@ story!(g7_where_a_repository_is_said_to_be_elsewhere_it_is_read_again, |desk| {
     assert_eq!(desk.pings(), Vec::<String>::new());
 });
 
+story!(g7_a_comment_that_is_said_to_be_elsewhere_is_not_posted_again, |desk| {
+    a_gold_partner(&desk).await;
+    let elsewhere = format!("{}/repositories/1/issues/comments/1", desk.sandbox.url());
+    for (number, status) in [(1, 301), (2, 302), (3, 307), (4, 308)] {
+        let issue = desk.opens("anna", "One").await;
+        desk.sandbox.faults().next("PATCH", "/issues/comments/*", Fault::moved(status, &elsewhere));
+        desk.says("ann", &issue, "On it.").await;
+        desk.at(&format!("2026-11-18T09:{number}0:00Z")).await;
+        assert_eq!((desk.sandbox.faults().pending(), desk.comments(&issue).len()), (0, 1), "{status}");
+        assert!(desk.status(&issue).contains("Answered by `ann`"), "{status}: {}", desk.status(&issue));
+    }
+});
+
 story!(g7_a_redirect_in_a_circle_or_to_strangers_ends, |desk| {
     a_gold_partner(&desk).await;
     let repo = desk.sandbox.repository(REPO);
@@ -506,4 +519,67 @@ story!(g7_what_was_counted_and_not_sent_is_given_back, |desk| {
     let counted = tx.recent_writes(installation, desk.clock.now() + SignedDuration::from_mins(5)).await.unwrap();
     tx.rollback().await.unwrap();
     assert_eq!(counted.iter().map(|(_, writes)| writes).sum::<i64>(), 5, "three labels, labels on, comment: {counted:?}");
+});
+
+/// Every answer that refuses, sends away or fails. 429 is missing: it is no word about a ticket but asks the installation for quiet.
+fn refusals() -> impl Iterator<Item = u16> {
+    (300..=308).chain(400..=451).chain(500..=504).filter(|status| *status != 429)
+}
+
+async fn opens_in(desk: &Desk, repo: &str, title: &str) -> Opened {
+    let opened = desk.sandbox.open_issue(repo, "anna", title, "Help").await.unwrap();
+    desk.settle().await;
+    Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None }
+}
+
+fn is_shown(desk: &Desk, repo: &str, issue: &Opened) -> bool {
+    let view = desk.sandbox.issue(repo, issue.number).unwrap();
+    !view.labels.is_empty() && view.comments.len() == 1
+}
+
+story!(g7_whatever_is_answered_for_ever_ends_in_rest_or_slow_tries_says_why_and_holds_up_nobody, UNLIMITED, |desk| {
+    desk.partner("acme", "low", &["anna"]).await;
+    // Each try costs a write of its installation's budget, so there are several of them.
+    let statuses: Vec<_> = refusals().collect();
+    let repos: Vec<_> = (0..statuses.chunks(8).len()).map(|place| format!("owner-{place}/support")).collect();
+    let ids: Vec<_> = repos.iter().map(|repo| desk.sandbox.repository(repo)).collect();
+    desk.app.desk.catch_up().await.unwrap();
+    let mut refused = Vec::new();
+    for ((repo, id), statuses) in repos.iter().zip(&ids).zip(statuses.chunks(8)) {
+        for (number, status) in (1..).zip(statuses) {
+            let path = format!("/repositories/{id}/issues/{number}/labels");
+            desk.sandbox.faults().next_times(100_000, "POST", &path, Fault::status(*status, "Not this one"));
+            refused.push((*status, path, opens_in(&desk, repo, &format!("Answered {status}")).await));
+        }
+    }
+    let mut others = Vec::new();
+    for repo in &repos {
+        others.push((repo, opens_in(&desk, repo, "Another").await));
+    }
+    // Where several fail in a row, the next ones wait half a minute each.
+    desk.at("2026-11-18T09:05:00Z").await;
+    let waiting: Vec<_> = others.iter().filter(|(repo, issue)| !is_shown(&desk, repo, issue)).collect();
+    assert!(waiting.is_empty(), "they wait for those that are refused: {waiting:?}");
+
+    desk.at("2026-11-19T07:30:00Z").await;
+    let mark = desk.sandbox.mark();
+    desk.at("2026-11-19T08:30:00Z").await;
+    let tries = desk.sandbox.writes_since(mark);
+    for (status, path, issue) in &refused {
+        let tries = tries.iter().filter(|write| write.path == *path).count();
+        // Every five minutes at most where it may pass, a 401 each time with another token, too; else at rest.
+        let most = match status {
+            401 => 24,
+            500.. => 12,
+            _ => 0,
+        };
+        assert!(tries <= most, "{status}: {tries} tries in the last hour");
+        let why = g7_log(&desk, issue).await;
+        assert!(why.len() == 1 && why[0].contains(&status.to_string()), "{status}: {why:?}");
+    }
+    for repo in &repos {
+        let issue = opens_in(&desk, repo, "A day later").await;
+        desk.at(&(desk.clock.now() + SignedDuration::from_mins(1)).to_string()).await;
+        assert!(is_shown(&desk, repo, &issue), "{repo}");
+    }
 });

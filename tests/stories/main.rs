@@ -42,6 +42,7 @@ mod kept;
 mod key;
 mod labels;
 mod leases;
+mod listing;
 mod logs;
 mod mail;
 mod metrics;

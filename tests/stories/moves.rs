@@ -5,6 +5,7 @@ use partner_desk::cli;
 use partner_desk::domain::IssueId;
 use partner_desk::domain::response::{Outcome, State};
 use partner_desk::messages;
+use partner_desk::sandbox::{Deliver, Fault};
 
 const OTHER: &str = "7x/other";
 
@@ -82,6 +83,31 @@ story!(s12_a_transfer_out_of_coverage_ends_the_clock_and_warns, |desk| {
     assert!(warned[0].contains("7x/support#1 was transferred to 7x/elsewhere"), "{warned:?}");
     desk.at("2026-11-19T10:00:00Z").await;
     assert_eq!(desk.pings(), Vec::<String>::new(), "no step is said of it");
+});
+
+story!(s12_e3_an_issue_that_is_said_to_be_elsewhere_is_gone_only_where_another_one_is_there, |desk| {
+    desk.sandbox.repository(OTHER);
+    desk.app.desk.catch_up().await.unwrap();
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens("alice", "In the right place").await;
+    let home = format!("{}/repositories/{}/issues/1", desk.sandbox.url(), desk.sandbox.repository(REPO));
+    desk.sandbox.faults().next("GET", "/issues/1", Fault::moved(301, &home));
+    desk.at("2026-11-18T12:00:00Z").await;
+    let said = desk.pings();
+    assert!(said.len() == 1 && said[0].contains("due soon") && !said[0].contains("not confirmed"), "it is read where it is: {said:?}");
+
+    desk.sandbox.faults().next("GET", "/issues/1", Fault::moved(301, "https://strangers.example/issues/1"));
+    desk.at("2026-11-18T12:36:00Z").await;
+    let said = desk.pings();
+    assert!(said.len() == 1 && said[0].contains("on-call") && said[0].contains("not confirmed"), "strangers say nothing: {said:?}");
+    assert_eq!((desk.sandbox.faults().pending(), outcomes(&desk, &issue).await), (0, vec![None]));
+
+    desk.holds_webhooks();
+    desk.sandbox.transfer_issue(REPO, issue.number, OTHER, "ann").await.unwrap();
+    desk.sandbox.drop_held();
+    desk.sandbox.deliveries_go(Deliver::AtOnce);
+    desk.at("2026-11-18T13:00:00Z").await;
+    assert_eq!((desk.pings(), desk.ticket(&issue).await.unwrap().is_gone()), (vec![], true));
 });
 
 story!(s12_q6_an_issue_made_a_discussion_before_an_answer_ends_and_is_given_back, |desk| {

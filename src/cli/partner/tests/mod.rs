@@ -62,6 +62,7 @@ impl Fixture {
             agents: Arc::default(),
             clock: Clock::manual(NOW.parse().unwrap()),
             wakes: Arc::default(),
+            behind: Arc::default(),
             sweep_from: Arc::default(),
             said_of_the_clock: Arc::default(),
             life: Arc::default(),
