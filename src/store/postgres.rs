@@ -148,13 +148,13 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
 }
 
 /// Connections that are looked at before they are used: one that hangs is closed, and takes up no place.
-async fn connections(options: &PgConnectOptions, most: u32) -> Result<PgPool> {
+async fn connections(options: &PgConnectOptions, most: u32) -> sqlx::Result<PgPool> {
     let pool = PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(NO_ANSWER)
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(is_alive(connection)));
-    Ok(pool.connect_with(options.clone()).await?)
+    pool.connect_with(options.clone()).await
 }
 
 async fn is_alive(connection: &mut PgConnection) -> sqlx::Result<bool> {
@@ -167,11 +167,14 @@ impl Postgres {
             .statement_cache_capacity(PREPARED)
             .application_name("partner-desk")
             .disable_statement_logging();
-        reach::knock(&options).await?;
+        let settled = options.clone().options(SETTINGS.iter().copied()).options(limits(slowest));
+        // It waits for a while for a server that is just starting.
+        let pool = match connections(&settled, 8).await {
+            Ok(pool) => pool,
+            Err(error) => return Err(reach::why(&options, error).await),
+        };
         migrate(&options, slowest).await?;
-        let options = options.options(SETTINGS.iter().copied()).options(limits(slowest));
-        let pool = connections(&options, 8).await?;
-        Ok(Self::over(options, pool, slowest))
+        Ok(Self::over(settled, pool, slowest))
     }
 
     pub(super) async fn open_to_look(url: &str) -> Result<Self> {

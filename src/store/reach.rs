@@ -23,6 +23,16 @@ pub(super) async fn knock(options: &PgConnectOptions) -> Result<(), StoreError> 
     }
 }
 
+/// What stands behind an error of connecting. A pool that has waited in vain does not say for what.
+pub(super) async fn why(options: &PgConnectOptions, error: sqlx::Error) -> StoreError {
+    if matches!(error, sqlx::Error::PoolTimedOut)
+        && let Err(why) = knock(options).await
+    {
+        return why;
+    }
+    StoreError::Unreachable { place: place(options), why: in_words(&error) }
+}
+
 /// Where it is, and who asks for what there.
 fn place(options: &PgConnectOptions) -> String {
     let user = options.get_username();
