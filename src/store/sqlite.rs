@@ -48,7 +48,7 @@ struct Inner {
     /// Which one the writer has.
     logged: Mutex<Identity>,
     /// `None`: closed, or to be opened anew.
-    writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
+    writer: Arc<tokio::sync::Mutex<Option<Writer>>>,
     readers: Mutex<Vec<Connection>>,
     room: Arc<Semaphore>,
     /// Copies the log into the file beside the writer.
@@ -65,19 +65,45 @@ impl fmt::Debug for Inner {
     }
 }
 
+/// The connection that writes.
+#[derive(Debug)]
+struct Writer {
+    connection: Connection,
+    /// Whether its commits wait for the disk. It stays as the last transaction had it, since under load one is like the one before.
+    flushes: bool,
+}
+
+impl Writer {
+    /// Makes its commits wait for the disk, or not.
+    fn be(&mut self, flushes: bool) -> rusqlite::Result<()> {
+        if self.flushes != flushes {
+            self.connection.execute_batch(if flushes { FLUSHED } else { UNFLUSHED })?;
+            self.flushes = flushes;
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction if that takes no waiting.
+    fn begins_at_once(&mut self, unflushed: bool) -> Result<bool> {
+        self.be(!unflushed)?;
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let begun = execute(&self.connection, "BEGIN IMMEDIATE");
+        self.connection.busy_timeout(PATIENCE)?;
+        match begun {
+            Err(error) if error.is_busy() => Ok(false),
+            begun => begun.map(|()| true),
+        }
+    }
+}
+
 /// A transaction on SQLite. Dropped without its commit, it never was.
 #[derive(Debug)]
 pub struct SqliteTx(Held);
 
 #[derive(Debug)]
 enum Held {
-    /// `true`: its commit does not wait for the disk.
-    Writing(OwnedMutexGuard<Option<Connection>>, bool),
-    Reading {
-        sqlite: Sqlite,
-        connection: Option<Connection>,
-        _room: OwnedSemaphorePermit,
-    },
+    Writing(OwnedMutexGuard<Option<Writer>>),
+    Reading { sqlite: Sqlite, connection: Option<Connection>, _room: OwnedSemaphorePermit },
 }
 
 /// Which file it is, whatever it is called; where nothing tells, all are alike.
@@ -182,8 +208,8 @@ impl Sqlite {
                 opened => break opened?,
             }
         };
-        aside(|| migrations::run_sqlite(&writer))?;
-        let log = log_of(&writer)?;
+        aside(|| migrations::run_sqlite(&writer.connection))?;
+        let log = log_of(&writer.connection)?;
         let (opened, logged) = (identity_of(&file)?, Mutex::new(identity_of(&log)?));
         let writer = Arc::new(tokio::sync::Mutex::new(Some(writer)));
         Ok(Self(Arc::new(Inner {
@@ -224,13 +250,13 @@ impl Sqlite {
         Ok(work(&connect_to_read(&self.0.file)?)?)
     }
 
-    fn writer(file: &Path, create: bool) -> Result<Connection> {
+    fn writer(file: &Path, create: bool) -> Result<Writer> {
         let connection = connect(file, create)?;
         settle(&connection)?;
         // A webhook is acknowledged after the commit and GitHub never sends it again by itself: every commit is on the disk.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         connection.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG)?;
-        Ok(connection)
+        Ok(Writer { connection, flushes: true })
     }
 
     /// Where it is.
@@ -256,27 +282,28 @@ impl Sqlite {
         if self.0.only_looks {
             return Err(StoreError::Away("it was opened to be looked at only".to_owned()));
         }
-        aside(|| {
-            is_still(&self.0.file, self.0.opened)?;
-            if writer.is_none() {
-                let opened = Self::writer(&self.0.file, false)?;
-                *self.logged() = identity_of(&self.0.log)?;
-                *writer = Some(opened);
-            } else if !unflushed {
-                // Otherwise it is looked at when it is brought to the disk.
-                is_still(&self.0.log, *self.logged())?;
-            }
-            let connection = writer.as_ref().ok_or_else(closed)?;
-            if unflushed {
-                connection.execute_batch(UNFLUSHED)?;
-            }
-            let begun = execute(connection, "BEGIN IMMEDIATE");
-            if unflushed && begun.is_err() {
-                connection.execute_batch(FLUSHED)?;
-            }
-            begun
-        })?;
-        Ok(SqliteTx(Held::Writing(writer, unflushed)))
+        is_still(&self.0.file, self.0.opened)?;
+        // Otherwise it is looked at when it is brought to the disk.
+        if writer.is_some() && !unflushed {
+            is_still(&self.0.log, *self.logged())?;
+        }
+        // Mostly nobody else writes to the file, and there is nothing to wait for.
+        let begun = writer.as_mut().map_or(Ok(false), |writer| writer.begins_at_once(unflushed))?;
+        if !begun {
+            aside(|| {
+                let writer = match &mut *writer {
+                    Some(writer) => writer,
+                    none => {
+                        let opened = Self::writer(&self.0.file, false)?;
+                        *self.logged() = identity_of(&self.0.log)?;
+                        none.insert(opened)
+                    }
+                };
+                writer.be(!unflushed)?;
+                execute(&writer.connection, "BEGIN IMMEDIATE")
+            })?;
+        }
+        Ok(SqliteTx(Held::Writing(writer)))
     }
 
     fn logged(&self) -> MutexGuard<'_, Identity> {
@@ -337,7 +364,7 @@ impl Sqlite {
     /// # Errors
     /// The database is closed.
     pub async fn with_writer<T>(&self, work: impl FnOnce(&Connection) -> T) -> Result<T> {
-        Ok(work(self.0.writer.lock().await.as_ref().ok_or_else(closed)?))
+        Ok(work(&self.0.writer.lock().await.as_ref().ok_or_else(closed)?.connection))
     }
 
     pub(super) async fn read(&self) -> Result<SqliteTx> {
@@ -382,7 +409,7 @@ fn closed() -> StoreError {
 impl SqliteTx {
     fn connection(&self) -> Result<&Connection> {
         match &self.0 {
-            Held::Writing(writer, _) => writer.as_ref(),
+            Held::Writing(writer) => writer.as_ref().map(|writer| &writer.connection),
             Held::Reading { connection, .. } => connection.as_ref(),
         }
         .ok_or_else(closed)
@@ -409,9 +436,8 @@ impl Drop for SqliteTx {
         // After a failure like a full disk SQLite has ended the transaction by itself.
         let ends = |connection: &Connection| connection.is_autocommit() || execute(connection, "ROLLBACK").is_ok();
         match &mut self.0 {
-            Held::Writing(writer, unflushed) => {
-                let flushed = |connection: &Connection| !*unflushed || connection.execute_batch(FLUSHED).is_ok();
-                if !writer.as_ref().is_some_and(|connection| ends(connection) && flushed(connection)) {
+            Held::Writing(writer) => {
+                if !writer.as_ref().is_some_and(|writer| ends(&writer.connection)) {
                     **writer = None;
                 }
             }
