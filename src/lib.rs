@@ -10,6 +10,7 @@ pub mod domain;
 pub mod github;
 pub mod jobs;
 pub mod lead;
+pub mod logs;
 pub mod messages;
 pub mod programme;
 pub mod sandbox;

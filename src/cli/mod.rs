@@ -260,7 +260,7 @@ pub fn log(filter: &str, format: LogFormat) {
     });
     // Spans that are for traces alone.
     let filter = quiet_about(SCHEDULER, filter).with_target("otel", LevelFilter::OFF);
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let logs = tracing_subscriber::fmt::layer().with_writer(crate::logs::Stderr).with_target(false);
     // A second initialisation, in tests, keeps the first.
     #[cfg(not(feature = "otel"))]
     let _ = {

@@ -11,6 +11,7 @@ use crate::domain::account::Line;
 use crate::domain::book::{Book, LogLine};
 use crate::domain::response::Outcome;
 use crate::domain::turns::Turn;
+use crate::logs;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -169,13 +170,15 @@ impl Desk {
         lines.extend(decided);
         // A ticket's lines in the order of what they are about; what was decided of something after it.
         lines.sort_by_key(|(issue, line)| (*issue, line.at));
-        for (issue, Line { at, rule, who, text }) in lines {
-            let ticket = book.tickets.get(&issue).map(place_name).unwrap_or_default();
-            if who.is_empty() {
-                tracing::info!(%ticket, %rule, %at, "{text}");
-            } else {
-                tracing::info!(%ticket, %rule, %at, by = %who, "{text}");
+        logs::together(|| {
+            for (issue, Line { at, rule, who, text }) in lines {
+                let ticket = book.tickets.get(&issue).map(place_name).unwrap_or_default();
+                if who.is_empty() {
+                    tracing::info!(%ticket, %rule, %at, "{text}");
+                } else {
+                    tracing::info!(%ticket, %rule, %at, by = %who, "{text}");
+                }
             }
-        }
+        });
     }
 }
