@@ -5,6 +5,7 @@ use super::{Findings, Mark};
 use crate::clock::Clock;
 use crate::desk::skew::{HOLDS, WARNS};
 use crate::domain::InstallationId;
+use crate::domain::event::Repo;
 use crate::github::about::{AppInfo, Installed};
 use crate::github::client::{ApiError, GitHub};
 use crate::github::deliveries::Attempt;
@@ -24,6 +25,10 @@ const SHORT: usize = 20;
 const VARIED: usize = 8;
 /// Logins that GitHub is asked about, at most: asking costs calls of the hour.
 const MOST_LOGINS: usize = 50;
+/// Repositories whose labels are looked at, at most, for the same reason.
+const MOST_LABELLED: usize = 10;
+/// More deadlines than this are not all of open tickets.
+const MANY_DEADLINES: usize = 200;
 /// Its last tenth of calls is little.
 const LITTLE: i64 = 10;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -315,12 +320,21 @@ async fn installations(settings: &Settings, github: &GitHub, about: &AppInfo, st
         return;
     }
     let mut reached: BTreeMap<String, bool> = BTreeMap::new();
+    let mut watched = Vec::new();
     let mut working: Option<InstallationId> = None;
     let mut all_seen = true;
     for one in &installed {
         if let Some(repos) = installation(github, about, one, findings).await {
             working = working.or(Some(one.id));
-            reached.extend(repos);
+            for (repo, archived) in repos {
+                let name = repo.full_name.to_ascii_lowercase();
+                if !archived
+                    && (settings.repositories.is_empty() || settings.repositories.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)))
+                {
+                    watched.push((one, repo));
+                }
+                reached.insert(name, archived);
+            }
         } else {
             all_seen = false;
         }
@@ -337,12 +351,18 @@ async fn installations(settings: &Settings, github: &GitHub, about: &AppInfo, st
             None => {}
         }
     }
+    for (one, repo) in watched.iter().take(MOST_LABELLED) {
+        labels(settings, github, one, repo, findings).await;
+    }
+    if watched.len() > MOST_LABELLED {
+        findings.ok("labels", format!("of {} repositories the first {MOST_LABELLED} were looked at, to save calls", watched.len()));
+    }
     let Some(working) = working else { return };
     people(settings, github, working, &installed, stored, findings).await;
 }
 
 /// One installation; its repositories, and whether each is archived, where they can be listed.
-async fn installation(github: &GitHub, about: &AppInfo, one: &Installed, findings: &mut Findings) -> Option<Vec<(String, bool)>> {
+async fn installation(github: &GitHub, about: &AppInfo, one: &Installed, findings: &mut Findings) -> Option<Vec<(Repo, bool)>> {
     let what = format!("installation on {}", one.account);
     if let Some(since) = one.suspended {
         findings.warn(&what, format!("suspended since {since}"), format!("its owner ends that at {}", one.page));
@@ -366,12 +386,41 @@ async fn installation(github: &GitHub, about: &AppInfo, one: &Installed, finding
             let archived = listing.repos.iter().filter(|(_, archived)| *archived).count();
             findings.ok(&what, format!("repositories: {}, of them archived: {archived}", listing.repos.len()));
             calls(github, one, &what, findings).await;
-            Some(listing.repos.into_iter().map(|(repo, archived)| (repo.full_name.to_ascii_lowercase(), archived)).collect())
+            Some(listing.repos)
         }
         Err(error) => {
             findings.fail(&what, error.to_string(), format!("see what its owner allows at {}, and try again", one.page));
             None
         }
+    }
+}
+
+/// The labels of a repository, held against those that the desk shows (`G2`).
+async fn labels(settings: &Settings, github: &GitHub, one: &Installed, repo: &Repo, findings: &mut Findings) {
+    let what = format!("labels in {}", repo.full_name);
+    let names = match github.labels_of(one.id, repo.id).await {
+        Ok(names) => names,
+        Err(error) => {
+            findings.warn(
+                &what,
+                format!("GitHub does not list them: {error}"),
+                format!("see what its owner allows at {}, and try again", one.page),
+            );
+            return;
+        }
+    };
+    let (style, programme) = (&settings.policy.labels, &settings.programme);
+    let (deadlines, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| style.is_due_name(name));
+    let ours = others.iter().filter(|name| style.uses(programme, name)).count() + deadlines.len();
+    if deadlines.len() > MANY_DEADLINES {
+        findings.warn(
+            &what,
+            format!("{} deadlines; the desk deletes those of its own that no open ticket carries", deadlines.len()),
+            "let `serve` in its log say why it could not (rule=G2); delete by hand what somebody else made",
+        );
+    } else {
+        let seen = format!("{ours} that the desk shows, {} of them deadlines; it makes what is missing when it is needed", deadlines.len());
+        findings.ok(&what, seen);
     }
 }
 

@@ -625,6 +625,22 @@ impl GitHub {
         Ok(found.into_iter().map(|label| label.name).collect())
     }
 
+    /// The names of the labels that a repository has.
+    ///
+    /// # Errors
+    /// GitHub cannot be asked.
+    pub async fn labels_of(&self, installation: InstallationId, repo: RepoId) -> Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            name: String,
+        }
+        let found: Vec<Found> = all_pages!(|page| {
+            let path = format!("/repositories/{repo}/labels?per_page={PER_PAGE}&page={page}");
+            self.get(installation, &path).await?
+        });
+        Ok(found.into_iter().map(|label| label.name).collect())
+    }
+
     /// Whether any issue or pull request carries a label, open or closed.
     ///
     /// # Errors

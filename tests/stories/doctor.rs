@@ -375,6 +375,29 @@ story!(a_delivery_that_failed_is_told_with_what_is_to_be_done_about_its_answer, 
     desk.restart().await;
 });
 
+story!(the_labels_of_repositories_are_looked_at, |desk| {
+    let set = well(&desk).await;
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.opens("anna", "Login is broken").await;
+    let what = format!("labels in {REPO}");
+    let well = format!("ok    {what}: 3 that the desk shows, 1 of them deadlines; it makes what is missing when it is needed\n");
+    let findings = set.looked_at(&desk).await;
+    assert!(findings.to_string().contains(&well), "{findings}");
+    let away = Fault::status(500, "Something went wrong");
+    let labels = "/repositories/*/labels";
+    told_if(&desk, &set, (labels, away), Mark::Warn, &what, "GitHub does not list them", "what its owner allows at").await;
+    // More than fit on a page of the list, or on one issue.
+    for day in 1..=25 {
+        let issue = desk.opens("zoe", "Marked by hand").await;
+        for hour in 0..8 {
+            let label = format!("Due: 2031-01-{day:02} {hour:02}:00 UTC");
+            desk.sandbox.add_label(REPO, issue.number, "zoe", &label).await.unwrap();
+        }
+    }
+    let seen = "201 deadlines; the desk deletes those of its own that no open ticket carries";
+    told(&set.looked_at(&desk).await, Mark::Warn, &what, seen, "in its log say why it could not (rule=G2)");
+});
+
 story!(what_github_does_not_say_is_told_as_that, |desk| {
     let set = well(&desk).await;
     let away = || Fault::status(500, "Something went wrong");
@@ -803,6 +826,7 @@ fn the_exit_code_says_whether_anything_fails() {
             let (code, _, error) = runs(command, "").await;
             assert!(code == Some(1) && error.contains(said), "{command:?}: {error}");
         }
+        std::fs::write(desk.folder().join("partner-desk.toml"), &set.config).unwrap();
         // What the parts say on their way, errors too, stays with them.
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_partner-desk"));
