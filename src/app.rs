@@ -139,6 +139,16 @@ fn origin() -> Origin {
     return tracing::Span::current();
 }
 
+/// What deliveries are taken in together in, for traces alone.
+fn batch_of(origins: &[&Origin]) -> tracing::Span {
+    let span = tracing::info_span!(target: "otel", "batch", deliveries = origins.len());
+    #[cfg(feature = "otel")]
+    for origin in origins {
+        span.follows_from(*origin);
+    }
+    span
+}
+
 /// Why a delivery was not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {
@@ -346,7 +356,8 @@ impl App {
     async fn take_in(&self, incoming: Incoming) -> Result<Result<Outcome, StoreError>, NotTaken> {
         let (place, _counted) = Counted::one_more(&self.unanswered);
         if place == 0 && matches!(self.desk.store, Store::Sqlite(_)) && !self.queue.is_closed() {
-            return self.desk.intake(&[incoming]).await.pop().ok_or(NotTaken::ShuttingDown);
+            let span = batch_of(&[&origin()]);
+            return self.desk.intake(&[incoming]).instrument(span).await.pop().ok_or(NotTaken::ShuttingDown);
         }
         let (answer, answered) = oneshot::channel();
         self.queue.try_send((incoming, answer, origin())).map_err(|error| match error {
@@ -483,11 +494,7 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
         if taken == 0 {
             return;
         }
-        let span = tracing::info_span!(target: "otel", "batch", deliveries = taken);
-        #[cfg(feature = "otel")]
-        for (.., origin) in &batch {
-            span.follows_from(origin);
-        }
+        let span = batch_of(&batch.iter().map(|(.., origin)| origin).collect::<Vec<_>>());
         let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|(incoming, answer, ..)| (incoming, answer)).unzip();
         // One that came alone comes to the disk with its own commit; of many, the next are written while these wait for the disk.
         let alone = taken == 1;

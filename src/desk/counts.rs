@@ -173,10 +173,11 @@ impl Desk {
         logs::together(|| {
             for (issue, Line { at, rule, who, text }) in lines {
                 let ticket = book.tickets.get(&issue).map(place_name).unwrap_or_default();
+                // By itself, whatever it came by and with what else: a ticket's story reads the same.
                 if who.is_empty() {
-                    tracing::info!(%ticket, %rule, %at, "{text}");
+                    tracing::info!(parent: None, %ticket, %rule, %at, "{text}");
                 } else {
-                    tracing::info!(%ticket, %rule, %at, by = %who, "{text}");
+                    tracing::info!(parent: None, %ticket, %rule, %at, by = %who, "{text}");
                 }
             }
         });
