@@ -98,11 +98,12 @@ fn main() {
     let sizes = if short { SHORT } else { FULL };
     let maker = Maker::new(sizes.partners);
     let mut bench = Bench { folder: folder.clone(), sizes, runtime, maker, github, lines: Vec::new() };
-    let parts: [Part; 5] = [
+    let parts: [Part; 6] = [
         ("intake", |bench| bench.intake("SQLite", None)),
         ("postgres", Bench::postgres),
         ("stored", Bench::stored),
         ("sweep", sweep::run),
+        ("import", Bench::importing),
         ("start", Bench::start),
     ];
     for (name, part) in parts {
@@ -337,6 +338,23 @@ impl Bench {
             format!("**{ratio:.2}** ({:.0}/s of {:.0}/s)", rates[1], rates[0]),
             "≥ 0.55",
         );
+    }
+
+    /// What a partner of a list costs, in a short list and in a long one: the writers' lock is held meanwhile.
+    fn importing(&mut self) {
+        let all = self.sizes.partners;
+        let [few, many] = [all / 10, all].map(|partners| {
+            self.sizes.partners = partners;
+            let (file, url) = self.sqlite(&format!("import-{partners}.db"));
+            let begun = std::time::Instant::now();
+            self.import(&url, &TIERS);
+            let each = begun.elapsed().as_secs_f64() / count(partners) * 1e6;
+            remove(&file);
+            each
+        });
+        self.sizes.partners = all;
+        let seen = format!("**{:.2} ×** ({many:.0} µs of {few:.0} µs)", many / few);
+        self.line(format!("importing {all} partners against {}, each of them", all / 10), seen, "");
     }
 
     /// From the start of the process until `/readyz` is green, with a database that exists.

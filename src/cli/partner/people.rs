@@ -27,6 +27,8 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub(super) struct Members {
     slots: Vec<Slot>,
+    /// Where those of a partner are, whose membership stays theirs: a list of a hundred thousand partners asks for each.
+    places: BTreeMap<PartnerId, Vec<usize>>,
     now: Timestamp,
 }
 
@@ -60,8 +62,24 @@ pub(super) type Answers = BTreeMap<String, LookUp>;
 impl Members {
     /// Takes what is stored.
     pub(super) fn new(rows: Vec<MemberRow>, now: Timestamp) -> Self {
-        let slots = rows.into_iter().map(|row| Slot { id: Some(row.id), member: row.member, changed: false, named: false });
-        Self { slots: slots.collect(), now }
+        let mut members = Self { slots: Vec::with_capacity(rows.len()), places: BTreeMap::new(), now };
+        for row in rows {
+            members.push(Slot { id: Some(row.id), member: row.member, changed: false, named: false });
+        }
+        members
+    }
+
+    /// Gives the place.
+    fn push(&mut self, slot: Slot) -> usize {
+        let place = self.slots.len();
+        self.places.entry(slot.member.partner.clone()).or_default().push(place);
+        self.slots.push(slot);
+        place
+    }
+
+    /// The memberships of a partner, each with its place.
+    fn of(&self, partner: &PartnerId) -> impl Iterator<Item = (usize, &Slot)> {
+        self.places.get(partner).into_iter().flatten().filter_map(|place| Some((*place, self.slots.get(*place)?)))
     }
 
     /// Logins that are new and come without an id: whom GitHub has to be asked for.
@@ -122,7 +140,7 @@ impl Members {
             (user.is_none() || bound.is_none()).then_some(at)
         });
         let Some(slot) = found.and_then(|at| self.slots.get_mut(at)) else {
-            let again = self.slots.iter().any(|slot| slot.member.partner == *partner && is_called(&slot.member, login.as_deref(), user));
+            let again = self.of(partner).any(|(_, slot)| is_called(&slot.member, login.as_deref(), user));
             let member = Membership {
                 partner: partner.clone(),
                 user,
@@ -132,8 +150,8 @@ impl Members {
                 primary: false,
                 lookup_failed: failed,
             };
-            self.slots.push(Slot { id: None, member, changed: true, named: true });
-            return (self.slots.len() - 1, Outcome::Added { again });
+            let place = self.push(Slot { id: None, member, changed: true, named: true });
+            return (place, Outcome::Added { again });
         };
         slot.named = true;
         let mut corrected = None;
@@ -174,7 +192,7 @@ impl Members {
 
     /// Members of a partner whom the command did not name, though they have not left.
     pub(super) fn others(&self, partner: &PartnerId) -> impl Iterator<Item = &Membership> {
-        self.slots.iter().filter(|slot| !slot.named && self.stays(slot, partner)).map(|slot| &slot.member)
+        self.of(partner).filter(|(_, slot)| !slot.named && self.stays(slot)).map(|(_, slot)| &slot.member)
     }
 
     /// Whether there is anything to save.
@@ -191,16 +209,16 @@ impl Members {
     }
 
     /// A membership that is in force or will be.
-    fn stays(&self, slot: &Slot, partner: &PartnerId) -> bool {
-        slot.member.partner == *partner && slot.member.until.is_none_or(|until| until > self.now)
+    fn stays(&self, slot: &Slot) -> bool {
+        slot.member.until.is_none_or(|until| until > self.now)
     }
 
     fn by_id(&self, partner: &PartnerId, user: UserId) -> Option<usize> {
-        self.slots.iter().position(|slot| slot.member.user == Some(user) && self.stays(slot, partner))
+        self.of(partner).find(|(_, slot)| slot.member.user == Some(user) && self.stays(slot)).map(|(place, _)| place)
     }
 
     fn by_login(&self, partner: &PartnerId, login: &str) -> Option<usize> {
-        self.slots.iter().position(|slot| slot.member.login.eq_ignore_ascii_case(login) && self.stays(slot, partner))
+        self.of(partner).find(|(_, slot)| slot.member.login.eq_ignore_ascii_case(login) && self.stays(slot)).map(|(place, _)| place)
     }
 }
 
