@@ -361,6 +361,12 @@ story!(e2_one_installation_that_is_silent_takes_no_time_from_another, ONE_STEP, 
 story!(e2_two_instances_look_at_the_same_time_and_github_is_asked_once, ONE_STEP, |desk| {
     tickets(&desk, 10).await;
     let other = desk.another_instance().await;
+    // Both look at the same time, and neither has to open a connection first.
+    for store in [&desk.app.desk.store, &other.app.desk.store] {
+        let (reading, writing) = (store.read().await.unwrap(), store.write().await.unwrap());
+        writing.rollback().await.unwrap();
+        reading.rollback().await.unwrap();
+    }
     desk.clock.advance_to(instant("2026-11-18T12:00:00Z"));
     let before = desk.sandbox.mark();
     let (one, two) = tokio::join!(desk.app.desk.escalate(), other.app.desk.escalate());
