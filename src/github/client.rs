@@ -38,6 +38,14 @@ const FEWEST_CALLS: usize = 5000;
 /// Seconds by which GitHub's clock and the host's may differ.
 const CLOCKS_DIFFER: i64 = 5;
 
+/// An installation's calls: how many are left of how many an hour, and when there are new ones.
+#[derive(Debug, Clone, Copy)]
+struct Calls {
+    left: i64,
+    of: usize,
+    anew: Timestamp,
+}
+
 /// What an installation's token is asked for with.
 const TOKEN: &str = "POST access token";
 
@@ -174,13 +182,11 @@ pub struct GitHub {
     skew: Mutex<Skew>,
     /// Until when GitHub asked installations for quiet.
     quiet: Mutex<HashMap<InstallationId, Timestamp>>,
-    /// What GitHub last said that installations have left of their calls, and when it gives new ones.
-    calls: Mutex<HashMap<InstallationId, (i64, Timestamp)>>,
+    /// What GitHub last said of the calls of installations.
+    calls: Mutex<HashMap<InstallationId, Calls>>,
     slug: OnceCell<String>,
     installations: Mutex<HashMap<InstallationId, Arc<Installation>>>,
     last_word: Mutex<String>,
-    /// How many calls an hour GitHub gives installations.
-    calls_an_hour: Mutex<HashMap<InstallationId, usize>>,
     /// How requests went since the start.
     pub requests: Requests,
 }
@@ -293,7 +299,6 @@ impl GitHub {
             slug: OnceCell::new(),
             installations: Mutex::default(),
             last_word: Mutex::new("not asked yet".to_owned()),
-            calls_an_hour: Mutex::default(),
             requests: Requests::default(),
         })
     }
@@ -324,20 +329,13 @@ impl GitHub {
     #[must_use]
     pub fn calls_heard_of(&self) -> Vec<(InstallationId, i64)> {
         let now = self.clock.now();
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.retain(|_, (_, anew)| *anew > now);
-        calls.iter().map(|(installation, (left, _))| (*installation, *left)).collect()
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.iter().filter(|(_, calls)| calls.anew > now).map(|(installation, calls)| (*installation, calls.left)).collect()
     }
 
     fn hear_of_calls(&self, installation: InstallationId, raw: &Raw) {
-        // Searches and the like are counted by themselves.
-        if raw.header("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
-            return;
-        }
-        let number = |name| raw.header(name).and_then(|text| text.trim().parse::<i64>().ok());
-        let anew = number("x-ratelimit-reset").and_then(|second| Timestamp::from_second(second).ok());
-        if let (Some(left), Some(anew)) = (number("x-ratelimit-remaining"), anew) {
-            self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(installation, (left, anew));
+        if let Some(calls) = raw.calls() {
+            self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(installation, calls);
         }
     }
 
@@ -387,7 +385,7 @@ impl GitHub {
     /// How many calls an hour GitHub gives an installation, as far as it has said so.
     #[must_use]
     pub fn calls_an_hour(&self, installation: InstallationId) -> usize {
-        self.calls_an_hour.lock().unwrap_or_else(PoisonError::into_inner).get(&installation).copied().unwrap_or(FEWEST_CALLS)
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).get(&installation).map_or(FEWEST_CALLS, |calls| calls.of)
     }
 
     /// The App's id.
@@ -729,9 +727,6 @@ impl GitHub {
             let now = self.clock.now();
             self.keep_quiet(installation, now.saturating_add(SignedDuration::try_from(wait).unwrap_or(PATIENCE)).unwrap_or(now));
         }
-        if let Some(calls) = raw.as_ref().ok().and_then(Raw::calls_an_hour) {
-            self.calls_an_hour.lock().unwrap_or_else(PoisonError::into_inner).insert(installation, calls);
-        }
         raw.and_then(Raw::read)
     }
 
@@ -817,9 +812,12 @@ impl Raw {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// How many of these calls the hour has in all.
-    fn calls_an_hour(&self) -> Option<usize> {
-        self.header("x-ratelimit-limit")?.trim().parse().ok().filter(|_| self.header("x-ratelimit-resource").is_none_or(|of| of == "core"))
+    /// What it says of the hour's calls. Searches and the like are counted by themselves.
+    fn calls(&self) -> Option<Calls> {
+        let number = |name| self.header(name)?.trim().parse::<i64>().ok();
+        let of = usize::try_from(number("x-ratelimit-limit")?).ok()?;
+        let (left, anew) = (number("x-ratelimit-remaining")?, Timestamp::from_second(number("x-ratelimit-reset")?).ok()?);
+        self.header("x-ratelimit-resource").is_none_or(|resource| resource == "core").then_some(Calls { left, of, anew })
     }
 
     /// How long GitHub asks to wait: `Retry-After`, else until the hour's calls are given anew, where none is left. By GitHub's own
