@@ -80,6 +80,7 @@ impl Desk {
             self.rights_grow_old(now).await?;
             self.have_redelivered().await?;
         }
+        let asked = self.asks().await?;
         let installations = match github.installations().await {
             Ok(installations) => installations,
             Err(error) => {
@@ -106,7 +107,7 @@ impl Desk {
                 }
             }
         }
-        self.find_places(&installations, &listings, now).await?;
+        self.find_places(&installations, &listings, &asked).await?;
         let mut listed = BTreeSet::new();
         for (installation, listing) in listings {
             let wanted = self.wanted((installation, listing), &mut known, &look, now).await?;

@@ -20,11 +20,22 @@ const TOLD_AT_ONCE: i64 = 200;
 /// Tickets that are read and saved by one statement: of a repository that has very many, all would take longer than a statement may.
 pub(super) const AT_ONCE: usize = 200;
 
+/// When GitHub is asked, and how repositories were known then. What changed since is newer than the answer, whatever time it bears: webhooks
+/// tell many times in whole seconds, and by another clock than ours.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// When.
+    pub at: Timestamp,
+    known: BTreeMap<RepoId, (Place, Vec<Freeze>)>,
+}
+
 /// Repositories as they were, and what is found out about them.
 #[derive(Debug, Default)]
 struct Findings {
     rows: BTreeMap<RepoId, RepoRow>,
     freezes: BTreeMap<RepoId, Vec<Freeze>>,
+    /// Heard of since GitHub was asked.
+    heard: BTreeSet<RepoId>,
     /// Rows that have to be written.
     seen: BTreeSet<RepoId>,
     /// Repositories that tickets have to follow.
@@ -41,6 +52,17 @@ impl Findings {
         let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
         let freezes = tx.freezes(&rows.keys().copied().collect()).await?;
         Ok(Self { rows, freezes, ..Self::default() })
+    }
+
+    /// The same where GitHub was asked about them.
+    async fn since(tx: &mut Tx, rows: Vec<RepoRow>, asked: &Asked) -> Result<Self> {
+        let mut found = Self::about(tx, rows).await?;
+        let is_new = |row: &&RepoRow| {
+            let freezes = found.freezes.get(&row.id).map_or(&[][..], Vec::as_slice);
+            asked.known.get(&row.id).is_none_or(|(place, frozen)| (place, frozen.as_slice()) != (&row.place, freezes))
+        };
+        found.heard = found.rows.values().filter(is_new).map(|row| row.id).collect();
+        Ok(found)
     }
 
     /// A repository as it is at an instant. One that nobody knew is known from then on (`R2`).
@@ -100,12 +122,6 @@ impl Findings {
 
     fn holds(&self, repo: RepoId, why: FreezeReason) -> bool {
         self.freezes.get(&repo).is_some_and(|freezes| freezes.iter().any(|freeze| freeze.why == why && freeze.until.is_none()))
-    }
-
-    /// Whether something was heard of this reason since `at`: then what was asked for at that time is not news.
-    fn heard_since(&self, repo: RepoId, why: FreezeReason, at: Timestamp) -> bool {
-        let heard = |freeze: &Freeze| freeze.why == why && freeze.from.max(freeze.until.unwrap_or(freeze.from)) > at;
-        self.freezes.get(&repo).is_some_and(|freezes| freezes.iter().any(heard))
     }
 
     fn installation_of(&self, repo: RepoId) -> Option<InstallationId> {
@@ -210,35 +226,53 @@ impl Desk {
         Ok(Outcome::Noted)
     }
 
+    /// What is known of all repositories, before GitHub is asked.
+    pub(super) async fn asks(&self) -> Result<Asked> {
+        let mut tx = self.store.read().await?;
+        let rows = tx.all_repos().await?;
+        self.asks_about(tx, rows).await
+    }
+
+    /// What is known of one, before GitHub is asked.
+    pub(super) async fn asks_about_one(&self, repo: RepoId) -> Result<Asked> {
+        let mut tx = self.store.read().await?;
+        let rows = tx.repos(&[repo].into(), InstallationId(0)).await?;
+        self.asks_about(tx, rows).await
+    }
+
+    async fn asks_about(&self, mut tx: Tx, rows: Vec<RepoRow>) -> Result<Asked> {
+        let at = self.clock.now();
+        let mut freezes = tx.freezes(&rows.iter().map(|row| row.id).collect()).await?;
+        tx.rollback().await?;
+        let known = rows.into_iter().map(|row| (row.id, (row.place, freezes.remove(&row.id).unwrap_or_default()))).collect();
+        Ok(Asked { at, known })
+    }
+
     /// What listing tells about places that no webhook told: archived or not, suspended or not, added, removed, renamed, made public.
-    /// `asked` is when the listing began: what was heard since is newer.
     pub(super) async fn find_places(
         &self,
         installations: &[InstallationInfo],
         listings: &BTreeMap<InstallationId, Listing>,
-        asked: Timestamp,
+        asked: &Asked,
     ) -> Result<()> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let rows = tx.all_repos().await?;
-        let mut found = Findings::about(&mut tx, rows).await?;
+        let mut found = Findings::since(&mut tx, rows, asked).await?;
         let mut listed = BTreeSet::new();
         for (installation, listing) in listings {
             for (repo, archived) in &listing.repos {
                 listed.insert(repo.id);
-                self.find_one(&mut found, repo, *installation, *archived, asked);
+                self.find_one(&mut found, repo, *installation, *archived, asked.at);
             }
         }
-        let rows: Vec<_> = found.rows.values().map(|row| (row.id, row.place.installation, row.place.seen)).collect();
-        for (repo, through, seen) in rows.into_iter().filter(|(repo, through, _)| !listed.contains(repo) && *through != InstallationId(0)) {
+        let rows = found.rows.values().map(|row| (row.id, row.place.installation));
+        let rows = rows.filter(|(repo, through)| !listed.contains(repo) && !found.heard.contains(repo) && *through != InstallationId(0));
+        for (repo, through) in rows.collect::<Vec<_>>() {
             let known = installations.iter().find(|installation| installation.id == through);
             match (known, known.and_then(|installation| installation.suspended), listings.get(&through)) {
-                (Some(_), Some(suspended), _) if !found.heard_since(repo, FreezeReason::Suspended, asked) => {
-                    found.hold(repo, FreezeReason::Suspended, suspended.min(now));
-                }
-                (None, ..) | (Some(_), None, Some(Listing { whole: true, .. }))
-                    if seen <= asked && !found.heard_since(repo, FreezeReason::Uninstalled, asked) =>
-                {
+                (Some(_), Some(suspended), _) => found.hold(repo, FreezeReason::Suspended, suspended.min(now)),
+                (None, ..) | (Some(_), None, Some(Listing { whole: true, .. })) => {
                     found.begin(repo, FreezeReason::Uninstalled, now);
                     found.end(repo, FreezeReason::Suspended, now);
                 }
@@ -260,12 +294,12 @@ impl Desk {
         tx: &mut Tx,
         repo: &Repo,
         (installation, archived): (InstallationId, bool),
-        asked: Timestamp,
+        asked: &Asked,
     ) -> Result<()> {
         let now = self.clock.now();
         let rows = tx.repos(&[repo.id].into(), InstallationId(0)).await?;
-        let mut found = Findings::about(tx, rows).await?;
-        self.find_one(&mut found, repo, installation, archived, asked);
+        let mut found = Findings::since(tx, rows, asked).await?;
+        self.find_one(&mut found, repo, installation, archived, asked.at);
         if found.is_nothing() {
             return Ok(());
         }
@@ -273,23 +307,20 @@ impl Desk {
     }
 
     fn find_one(&self, found: &mut Findings, repo: &Repo, installation: InstallationId, archived: bool, asked: Timestamp) {
-        let known = found.rows.get(&repo.id).map(|row| row.place.clone());
+        if found.heard.contains(&repo.id) {
+            return;
+        }
         let shown = Place::new(repo, installation, asked);
-        match known {
+        match found.rows.get(&repo.id).map(|row| &row.place) {
             None if !self.covers(&repo.full_name) => return,
-            Some(known) if known.is_as(&shown) || known.seen > asked => {}
-            _ => {
-                found.reach(repo, installation, asked);
-            }
+            Some(known) if known.is_as(&shown) => {}
+            _ => found.reach(repo, installation, asked),
         }
         for (why, holds) in [(FreezeReason::Archived, archived), (FreezeReason::Uninstalled, false), (FreezeReason::Suspended, false)] {
-            if found.holds(repo.id, why) == holds || found.heard_since(repo.id, why, asked) {
-                continue;
-            }
-            if holds {
-                found.hold(repo.id, why, asked);
-            } else {
-                found.end(repo.id, why, asked);
+            match (found.holds(repo.id, why), holds) {
+                (false, true) => found.hold(repo.id, why, asked),
+                (true, false) => found.end(repo.id, why, asked),
+                _ => {}
             }
         }
     }

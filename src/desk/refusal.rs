@@ -2,6 +2,7 @@
 
 use super::Desk;
 use super::gate::plus;
+use super::places::Asked;
 use super::publish::place_name;
 use crate::domain::InstallationId;
 use crate::domain::event::Repo;
@@ -32,8 +33,8 @@ pub(super) enum Refusal {
     Again(Seen, Timestamp),
 }
 
-/// A repository as it was read, whether it is archived, and when that was asked.
-pub(super) type Seen = (Repo, bool, Timestamp);
+/// A repository as it was read, whether it is archived, and what was known when that was asked.
+pub(super) type Seen = (Repo, bool, Asked);
 
 impl Desk {
     /// Finds out what a refusal means. `None`: it may pass, and is tried again.
@@ -53,7 +54,13 @@ impl Desk {
             return enough;
         }
         // A 404 alone does not make an issue gone: its repository must still be readable.
-        let asked = self.clock.now();
+        let asked = match self.asks_about_one(ticket.repo).await {
+            Ok(asked) => asked,
+            Err(error) => {
+                tracing::warn!(%error, "what GitHub's refusal means is looked into when the ticket is tried again");
+                return None;
+            }
+        };
         let seen = match github.repository(ticket.installation, ticket.repo).await {
             Ok((repo, archived)) if repo.id == ticket.repo => (repo, archived, asked),
             Err(error) if error.is_a_limit() => return None,
@@ -140,7 +147,7 @@ impl Desk {
 
     /// The repository may be renamed, archived or made public by now (`S12`).
     async fn see(&self, tx: &mut Tx, ticket: &Ticket, (repo, archived, asked): &Seen) -> Result<()> {
-        self.find_repo(tx, repo, (ticket.installation, *archived), *asked).await
+        self.find_repo(tx, repo, (ticket.installation, *archived), asked).await
     }
 }
 

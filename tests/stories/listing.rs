@@ -50,7 +50,7 @@ async fn missing(desk: &Desk, ids: &[IssueId]) -> Vec<usize> {
 }
 
 /// Catches up; something is done while the first page of a list is on its way.
-async fn catches_up_while(desk: &Desk, list: &str, act: impl AsyncFnOnce()) {
+pub async fn catches_up_while(desk: &Desk, list: &str, act: impl AsyncFnOnce()) {
     desk.sandbox.faults().next("GET", list, Fault::Delay(Duration::from_millis(700)));
     let mark = desk.sandbox.mark();
     let app = desk.app.clone();

@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, Opened, REPO, Setup, instant};
 use crate::door;
+use crate::listing::catches_up_while;
 use partner_desk::domain::ticket::FreezeReason::{self, Archived, Suspended, Uninstalled};
 use partner_desk::domain::{InstallationId, RepoId};
 use partner_desk::sandbox::{ChatAnswer, ChatMessage, Deliver, Fault, Happened};
@@ -245,6 +246,41 @@ story!(s12_uninstalled_and_installed_again, |desk| {
     assert_eq!(frozen(&desk, &issue).await, [time("10:00", "10:10", Suspended), time("10:10", "14:00", Uninstalled)]);
     assert_eq!(desk.labels(&issue), "[sla: 4h] [sla: met] [tier: Gold]");
     assert_eq!(desk.pings(), Vec::<String>::new());
+});
+
+// Times that webhooks bear are whole seconds of GitHub's clock: they do not tell what came first.
+story!(s12_r2_what_is_installed_while_it_is_looked_where_stays_in_the_desks_hands, |desk| {
+    desk.sandbox.installation_event("7x", "deleted").await.unwrap();
+    desk.settle().await;
+    desk.clock.advance_to(instant("2026-11-18T09:30:00.700Z"));
+    let installs = async || drop(desk.sandbox.installation_event("7x", "created").await.unwrap());
+    catches_up_while(&desk, "/app/installations", installs).await;
+    let issue = anna_of_acme_opens(&desk).await;
+    desk.settle().await;
+    assert_eq!(frozen(&desk, &issue).await, []);
+    assert_eq!(desk.labels(&issue), "[due: 2026-11-18 13:30 UTC] [sla: 4h] [tier: Gold]");
+});
+
+story!(s12_r2_the_same_of_a_repository_that_nobody_knew, |desk| {
+    let other = "globex/tracker";
+    desk.sandbox.repository(other);
+    desk.sandbox.installation_event("globex", "deleted").await.unwrap();
+    desk.clock.advance_to(instant("2026-11-18T09:30:00.700Z"));
+    let installs = async || drop(desk.sandbox.installation_event("globex", "created").await.unwrap());
+    catches_up_while(&desk, "/app/installations", installs).await;
+    desk.partner("globex", "gold", &["gus"]).await;
+    let opened = desk.sandbox.open_issue(other, "gus", "Login is broken", "").await.unwrap();
+    desk.settle().await;
+    assert!(desk.sandbox.issue(other, opened.number()).unwrap().has_label("tier: Gold"));
+});
+
+story!(g3_r2_what_is_made_private_while_it_is_listed_is_private, |desk| {
+    let issue = anna_of_acme_opens(&desk).await;
+    desk.clock.advance_to(instant("2026-11-18T09:30:00.700Z"));
+    let hides = async || drop(desk.sandbox.change_visibility(REPO, "ann", true).await.unwrap());
+    catches_up_while(&desk, "/installation/repositories", hides).await;
+    desk.settle().await;
+    assert!(desk.ticket(&issue).await.unwrap().private);
 });
 
 story!(s12_taken_from_the_app_and_given_back, |desk| {
