@@ -143,7 +143,8 @@ macro_rules! save_tickets {
          ON CONFLICT (issue_id) DO UPDATE SET
              installation_id = excluded.installation_id, repo_id = excluded.repo_id, number = excluded.number,
              partner_id = excluded.partner_id, standing = excluded.standing, next_at_ms = excluded.next_at_ms,
-             live = excluded.live, tier = excluded.tier, doc = excluded.doc, looking_ms = 0, version = tickets.version + 1,
+             live = excluded.live, tier = excluded.tier, doc = excluded.doc, version = tickets.version + 1,
+             looking_ms = CASE WHEN excluded.next_at_ms IS NOT DISTINCT FROM tickets.next_at_ms THEN tickets.looking_ms ELSE 0 END,
              publish_at_ms = CASE WHEN tickets.attempts = 0 THEN 0 ELSE tickets.publish_at_ms END,
              published = CASE WHEN excluded.published = 1 AND tickets.applied IS NULL
                               THEN tickets.version + 1 ELSE tickets.published END"
@@ -482,8 +483,8 @@ impl Tx {
         Ok(!self.rows(statement, [now.as_millisecond().into(), i64::from(checking).into()]).await?.is_empty())
     }
 
-    /// Tickets that time asks for, the longest overdue first, which from now on nobody else looks at until an instant, or until they are
-    /// saved.
+    /// Tickets that time asks for, the longest overdue first, which from now on nobody else looks at until an instant, or until time asks
+    /// for them at another. What is heard of them meanwhile gives them to nobody else.
     ///
     /// # Errors
     /// The database fails.

@@ -361,12 +361,6 @@ story!(e2_one_installation_that_is_silent_takes_no_time_from_another, ONE_STEP, 
 story!(e2_two_instances_look_at_the_same_time_and_github_is_asked_once, ONE_STEP, |desk| {
     tickets(&desk, 10).await;
     let other = desk.another_instance().await;
-    // Both look at the same time, and neither has to open a connection first.
-    for store in [&desk.app.desk.store, &other.app.desk.store] {
-        let (reading, writing) = (store.read().await.unwrap(), store.write().await.unwrap());
-        writing.rollback().await.unwrap();
-        reading.rollback().await.unwrap();
-    }
     desk.clock.advance_to(instant("2026-11-18T12:00:00Z"));
     let before = desk.sandbox.mark();
     let (one, two) = tokio::join!(desk.app.desk.escalate(), other.app.desk.escalate());
@@ -378,6 +372,19 @@ story!(e2_two_instances_look_at_the_same_time_and_github_is_asked_once, ONE_STEP
     desk.settle().await;
     assert_eq!(desk.chat.take().len(), 10);
     other.stop().await;
+});
+
+story!(e2_what_is_heard_of_a_ticket_while_an_instance_looks_at_it_gives_it_to_no_other, ONE_STEP, |desk| {
+    let opened = tickets(&desk, 1).await;
+    desk.clock.advance_to(instant("2026-11-18T12:00:00Z"));
+    let mut tx = desk.app.desk.store.write().await.unwrap();
+    let claimed = tx.claim_due_tickets(desk.clock.now(), instant("2026-11-18T12:00:10Z"), false, 10).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    desk.sandbox.comment(REPO, opened[0].number, "zoe", "Same here.").await.unwrap();
+    assert_eq!(desk.app.desk.escalate().await.unwrap(), 0, "it is looked at still");
+    desk.clock.advance_to(instant("2026-11-18T12:00:11Z"));
+    assert_eq!(desk.app.desk.escalate().await.unwrap(), 1);
 });
 
 story!(e2_what_an_instance_left_undone_another_does_within_fifteen_seconds, ONE_STEP, |desk| {
