@@ -228,7 +228,13 @@ impl Tx {
     /// The database fails.
     pub async fn log_of(&mut self, issue: IssueId) -> Result<Vec<(Timestamp, String, String)>> {
         let rows = self.rows(sql!("SELECT at_ms, rule, text FROM ticket_log WHERE issue_id = $1 ORDER BY id"), [issue.0.into()]).await?;
-        rows.iter().map(|row| Ok((row.instant("at_ms")?, row.text("rule")?, row.text("text")?))).collect()
+        let mut log = Vec::new();
+        for row in &rows {
+            let at = row.instant("at_ms")?;
+            let lines = super::books::log_lines(&row.text("rule")?, &row.text("text")?);
+            log.extend(lines.into_iter().map(|(rule, text)| (at, rule, text)));
+        }
+        Ok(log)
     }
 
     /// The record of operators' acts from an instant on, the oldest first.

@@ -253,17 +253,35 @@ fn entry_rows(entries: &[Entry]) -> Result<Arg> {
     list(&rows.collect::<Vec<_>>())
 }
 
+/// Lines that tell of a ticket's clock are looked for by what they tell of, and have rows of their own.
+pub(super) const BY_ITSELF: [&str; 3] = ["E1", "E4", "R5"];
+
+/// What an event comes to is told in several lines, which stand in one row: the rules, and as many lines of text. A row for each would cost as
+/// much as all the rest of the ticket.
 fn log_rows(lines: &[LogLine]) -> Result<Arg> {
     #[derive(Serialize)]
-    struct LogRow<'a> {
+    struct LogRow {
         issue_id: i64,
         at_ms: i64,
-        rule: &'static str,
-        text: &'a str,
+        rule: String,
+        text: String,
     }
-    let rows =
-        lines.iter().map(|line| LogRow { issue_id: line.issue.0, at_ms: line.at.as_millisecond(), rule: line.rule, text: &line.text });
-    list(&rows.collect::<Vec<_>>())
+    let together = |one: &LogLine, next: &LogLine| {
+        (one.issue, one.at) == (next.issue, next.at) && ![one, next].iter().any(|line| BY_ITSELF.contains(&line.rule))
+    };
+    let row = |lines: &[LogLine]| {
+        let first = lines.first()?;
+        let rules: Vec<_> = lines.iter().map(|line| line.rule).collect();
+        let texts: Vec<_> = lines.iter().map(|line| line.text.replace('\n', " ")).collect();
+        Some(LogRow { issue_id: first.issue.0, at_ms: first.at.as_millisecond(), rule: rules.join(" "), text: texts.join("\n") })
+    };
+    list(&lines.chunk_by(together).filter_map(row).collect::<Vec<_>>())
+}
+
+/// The lines of a row of a ticket's log: rule and text.
+pub(super) fn log_lines(rule: &str, text: &str) -> Vec<(String, String)> {
+    let rules: Vec<_> = rule.split(' ').collect();
+    rules.iter().zip(text.splitn(rules.len(), '\n')).map(|(rule, text)| ((*rule).to_owned(), text.to_owned())).collect()
 }
 
 impl Tx {
