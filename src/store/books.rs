@@ -533,8 +533,8 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn next_at(&mut self) -> Result<Option<Timestamp>> {
-        let rows = self.rows(sql!("SELECT min(next_at_ms) AS at_ms FROM tickets WHERE next_at_ms IS NOT NULL"), []).await?;
-        rows.first().map_or(Ok(None), |row| row.maybe_instant("at_ms"))
+        let rows = self.rows(sql!("SELECT next_at_ms FROM tickets WHERE next_at_ms IS NOT NULL ORDER BY next_at_ms LIMIT 1"), []).await?;
+        rows.first().map_or(Ok(None), |row| row.maybe_instant("next_at_ms"))
     }
 
     /// Tickets by their issues, those that there are.

@@ -217,14 +217,14 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn still_missed(&mut self) -> Result<Vec<MissedDelivery>> {
-        self.run(
-            sql!(
-                "DELETE FROM missed_deliveries WHERE EXISTS (SELECT 1 FROM deliveries WHERE deliveries.id = missed_deliveries.id)
-                     OR EXISTS (SELECT 1 FROM kept_deliveries WHERE kept_deliveries.id = missed_deliveries.id)"
-            ),
-            [],
-        )
-        .await?;
+        // Of both in one condition, PostgreSQL makes tables of all deliveries that there are.
+        let taken_in =
+            sql!("DELETE FROM missed_deliveries WHERE (SELECT 1 FROM deliveries WHERE deliveries.id = missed_deliveries.id) IS NOT NULL");
+        self.run(taken_in, []).await?;
+        let kept = sql!(
+            "DELETE FROM missed_deliveries WHERE (SELECT 1 FROM kept_deliveries WHERE kept_deliveries.id = missed_deliveries.id) IS NOT NULL"
+        );
+        self.run(kept, []).await?;
         let rows = self.rows(sql!("SELECT * FROM missed_deliveries ORDER BY delivered_ms, attempt"), []).await?;
         let missed = |row: &Row| {
             Ok(MissedDelivery {

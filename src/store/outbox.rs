@@ -1,5 +1,8 @@
 //! The outbox: chat messages that were decided, until they are sent or no longer true (`E2`, `E7`), and the channels that do not take
 //! them. Who writes does so alone, so looking and claiming are two statements.
+//!
+//! How a message stands is asked by a `CASE` where its key or its ticket already says which it is: to PostgreSQL the index of what waits
+//! seems short before anything does, and by it every key would be looked for among all that waits by then.
 
 use super::list::list;
 use super::sql::sql;
@@ -116,13 +119,14 @@ impl Tx {
     pub async fn busy_channels(&mut self, held: &[TierId]) -> Result<Vec<String>> {
         let statement = sql!(
             "WITH RECURSIVE waiting (channel) AS (
-                 SELECT min(channel) FROM outbox WHERE state = 'pending'
+                 SELECT (SELECT channel FROM outbox WHERE state = 'pending' ORDER BY channel LIMIT 1)
                  UNION ALL
-                 SELECT (SELECT min(o.channel) FROM outbox o WHERE o.state = 'pending' AND o.channel > waiting.channel)
+                 SELECT (SELECT o.channel FROM outbox o WHERE o.state = 'pending' AND o.channel > waiting.channel ORDER BY o.channel LIMIT 1)
                  FROM waiting WHERE waiting.channel IS NOT NULL)
-             SELECT channel FROM waiting WHERE channel IS NOT NULL AND EXISTS (
+             SELECT channel FROM waiting WHERE channel IS NOT NULL AND (
                  SELECT 1 FROM outbox o WHERE o.state = 'pending' AND o.channel = waiting.channel
-                   AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = o.issue_id AND tickets.tier {in texts $1}))
+                   AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = o.issue_id AND tickets.tier {in texts $1})
+                 LIMIT 1) IS NOT NULL
              ORDER BY channel"
         );
         let rows = self.rows(statement, [list(&held)?]).await?;
@@ -209,7 +213,7 @@ impl Tx {
         let statement = sql!(
             "UPDATE outbox SET state = 'void', note = 'superseded by a later step', lease_ms = 0, done_ms = $3
              WHERE state = 'pending' AND channel {in texts $1} AND issue_id IS NOT NULL AND at_ms <= $2 AND lease_ms <= $3
-               AND EXISTS (SELECT 1 FROM outbox AS later WHERE later.issue_id = outbox.issue_id AND later.state = 'pending'
+               AND EXISTS (SELECT 1 FROM outbox AS later WHERE later.issue_id = outbox.issue_id AND CASE WHEN later.state = 'pending' THEN 1 END = 1
                            AND later.channel = outbox.channel AND later.cycle = outbox.cycle AND later.at_ms > outbox.at_ms)"
         );
         self.run(statement, [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into()]).await
@@ -239,7 +243,7 @@ impl Tx {
     pub async fn hold_on(&mut self, pings: &[PendingPing], until: Timestamp) -> Result<bool> {
         let statement = sql!(
             "UPDATE outbox SET lease_ms = $2 FROM {rows $1: key TEXT, attempts BIGINT}
-             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND outbox.state = 'pending'"
+             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND CASE WHEN outbox.state = 'pending' THEN 1 END = 1"
         );
         let held = self.run(statement, [held(pings)?, until.as_millisecond().into()]).await?;
         Ok(usize::try_from(held).is_ok_and(|held| held == pings.len()))
@@ -252,7 +256,7 @@ impl Tx {
     pub async fn put_back_pings(&mut self, pings: &[PendingPing], note: &str) -> Result<()> {
         let statement = sql!(
             "UPDATE outbox SET lease_ms = 0, note = $2 FROM {rows $1: key TEXT, attempts BIGINT}
-             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND outbox.state = 'pending'"
+             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND CASE WHEN outbox.state = 'pending' THEN 1 END = 1"
         );
         self.run(statement, [held(pings)?, note.into()]).await?;
         Ok(())
@@ -265,7 +269,7 @@ impl Tx {
     pub async fn leave_for_digest(&mut self, pings: &[PendingPing], digest: &str) -> Result<()> {
         let statement = sql!(
             "UPDATE outbox SET lease_ms = 0, digest = $2 FROM {rows $1: key TEXT, attempts BIGINT}
-             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND outbox.state = 'pending'"
+             WHERE outbox.key = r.key AND outbox.attempts = r.attempts AND CASE WHEN outbox.state = 'pending' THEN 1 END = 1"
         );
         self.run(statement, [held(pings)?, digest.into()]).await?;
         Ok(())
@@ -281,7 +285,8 @@ impl Tx {
         }
         let statement = sql!(
             "UPDATE outbox SET state = r.state, note = r.note, sent_in = r.sent_in, done_ms = $2, lease_ms = 0
-             FROM {rows $1: key TEXT, state TEXT, note TEXT, sent_in TEXT} WHERE outbox.key = r.key AND outbox.state = 'pending'"
+             FROM {rows $1: key TEXT, state TEXT, note TEXT, sent_in TEXT} WHERE outbox.key = r.key
+               AND CASE WHEN outbox.state = 'pending' THEN 1 END = 1"
         );
         self.run(statement, [list(&fates)?, now.as_millisecond().into()]).await?;
         Ok(())
@@ -345,8 +350,9 @@ impl Tx {
     pub async fn said_wrongly(&mut self, ended: &[EndedCycle], now: Timestamp) -> Result<u64> {
         let statement = sql!(
             "UPDATE outbox SET wrong_ms = $2 FROM {rows $1: issue_id BIGINT, cycle BIGINT, end_ms BIGINT, seen_ms BIGINT}
-             WHERE outbox.issue_id = r.issue_id AND outbox.cycle = r.cycle AND outbox.state = 'sent' AND outbox.wrong_ms IS NULL
-               AND (outbox.at_ms > r.end_ms OR outbox.done_ms > r.seen_ms)"
+             WHERE outbox.issue_id = r.issue_id
+               AND CASE WHEN outbox.cycle = r.cycle AND outbox.state = 'sent' AND outbox.wrong_ms IS NULL
+                             AND (outbox.at_ms > r.end_ms OR outbox.done_ms > r.seen_ms) THEN 1 END = 1"
         );
         self.run(statement, [list(&ended)?, now.as_millisecond().into()]).await
     }

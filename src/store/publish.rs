@@ -123,16 +123,16 @@ impl Tx {
                AND ((coalesce(gates.pause_ms, 0) <= $1
                      AND ((SELECT 1 FROM tickets
                            WHERE version <> published AND attempts = 0 AND publish_at_ms = 0 AND installation_id = dirty.id
-                             AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                             AND (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL LIMIT 1) IS NULL
                            LIMIT 1) IS NOT NULL
                           OR (SELECT 1 FROM tickets
                               WHERE version <> published AND attempts = 0 AND publish_at_ms > 0 AND installation_id = dirty.id
                                 AND publish_at_ms <= $1
-                                AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                                AND (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL LIMIT 1) IS NULL
                               LIMIT 1) IS NOT NULL))
                     OR (SELECT 1 FROM tickets
                         WHERE version <> published AND attempts > 0 AND installation_id = dirty.id AND publish_at_ms <= $1
-                          AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                          AND (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL LIMIT 1) IS NULL
                         LIMIT 1) IS NOT NULL)
              ORDER BY dirty.id"
         );
@@ -158,9 +158,10 @@ impl Tx {
             place: usize,
         }
         let at = [installation.0.into(), now.as_millisecond().into()];
+        // Each ticket's repository is looked for by itself: for `EXISTS` PostgreSQL may read all that are out of the desk's hands.
         let first = sql!(
             "SELECT issue_id FROM tickets WHERE version <> published AND attempts > 0 AND installation_id = $1 AND publish_at_ms <= $2
-               AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+               AND (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL LIMIT 1) IS NULL
              ORDER BY publish_at_ms, issue_id LIMIT 1"
         );
         let mut found = self.rows(first, at.clone()).await?.first().map(|row| row.int("issue_id")).transpose()?;
@@ -179,8 +180,8 @@ impl Tx {
                      SELECT place, (SELECT issue_id FROM tickets
                                     WHERE version <> published AND attempts = 0 AND publish_at_ms = 0
                                       AND installation_id = $1 AND tickets.tier = r.tier
-                                      AND NOT EXISTS (SELECT 1 FROM freezes
-                                                      WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                                      AND (SELECT 1 FROM freezes
+                                           WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL LIMIT 1) IS NULL
                                     ORDER BY created_ms, issue_id LIMIT 1) AS issue_id
                      FROM {rows $2: tier TEXT, place BIGINT}) AS first_of_tier
                  WHERE issue_id IS NOT NULL ORDER BY place LIMIT 1"
@@ -192,7 +193,7 @@ impl Tx {
             // Of a tier that the programme has no more.
             let rest = sql!(
                 "SELECT issue_id FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms = 0 AND installation_id = $1
-                   AND NOT EXISTS (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL)
+                   AND (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL LIMIT 1) IS NULL
                  ORDER BY created_ms, issue_id LIMIT 1"
             );
             found = self.rows(rest, [installation.0.into()]).await?.first().map(|row| row.int("issue_id")).transpose()?;

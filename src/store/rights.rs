@@ -364,11 +364,9 @@ impl Tx {
         let rows =
             later.iter().map(|(wanted, at)| Later { issue_id: wanted.issue.0, user_id: wanted.user.0, next_ms: at.as_millisecond() });
         let statement = sql!(
-            "UPDATE rights_wanted SET attempts = attempts + 1, next_ms =
-                 (SELECT next_ms FROM {rows $1: issue_id BIGINT, user_id BIGINT, next_ms BIGINT}
-                  WHERE r.issue_id = rights_wanted.issue_id AND r.user_id = rights_wanted.user_id)
-             WHERE EXISTS (SELECT 1 FROM {rows $1: issue_id BIGINT, user_id BIGINT, next_ms BIGINT}
-                  WHERE r.issue_id = rights_wanted.issue_id AND r.user_id = rights_wanted.user_id)"
+            "UPDATE rights_wanted SET attempts = rights_wanted.attempts + 1, next_ms = r.next_ms
+             FROM {rows $1: issue_id BIGINT, user_id BIGINT, next_ms BIGINT}
+             WHERE rights_wanted.issue_id = r.issue_id AND rights_wanted.user_id = r.user_id"
         );
         self.run(statement, [list(&rows.collect::<Vec<_>>())?]).await?;
         Ok(())

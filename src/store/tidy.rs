@@ -47,11 +47,12 @@ impl Tx {
                 "DELETE FROM missed_deliveries WHERE id IN (
                      SELECT id FROM missed_deliveries WHERE delivered_ms < $1 ORDER BY delivered_ms LIMIT $2)"
             ),
+            // Whether a ticket is over is asked by its id alone: to PostgreSQL the indexes of those that are not may seem short.
             Old::TicketLog => sql!(
                 "DELETE FROM ticket_log WHERE id IN (
-                     SELECT id FROM ticket_log WHERE at_ms < $1 AND NOT EXISTS (
-                         SELECT 1 FROM tickets WHERE tickets.issue_id = ticket_log.issue_id
-                             AND (tickets.live = 1 OR tickets.standing = 'waiting' OR tickets.next_at_ms IS NOT NULL))
+                     SELECT id FROM ticket_log WHERE at_ms < $1 AND (
+                         SELECT CASE WHEN live = 1 OR standing = 'waiting' OR next_at_ms IS NOT NULL THEN 1 END
+                         FROM tickets WHERE tickets.issue_id = ticket_log.issue_id) IS NULL
                      ORDER BY at_ms LIMIT $2)"
             ),
             Old::Outbox => sql!(
@@ -60,9 +61,9 @@ impl Tx {
             ),
             Old::Threads => sql!(
                 "DELETE FROM threads WHERE (issue_id, channel) IN (
-                     SELECT issue_id, channel FROM threads WHERE said_ms < $1 AND NOT EXISTS (
-                         SELECT 1 FROM tickets WHERE tickets.issue_id = threads.issue_id
-                             AND (tickets.live = 1 OR tickets.standing = 'waiting' OR tickets.next_at_ms IS NOT NULL))
+                     SELECT issue_id, channel FROM threads WHERE said_ms < $1 AND (
+                         SELECT CASE WHEN live = 1 OR standing = 'waiting' OR next_at_ms IS NOT NULL THEN 1 END
+                         FROM tickets WHERE tickets.issue_id = threads.issue_id) IS NULL
                      ORDER BY said_ms LIMIT $2)"
             ),
         };
