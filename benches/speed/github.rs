@@ -1,5 +1,6 @@
 //! As much of GitHub as a desk under load asks for, answered at once.
 
+use crate::load::REPOSITORIES;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +25,13 @@ async fn answer(method: Method, uri: Uri) -> Response {
             say(201, json!({ "token": "ghs_bench", "expires_at": "2099-01-01T00:00:00Z", "permissions": {} }))
         }
         (Method::GET, "/app") => say(200, json!({ "id": 1234, "slug": "desk", "name": "Desk" })),
-        (Method::GET, "/installation/repositories") => say(200, json!({ "total_count": 0, "repositories": [] })),
+        // What is nowhere installed, and lists no repository, would have every ticket out of the desk's hands at the next look.
+        (Method::GET, "/app/installations") => say(200, json!([{ "id": 9, "account": { "id": 7, "login": "7x" } }])),
+        (Method::GET, "/installation/repositories") => {
+            let repository = |place| json!({ "id": 500 + place, "full_name": format!("7x/support-{place}"), "private": false });
+            let all: Vec<_> = (0..REPOSITORIES).map(repository).collect();
+            say(200, json!({ "total_count": all.len(), "repositories": all }))
+        }
         (Method::GET, path) if path.starts_with("/users/") => {
             say(200, json!({ "id": 99, "login": path.trim_start_matches("/users/"), "type": "User" }))
         }

@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 pub(crate) const SECRET: &str = "a secret for benchmarks";
 /// What an `issues` webhook of github.com weighs.
 const PAYLOAD: usize = 12_800;
+/// Repositories that issues are opened in, in turn.
+pub(crate) const REPOSITORIES: usize = 10;
 /// The first member's id; the others follow.
 pub(crate) const FIRST_MEMBER: usize = 1_000_000;
 
@@ -66,7 +68,7 @@ impl Maker {
 
     /// The body of the next delivery: another issue, by the next partner's member.
     pub(crate) fn body(&mut self, at: &str) -> String {
-        let (issue, repo) = (self.next + 1, self.next % 10);
+        let (issue, repo) = (self.next + 1, self.next % REPOSITORIES);
         let member = FIRST_MEMBER + self.next % self.partners;
         self.next += 1;
         let values = [
