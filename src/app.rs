@@ -19,6 +19,7 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -30,6 +31,10 @@ const MOST_WAITING: usize = 4096;
 const MOST_UNFLUSHED: usize = 8;
 /// GitHub waits for ten seconds; who waits hears before that.
 pub(crate) const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
+/// Under load other instances wait for their turn to write for so long.
+const LONGEST_KEPT: std::time::Duration = std::time::Duration::from_millis(200);
+/// And for so long when nothing comes any more.
+const LINGERS: std::time::Duration = std::time::Duration::from_millis(2);
 /// Deliveries taken in by one transaction.
 const MOST_IN_A_BATCH: usize = 256;
 
@@ -481,17 +486,26 @@ impl Workers {
 
 async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc::Sender<Taken>, mut stop: watch::Receiver<bool>) {
     let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
+    // Since when no other instance can write.
+    let mut kept: Option<Instant> = None;
     loop {
         // Whatever waits is taken together, but nothing ever waits for company.
         let taken = tokio::select! {
-            taken = waiting.recv_many(&mut batch, MOST_IN_A_BATCH) => taken,
+            biased;
             // The scheduler's jobs hold the app until they are gone, so the queue does not close by itself.
             _ = stop.wait_for(|stop| *stop), if !waiting.is_closed() => {
                 waiting.close();
                 continue;
             }
+            taken = waiting.recv_many(&mut batch, MOST_IN_A_BATCH) => Some(taken),
+            () = tokio::time::sleep(LINGERS), if kept.is_some() => None,
+        };
+        let Some(taken) = taken else {
+            kept = let_others_write(&desk).await;
+            continue;
         };
         if taken == 0 {
+            let_others_write(&desk).await;
             return;
         }
         let span = batch_of(&batch.iter().map(|(.., origin)| origin).collect::<Vec<_>>());
@@ -503,10 +517,23 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
         let taken = Taken { outcomes, answers, books };
         if alone {
             tell(&desk, taken, &Ok(()));
-        } else if let Err(unsent) = keeping.send(taken).await {
-            tell(&desk, unsent.0, &desk.store.flush().await);
+        } else {
+            if let Err(unsent) = keeping.send(taken).await {
+                tell(&desk, unsent.0, &desk.store.flush().await);
+            }
+            kept.get_or_insert_with(Instant::now);
+        }
+        if kept.is_some_and(|since| since.elapsed() >= LONGEST_KEPT) {
+            kept = let_others_write(&desk).await;
         }
     }
+}
+
+async fn let_others_write(desk: &Desk) -> Option<Instant> {
+    if let Err(error) = desk.store.let_others_write().await {
+        tracing::warn!(%error, "other instances may write when the server has noticed that this one is away");
+    }
+    None
 }
 
 /// Brings to the disk what was taken in, all of it that waits at once, and only then lets it be known.

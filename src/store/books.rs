@@ -404,7 +404,7 @@ impl Tx {
         let deliveries: Vec<_> = loaded.fresh.iter().map(|id| Delivery { id }).collect();
         let (entries, log) = (entry_rows(&book.changes.entries)?, log_rows(&book.changes.log)?);
         let args = [list(&rows)?, entries, log, list(&deliveries)?, loaded.received_at.as_millisecond().into()];
-        self.rows_of_each(bundle!(CHANGES), args).await?;
+        self.change(bundle!(CHANGES), args).await?;
         self.save_wanted(loaded).await?;
         for (issue, ticket) in &book.changes.aliases {
             let statement = sql!(
@@ -714,4 +714,39 @@ pub(super) fn entry(row: &Row) -> Result<Entry> {
         actor: row.text("actor")?,
         reason: row.text("reason")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::list::{Cell, List, cell};
+
+    fn line(issue: i64, at: i64, rule: &'static str, text: &str) -> LogLine {
+        LogLine { issue: IssueId(issue), at: Timestamp::from_second(at).unwrap(), rule, text: text.to_owned() }
+    }
+
+    #[test]
+    fn what_an_event_comes_to_is_one_row_and_reads_back_line_by_line() {
+        let lines = [
+            line(1, 1, "W2", "opened"),
+            line(1, 1, "Q3", "admitted,\nin two lines"),
+            line(1, 2, "S2", "answered"),
+            line(1, 2, "E1", "due soon"),
+            line(1, 2, "S5", "another"),
+            line(2, 2, "W2", "opened"),
+        ];
+        let Arg::List(List::Rows(rows)) = log_rows(&lines).unwrap() else { panic!("no rows") };
+        let text = |row, place, name| match cell(row, place, name) {
+            Cell::Text(text) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        let rows: Vec<_> = rows.iter().map(|row| (text(row, 2, "rule"), text(row, 3, "text"))).collect();
+        let rules: Vec<_> = rows.iter().map(|(rule, _)| rule.as_str()).collect();
+        assert_eq!(rules, ["W2 Q3", "S2", "E1", "S5", "W2"]);
+        let read: Vec<_> = rows.iter().flat_map(|(rule, text)| log_lines(rule, text)).collect();
+        let said: Vec<_> = lines.iter().map(|line| (line.rule.to_owned(), line.text.replace('\n', " "))).collect();
+        assert_eq!(read, said);
+        // As earlier versions wrote it.
+        assert_eq!(log_lines("Q7", "granted:\ntwo more"), [("Q7".to_owned(), "granted:\ntwo more".to_owned())]);
+    }
 }

@@ -330,7 +330,8 @@ impl Store {
     }
 
     /// The same, for what nobody acknowledges before [`Store::flush`]: its commit does not wait for the disk. Who acts on it has committed
-    /// in the ordinary way first, and that brings to the disk what was committed before.
+    /// in the ordinary way first, and that brings to the disk what was committed before. On PostgreSQL other instances do not write before
+    /// [`Store::let_others_write`].
     ///
     /// # Errors
     /// As for [`Store::write`].
@@ -338,6 +339,17 @@ impl Store {
         match self {
             Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.write_unflushed().await?)),
             Self::Postgres(postgres) => Ok(Tx::Postgres(postgres.write_unflushed().await?)),
+        }
+    }
+
+    /// Lets other instances write, who wait for that while [`Store::write_unflushed`] is called again and again.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn let_others_write(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.let_others_write().await,
         }
     }
 
@@ -460,6 +472,14 @@ impl Tx {
                 Ok(each)
             }
             Self::Postgres(tx) => tx.rows_of_each(bundle.postgres(), &args).await,
+        }
+    }
+
+    /// Runs a bundle that writes.
+    pub(crate) async fn change<const N: usize>(&mut self, bundle: &'static Bundle, args: [Arg; N]) -> Result<()> {
+        match self {
+            Self::Postgres(tx) => tx.change(bundle.postgres(), args.into()).await,
+            Self::Sqlite(_) => self.rows_of_each(bundle, args).await.map(drop),
         }
     }
 

@@ -1,5 +1,6 @@
 //! PostgreSQL by sqlx: one connection that writes, as on SQLite, and a few that read. Each statement is a journey to the server, so whoever
-//! writes in one process waits here for his turn rather than there, and begins with the writers' lock in one go.
+//! writes in one process waits here for his turn rather than there, and begins with the writers' lock in one go. Intake under load keeps the lock
+//! from one batch to the next, so that a batch is two journeys: one that reads, and one that writes and commits by itself.
 
 use super::list::{Cell, List, cell};
 use super::sql::{Kind, Param, PgText};
@@ -10,6 +11,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _};
 use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +26,18 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xa
 /// The same after one that was refused the lock.
 const BEGIN_AGAIN: &str =
     "ROLLBACK; BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(7302026); SET LOCAL lock_timeout TO DEFAULT";
+/// The same on a connection that keeps the lock, where commits do not wait for the disk otherwise.
+const BEGIN_KEEPING: &str = "BEGIN; SET LOCAL synchronous_commit TO DEFAULT";
+/// Keeps the lock until [`LET_GO`], for what nobody acknowledges before [`Postgres::flush`]. A process that is stopped meanwhile loses it with
+/// the connection.
+const KEEP: &str = "SET lock_timeout = '2s'; SELECT pg_advisory_lock(7302026); RESET lock_timeout; SET synchronous_commit = off;
+    SET idle_session_timeout = '5s'";
+const LET_GO: &str = "SELECT pg_advisory_unlock(7302026); RESET synchronous_commit; RESET idle_session_timeout";
+/// Servers from this version on end a session that is idle for too long outside of a transaction: only there the lock may be kept.
+const KNOWS_IDLE_SESSIONS: u32 = 140_000;
+/// A setting of no meaning, another value for each connection. Where it is not what it was set to, somebody stands in between who may give
+/// each transaction another session, as poolers do, and a lock that a session keeps would be anybody's.
+const MARK: &str = "partner_desk.session";
 /// Takes the same for as long as the connection lasts, if nobody has it.
 pub(super) const TAKE: &str = "SELECT pg_try_advisory_lock(7302026)";
 /// The end of what nobody acknowledges before [`Postgres::flush`].
@@ -81,7 +95,7 @@ struct Inner {
     options: PgConnectOptions,
     pool: PgPool,
     /// `None`: not there yet, or to be opened anew.
-    writer: Arc<Mutex<Option<PgConnection>>>,
+    writer: Arc<Mutex<Option<Writer>>>,
     /// Waits for the server's disk while the writer goes on.
     flusher: Mutex<Option<PgConnection>>,
     /// A statement may take so long.
@@ -93,6 +107,27 @@ struct Inner {
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+/// The connection that writes.
+#[derive(Debug)]
+struct Writer {
+    connection: PgConnection,
+    /// Whether it may keep the writers' lock from one transaction to the next.
+    may_keep: bool,
+    /// Whether it does.
+    keeps: bool,
+}
+
+impl Writer {
+    async fn connect(options: &PgConnectOptions) -> Result<Self> {
+        let mark = RandomState::new().build_hasher().finish().to_string();
+        let mut connection = connect(&options.clone().options([(MARK, &mark)])).await?;
+        let ask = sqlx::query_scalar::<_, Option<String>>("SELECT current_setting($1, true)").bind(MARK).fetch_one(&mut connection);
+        let seen = timeout(NO_ANSWER, ask).await.map_err(|_| no_answer(NO_ANSWER, "opening a connection"))??;
+        let knows = connection.server_version_num().is_some_and(|version| version >= KNOWS_IDLE_SESSIONS);
+        Ok(Self { connection, may_keep: knows && seen == Some(mark), keeps: false })
     }
 }
 
@@ -108,9 +143,17 @@ pub enum PostgresTx {
 /// The writer, until its transaction has ended.
 #[derive(Debug)]
 pub struct Writing {
-    writer: Option<OwnedMutexGuard<Option<PgConnection>>>,
-    unflushed: bool,
+    writer: Option<OwnedMutexGuard<Option<Writer>>>,
     slowest: Duration,
+    /// How it ends.
+    commit: &'static str,
+    /// Whether the server knows of it. Where the lock is kept nothing can change between two statements, and what is read needs no transaction,
+    /// nor does what is written if it is one statement.
+    begun: bool,
+    /// That statement, which has not been sent yet.
+    last: Option<(&'static PgText, Vec<Arg>)>,
+    /// Whether a statement is on its way.
+    asks: bool,
 }
 
 /// One of the connections that read, until it is given back.
@@ -257,13 +300,14 @@ impl Postgres {
 
     async fn writing(&self, unflushed: bool) -> Result<PostgresTx> {
         let failures = self.0.failures.load(Ordering::Relaxed);
-        let turn = timeout(TURN, self.0.writer.clone().lock_owned()).await;
-        let mut writer = turn.map_err(|_| StoreError::Away(format!("other writers took more than {} s", TURN.as_secs())))?;
+        let mut writer = self.turn().await?;
         if self.0.failures.load(Ordering::Relaxed) != failures {
             return Err(StoreError::Away("PostgreSQL could not be reached just before".to_owned()));
         }
-        match self.begin(&mut writer).await {
-            Ok(()) => Ok(PostgresTx::Writing(Writing { writer: Some(writer), unflushed, slowest: self.0.slowest })),
+        match self.begin(&mut writer, unflushed).await {
+            Ok((commit, begun)) => {
+                Ok(PostgresTx::Writing(Writing { writer: Some(writer), slowest: self.0.slowest, commit, begun, last: None, asks: false }))
+            }
             Err(error) => {
                 *writer = None;
                 if error.is_everyones() {
@@ -274,34 +318,63 @@ impl Postgres {
         }
     }
 
-    /// Begins to write. A connection that was good before and is not any more, as after a restart of the server, is replaced.
-    async fn begin(&self, writer: &mut Option<PgConnection>) -> Result<()> {
+    async fn turn(&self) -> Result<OwnedMutexGuard<Option<Writer>>> {
+        let turn = timeout(TURN, self.0.writer.clone().lock_owned()).await;
+        turn.map_err(|_| StoreError::Away(format!("other writers took more than {} s", TURN.as_secs())))
+    }
+
+    /// Begins to write; says how that is committed, and whether the server knows of it. A connection that was good before and is not any more, as
+    /// after a restart of the server, is replaced.
+    async fn begin(&self, slot: &mut Option<Writer>, unflushed: bool) -> Result<(&'static str, bool)> {
         if self.0.pool.is_closed() {
             return Err(sqlx::Error::PoolClosed.into());
         }
-        let (mut tries, mut begin) = (0, BEGIN);
+        let (mut tries, mut is_locked) = (0, false);
         loop {
-            let was_there = writer.is_some();
-            let connection = match &mut *writer {
-                Some(connection) => connection,
-                none => none.insert(connect(&self.0.options).await?),
+            let was_there = slot.is_some();
+            let writer = match &mut *slot {
+                Some(writer) => writer,
+                none => none.insert(Writer::connect(&self.0.options).await?),
+            };
+            let keep = unflushed && writer.may_keep;
+            let (begin, commit) = match (keep, writer.keeps) {
+                (true, true) => return Ok(("COMMIT", false)),
+                (true, false) => (KEEP, "COMMIT"),
+                (false, true) => (BEGIN_KEEPING, "COMMIT"),
+                (false, false) => (if is_locked { BEGIN_AGAIN } else { BEGIN }, if unflushed { COMMIT_UNFLUSHED } else { "COMMIT" }),
             };
             tries += 1;
             // The lock has a limit of its own, below this.
-            match timeout(NO_ANSWER, sqlx::raw_sql(begin).execute(&mut *connection)).await {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(error)) if is_still_locked(&error) && tries < MOST_TRIES => begin = BEGIN_AGAIN,
-                Ok(Err(_)) if was_there && begin == BEGIN => *writer = None,
+            match timeout(NO_ANSWER, sqlx::raw_sql(begin).execute(&mut writer.connection)).await {
+                Ok(Ok(_)) => {
+                    writer.keeps |= keep;
+                    return Ok((commit, !keep));
+                }
+                Ok(Err(error)) if is_still_locked(&error) && tries < MOST_TRIES => is_locked = true,
+                Ok(Err(_)) if was_there && !is_locked => *slot = None,
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => return Err(no_answer(NO_ANSWER, "beginning to write")),
             }
         }
     }
 
+    /// Lets go of the writers' lock, if it is kept.
+    pub(super) async fn let_others_write(&self) -> Result<()> {
+        let mut slot = self.turn().await?;
+        let Some(writer) = slot.as_mut().filter(|writer| writer.keeps) else { return Ok(()) };
+        writer.keeps = false;
+        let done = timeout(NO_ANSWER, sqlx::raw_sql(LET_GO).execute(&mut writer.connection)).await;
+        if !matches!(done, Ok(Ok(_))) {
+            *slot = None;
+        }
+        done.map_err(|_| no_answer(NO_ANSWER, "letting others write"))??;
+        Ok(())
+    }
+
     pub(super) async fn close(&self) {
         self.0.pool.close().await;
         let (writer, flusher) = (self.0.writer.lock().await.take(), self.0.flusher.lock().await.take());
-        for connection in [writer, flusher].into_iter().flatten() {
+        for connection in [writer.map(|writer| writer.connection), flusher].into_iter().flatten() {
             let _ = timeout(NO_ANSWER, connection.close()).await;
         }
     }
@@ -317,7 +390,55 @@ async fn migrate(options: &PgConnectOptions, slowest: Duration) -> Result<()> {
 
 impl Writing {
     fn connection(&mut self) -> Result<&mut PgConnection> {
-        self.writer.as_deref_mut().and_then(Option::as_mut).ok_or_else(gone)
+        self.writer.as_deref_mut().and_then(Option::as_mut).map(|writer| &mut writer.connection).ok_or_else(gone)
+    }
+
+    /// Has the server know of it from now on, and of what was to be its last statement.
+    async fn begin(&mut self) -> Result<()> {
+        if self.begun {
+            return Ok(());
+        }
+        self.asks = true;
+        let begun = timeout(self.slowest, sqlx::raw_sql("BEGIN").execute(self.connection()?)).await;
+        self.asks = false;
+        self.answer(begun)?;
+        self.begun = true;
+        match self.last.take() {
+            Some((text, args)) => self.run(text, &args).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn run(&mut self, text: &'static PgText, args: &[Arg]) -> Result<u64> {
+        self.asks = true;
+        let asked = timeout(self.slowest, bound(text, args)?.execute(self.connection()?)).await;
+        self.asks = false;
+        Ok(self.answer(asked)?.rows_affected())
+    }
+
+    /// What a statement came to. After one that was not answered, nothing more is asked on this connection.
+    fn answer<T>(&mut self, asked: std::result::Result<sqlx::Result<T>, Elapsed>) -> Result<T> {
+        let failed = !matches!(asked, Ok(Ok(_)));
+        // Without a transaction there is no rollback that would show whether the connection is still good.
+        if is_spent(&asked) || failed && !self.begun {
+            drop(self.writer.as_deref_mut().and_then(Option::take));
+        }
+        Ok(asked.map_err(|_| no_answer(self.slowest, "a statement"))??)
+    }
+
+    async fn commit(mut self) -> Result<()> {
+        if self.begun {
+            let how = self.commit;
+            return self.end(how).await;
+        }
+        match self.last.take() {
+            Some((text, args)) => self.run(text, &args).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn rollback(self) -> Result<()> {
+        if self.begun { self.end("ROLLBACK").await } else { Ok(()) }
     }
 
     async fn end(mut self, how: &'static str) -> Result<()> {
@@ -362,12 +483,19 @@ impl Drop for Reading {
 impl Drop for Writing {
     /// Others, of other processes as well, wait for the lock: it is let go now, not with the next transaction.
     fn drop(&mut self) {
-        let Some(mut writer) = self.writer.take() else { return };
-        let Some(mut connection) = writer.take() else { return };
+        let Some(mut slot) = self.writer.take() else { return };
+        if !self.begun {
+            // Of what was on its way nobody knows what became; of a connection that is closed the server forgets it.
+            if self.asks {
+                *slot = None;
+            }
+            return;
+        }
+        let Some(mut writer) = slot.take() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                if let Ok(Ok(_)) = timeout(NO_ANSWER, sqlx::raw_sql("ROLLBACK").execute(&mut connection)).await {
-                    *writer = Some(connection);
+                if let Ok(Ok(_)) = timeout(NO_ANSWER, sqlx::raw_sql("ROLLBACK").execute(&mut writer.connection)).await {
+                    *slot = Some(writer);
                 }
             });
         }
@@ -375,6 +503,67 @@ impl Drop for Writing {
 }
 
 impl PostgresTx {
+    pub(super) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Writing(writing) => writing.commit().await,
+            Self::Reading(_) => Ok(()),
+        }
+    }
+
+    pub(super) async fn rollback(self) -> Result<()> {
+        match self {
+            Self::Writing(writing) => writing.rollback().await,
+            Self::Reading(_) => Ok(()),
+        }
+    }
+
+    pub(super) async fn rows(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<PgRow>> {
+        self.asks(text.sql.starts_with("SELECT")).await?;
+        let asked = timeout(self.slowest(), bound(text, args)?.fetch_all(self.connection()?)).await;
+        self.answer(asked)
+    }
+
+    pub(super) async fn run(&mut self, text: &'static PgText, args: &[Arg]) -> Result<u64> {
+        self.asks(false).await?;
+        let asked = timeout(self.slowest(), bound(text, args)?.execute(self.connection()?)).await;
+        Ok(self.answer(asked)?.rows_affected())
+    }
+
+    /// Runs the statements of a bundle, which all read, as one, and gives the rows of each.
+    pub(super) async fn rows_of_each(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<Vec<Row>>> {
+        self.asks(true).await?;
+        let asked = timeout(self.slowest(), bound(text, args)?.fetch_one(self.connection()?)).await;
+        let row = self.answer(asked)?;
+        let each = (0..row.len()).map(|place| {
+            let rows: Option<&str> = row.try_get(place)?;
+            let rows: Vec<Map<String, Value>> =
+                rows.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlite::unfit("rows", &error.to_string()))?;
+            Ok(rows.into_iter().map(Row::Json).collect())
+        });
+        each.collect()
+    }
+
+    /// Runs the statements of a bundle, which all write, as one: where nothing else is written, and no transaction is there for more, by the
+    /// commit.
+    pub(super) async fn change(&mut self, text: &'static PgText, args: Vec<Arg>) -> Result<()> {
+        match self {
+            Self::Writing(Writing { begun: false, last: last @ None, .. }) => *last = Some((text, args)),
+            _ => drop(self.run(text, &args).await?),
+        }
+        Ok(())
+    }
+
+    /// Before a statement is sent: all but what reads before anything is written needs a transaction.
+    async fn asks(&mut self, reads: bool) -> Result<()> {
+        if let Self::Writing(writing) = self {
+            if !reads || writing.last.is_some() {
+                writing.begin().await?;
+            }
+            writing.asks = true;
+        }
+        Ok(())
+    }
+
     fn connection(&mut self) -> Result<&mut PgConnection> {
         match self {
             Self::Writing(writing) => writing.connection(),
@@ -388,57 +577,14 @@ impl PostgresTx {
         }
     }
 
-    /// What a statement came to. After one that was not answered, nothing more is asked on its connection.
     fn answer<T>(&mut self, asked: std::result::Result<sqlx::Result<T>, Elapsed>) -> Result<T> {
         match self {
             Self::Reading(reading) => reading.answer(asked),
             Self::Writing(writing) => {
-                if is_spent(&asked) {
-                    drop(writing.writer.as_deref_mut().and_then(Option::take));
-                }
-                Ok(asked.map_err(|_| no_answer(writing.slowest, "a statement"))??)
+                writing.asks = false;
+                writing.answer(asked)
             }
         }
-    }
-
-    pub(super) async fn commit(self) -> Result<()> {
-        match self {
-            Self::Writing(writing) => {
-                let how = if writing.unflushed { COMMIT_UNFLUSHED } else { "COMMIT" };
-                writing.end(how).await
-            }
-            Self::Reading(_) => Ok(()),
-        }
-    }
-
-    pub(super) async fn rollback(self) -> Result<()> {
-        match self {
-            Self::Writing(writing) => writing.end("ROLLBACK").await,
-            Self::Reading(_) => Ok(()),
-        }
-    }
-
-    pub(super) async fn rows(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<PgRow>> {
-        let asked = timeout(self.slowest(), bound(text, args)?.fetch_all(self.connection()?)).await;
-        self.answer(asked)
-    }
-
-    pub(super) async fn run(&mut self, text: &'static PgText, args: &[Arg]) -> Result<u64> {
-        let asked = timeout(self.slowest(), bound(text, args)?.execute(self.connection()?)).await;
-        Ok(self.answer(asked)?.rows_affected())
-    }
-
-    /// Runs the statements of a bundle as one, and gives the rows of each.
-    pub(super) async fn rows_of_each(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<Vec<Row>>> {
-        let asked = timeout(self.slowest(), bound(text, args)?.fetch_one(self.connection()?)).await;
-        let row = self.answer(asked)?;
-        let each = (0..row.len()).map(|place| {
-            let rows: Option<&str> = row.try_get(place)?;
-            let rows: Vec<Map<String, Value>> =
-                rows.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlite::unfit("rows", &error.to_string()))?;
-            Ok(rows.into_iter().map(Row::Json).collect())
-        });
-        each.collect()
     }
 }
 

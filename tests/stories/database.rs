@@ -7,7 +7,7 @@ use crate::postgres::fresh_postgres;
 use jiff::Timestamp;
 use partner_desk::domain::DeliveryId;
 use partner_desk::sandbox::Deliver;
-use partner_desk::store::{Store, StoreError};
+use partner_desk::store::{Store, StoreError, Tx};
 use sqlx::{Connection as _, PgConnection};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -185,6 +185,82 @@ fn r1_postgres_has_on_its_disk_what_was_flushed() {
     });
 }
 
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_the_lock_that_intake_keeps_is_lent_inside_and_let_go_for_others() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_kept_{}", std::process::id())).await;
+        let (one, other) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
+        let Store::Postgres(postgres) = &one else { panic!("PostgreSQL was asked for") };
+        let is_new = async |tx: &mut Tx, name: &str| tx.note_delivery(&DeliveryId(name.to_owned()), Timestamp::UNIX_EPOCH).await.unwrap();
+        for name in ["first", "second"] {
+            let mut tx = one.write_unflushed().await.unwrap();
+            assert!(is_new(&mut tx, name).await);
+            tx.commit().await.unwrap();
+        }
+        // What is not committed never was.
+        let mut tx = one.write_unflushed().await.unwrap();
+        assert!(is_new(&mut tx, "dropped").await);
+        drop(tx);
+        let mut tx = one.write_unflushed().await.unwrap();
+        assert!(is_new(&mut tx, "rolled back").await);
+        tx.rollback().await.unwrap();
+        // Lent to who writes in the ordinary way: when that is committed, it is on the disk.
+        for number in 0..20 {
+            let mut tx = one.write().await.unwrap();
+            assert!(is_new(&mut tx, &format!("ordinary {number}")).await);
+            tx.commit().await.unwrap();
+            let on_disk = "SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn() - 100";
+            assert!(sqlx::query_scalar::<_, bool>(on_disk).fetch_one(postgres.pool()).await.unwrap(), "{number}");
+        }
+        assert!(tokio::time::timeout(Duration::from_millis(300), other.write()).await.is_err(), "the lock is kept");
+        one.let_others_write().await.unwrap();
+        let mut tx = other.write().await.unwrap();
+        assert!(!is_new(&mut tx, "first").await && !is_new(&mut tx, "second").await && !is_new(&mut tx, "ordinary 19").await);
+        assert!(is_new(&mut tx, "dropped").await && is_new(&mut tx, "rolled back").await);
+        tx.commit().await.unwrap();
+        one.let_others_write().await.unwrap();
+        // Through a pooler a session is not one's own, and no lock is kept in it.
+        let road = Road::by_a_pooler(&url).await;
+        let pooled = Store::open(&road.url).await.unwrap();
+        let mut tx = pooled.write_unflushed().await.unwrap();
+        assert!(is_new(&mut tx, "through a pooler").await);
+        tx.commit().await.unwrap();
+        let mut tx = tokio::time::timeout(Duration::from_secs(1), other.write()).await.expect("no lock is kept").unwrap();
+        assert!(!is_new(&mut tx, "through a pooler").await);
+        tx.rollback().await.unwrap();
+        pooled.let_others_write().await.unwrap();
+        for store in [one, other, pooled] {
+            store.close().await;
+        }
+        road.listening.abort();
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_the_lock_of_an_instance_that_stands_still_is_not_kept() {
+    run(async {
+        let url = fresh_postgres(&format!("pd_stands_{}", std::process::id())).await;
+        let (stands, other) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
+        stands.write_unflushed().await.unwrap().commit().await.unwrap();
+        // The server ends its session, while nothing is asked on it.
+        let mut tx = tokio::time::timeout(Duration::from_secs(9), other.write()).await.expect("the lock within seconds").unwrap();
+        let id = DeliveryId("one".to_owned());
+        assert!(tx.note_delivery(&id, Timestamp::UNIX_EPOCH).await.unwrap());
+        tx.commit().await.unwrap();
+        // It believes that it has the lock still: what it does next is refused, and what it does then is right.
+        let mut tx = stands.write_unflushed().await.unwrap();
+        assert!(tx.note_delivery(&id, Timestamp::UNIX_EPOCH).await.unwrap_err().is_everyones());
+        drop(tx);
+        let mut tx = stands.write_unflushed().await.unwrap();
+        assert!(!tx.note_delivery(&id, Timestamp::UNIX_EPOCH).await.unwrap());
+        tx.commit().await.unwrap();
+        stands.close().await;
+        other.close().await;
+    });
+}
+
 /// Lets the desk's own connection write, or not.
 async fn read_only(store: &Store, yes: bool) {
     let Store::Sqlite(sqlite) = store else { panic!("only SQLite is a file") };
@@ -201,7 +277,7 @@ pub struct Road {
 }
 
 /// Carries what is said on both sides, and counts what is asked.
-async fn carry(near: &mut TcpStream, far: &mut TcpStream, journeys: &AtomicUsize) -> std::io::Result<()> {
+async fn carry(near: &mut TcpStream, far: &mut TcpStream, journeys: &AtomicUsize, pools: bool) -> std::io::Result<()> {
     let ((mut asked, mut answers), (mut answered, mut asks)) = (near.split(), far.split());
     let mut said = vec![0; 256 * 1024];
     let answering = tokio::io::copy(&mut answered, &mut answers);
@@ -209,6 +285,13 @@ async fn carry(near: &mut TcpStream, far: &mut TcpStream, journeys: &AtomicUsize
         loop {
             match asked.read(&mut said).await? {
                 0 => return asks.shutdown().await,
+                length if pools => {
+                    let place = |what: &[u8]| said[..length].windows(what.len()).position(|word| word == what);
+                    if let (Some(_), Some(mark)) = (place(b"application_name"), place(b"partner_desk.session")) {
+                        said[mark..mark + 20].copy_from_slice(b"partner_desk.unknown");
+                    }
+                    asks.write_all(&said[..length]).await?;
+                }
                 length => asks.write_all(&said[..length]).await?,
             }
             journeys.fetch_add(1, Ordering::Relaxed);
@@ -219,6 +302,15 @@ async fn carry(near: &mut TcpStream, far: &mut TcpStream, journeys: &AtomicUsize
 
 impl Road {
     pub async fn to(url: &str) -> Self {
+        Self::with(url, false).await
+    }
+
+    /// By a pooler that does not let through what connections set as they begin.
+    async fn by_a_pooler(url: &str) -> Self {
+        Self::with(url, true).await
+    }
+
+    async fn with(url: &str, pools: bool) -> Self {
         let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = url.replace(&server, &listener.local_addr().unwrap().to_string());
@@ -238,7 +330,7 @@ impl Road {
                         let silent = tokio::select! {
                             biased;
                             fell = silence.wait_for(|silent| *silent) => fell.is_ok(),
-                            _ = carry(&mut near, &mut far, &journeys) => false,
+                            _ = carry(&mut near, &mut far, &journeys, pools) => false,
                         };
                         if silent {
                             std::future::pending::<()>().await;
