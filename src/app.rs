@@ -27,8 +27,10 @@ use tracing::Instrument as _;
 
 /// Deliveries that may wait to be taken in; beyond that the answer is 503, and GitHub keeps them as failed.
 const MOST_WAITING: usize = 4096;
-/// Batches that may wait for the disk; beyond that intake waits with them.
+/// Batches that may wait for PostgreSQL's disk; beyond that intake waits with them.
 const MOST_UNFLUSHED: usize = 8;
+/// And for SQLite's, where a batch costs more than the wait for it: one, so that the next becomes the larger.
+const MOST_UNFLUSHED_ON_SQLITE: usize = 1;
 /// GitHub waits for ten seconds; who waits hears before that.
 pub(crate) const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// Under load other instances wait for their turn to write for so long.
@@ -306,7 +308,10 @@ impl App {
         let lead = Arc::new(Lead::new(&desk));
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
-        let (keeping, taken) = mpsc::channel(MOST_UNFLUSHED);
+        let (keeping, taken) = mpsc::channel(match desk.store {
+            Store::Sqlite(_) => MOST_UNFLUSHED_ON_SQLITE,
+            Store::Postgres(_) => MOST_UNFLUSHED,
+        });
         let taking = take_in(desk.clone(), waiting, keeping, stopped);
         let flushing = flush(desk.clone(), taken);
         // SQLite is called on the thread that asks: this one waits for the disk, and nothing else with it. And where the database is asked over
@@ -489,6 +494,7 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
     // Since when no other instance can write.
     let mut kept: Option<Instant> = None;
     loop {
+        let room = keeping.reserve().await.ok();
         // Whatever waits is taken together, but nothing ever waits for company.
         let taken = tokio::select! {
             biased;
@@ -518,10 +524,13 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
         if alone {
             tell(&desk, taken, &Ok(()));
         } else {
-            if let Err(unsent) = keeping.send(taken).await {
-                tell(&desk, unsent.0, &desk.store.flush().await);
+            match room {
+                Some(room) => room.send(taken),
+                None => tell(&desk, taken, &desk.store.flush().await),
             }
-            kept.get_or_insert_with(Instant::now);
+            if matches!(desk.store, Store::Postgres(_)) {
+                kept.get_or_insert_with(Instant::now);
+            }
         }
         if kept.is_some_and(|since| since.elapsed() >= LONGEST_KEPT) {
             kept = let_others_write(&desk).await;
