@@ -5,8 +5,8 @@ use crate::load::Opened;
 use jiff::{SignedDuration, Timestamp};
 use partner_desk::domain::IssueId;
 use partner_desk::domain::response::{Cycle, State};
-use partner_desk::domain::ticket::{Standing, Ticket};
-use partner_desk::sandbox::{ChatMessage, DeliveryState, IssueView};
+use partner_desk::domain::ticket::{Standing, Ticket, Told};
+use partner_desk::sandbox::{ChatMessage, CommentView, DeliveryState, IssueView};
 use partner_desk::store::Store;
 use sqlx::{PgPool, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +25,39 @@ async fn still_missed(reader: &Reader, stage: &Stage) -> Vec<String> {
     let answered: BTreeSet<_> =
         deliveries.iter().filter(|one| matches!(one.state, DeliveryState::Answered(200..=299))).map(|one| one.guid.0.as_str()).collect();
     missed.into_iter().filter(|id| !answered.contains(id.as_str())).collect()
+}
+
+/// Deliveries of which every attempt failed, and that the desk has not come by in another way: those too of which it has not heard yet.
+async fn unheard_of(reader: &Reader, stage: &Stage) -> usize {
+    let known: BTreeSet<_> = reader.texts("SELECT id FROM deliveries").await.concat().into_iter().collect();
+    let deliveries = stage.sandbox.deliveries();
+    let of = |wanted: fn(&DeliveryState) -> bool| -> BTreeSet<&str> {
+        let tell = deliveries.iter().filter(|one| ["issues", "issue_comment"].contains(&&*one.event) && wanted(&one.state));
+        tell.map(|one| one.guid.0.as_str()).collect()
+    };
+    let answered = of(|state| matches!(state, DeliveryState::Answered(200..=299)));
+    let failed = of(|state| matches!(state, DeliveryState::Answered(300..) | DeliveryState::Failed(_)));
+    failed.difference(&answered).filter(|id| !known.contains(**id)).count()
+}
+
+/// Answers at GitHub that the desk has not heard of: their webhooks may be lost, and the next listing finds them.
+async fn unheard_answers(stage: &Stage, opened: &[Opened], store: &Store) -> usize {
+    let mut unheard = 0;
+    let mut tx = store.read().await.unwrap();
+    for one in opened.iter().filter(|one| one.partner.is_some()) {
+        let view = stage.view(one);
+        let Some(ticket) = tx.ticket(view.id).await.unwrap() else { continue };
+        let known: BTreeSet<_> =
+            ticket.facts.iter().filter_map(|fact| if let Told::Comment { id, .. } = fact.what { Some(id) } else { None }).collect();
+        unheard += answers(&view).filter(|comment| !known.contains(&comment.id)).count();
+    }
+    tx.rollback().await.unwrap();
+    unheard
+}
+
+/// What agents said in answer on an issue.
+fn answers(view: &IssueView) -> impl Iterator<Item = &CommentView> {
+    view.comments.iter().filter(|comment| ["ann", "ben"].contains(&&*comment.author) && !comment.body.starts_with('/'))
 }
 
 /// What a run came to.
@@ -107,6 +140,7 @@ impl Reader {
 /// Waits until the desk has nothing left to do, and GitHub nothing left to tell.
 pub async fn quiet(stage: &Stage, opened: &[Opened], patience: Duration) {
     let reader = Reader::open(&stage.database).await;
+    let store = Store::open(&stage.database).await.unwrap();
     let end = now() + SignedDuration::try_from(patience).unwrap();
     let mut calm = 0;
     loop {
@@ -131,12 +165,21 @@ pub async fn quiet(stage: &Stage, opened: &[Opened], patience: Duration) {
         if missed > 0 {
             busy.push(format!("{missed} deliveries that were missed and have not come"));
         }
+        let unheard = unheard_answers(stage, opened, &store).await;
+        if unheard > 0 {
+            busy.push(format!("{unheard} answers unheard of"));
+        }
+        let failed = unheard_of(&reader, stage).await;
+        if failed > 0 {
+            busy.push(format!("{failed} failed deliveries unheard of"));
+        }
         let underway = stage.sandbox.deliveries().iter().filter(|one| one.state == DeliveryState::Queued).count();
         if underway > 0 {
             busy.push(format!("{underway} deliveries on their way"));
         }
         calm = if busy.is_empty() { calm + 1 } else { 0 };
         if calm == 3 {
+            store.close().await;
             return;
         }
         assert!(now() < end, "no quiet within {patience:?}: {}\n{}", busy.join(", "), stage.last_words());
@@ -286,9 +329,7 @@ fn shown(one: &Opened, view: &IssueView, ticket: &Ticket) -> Vec<String> {
                 wrong.push(format!("its clock starts at {}, expected {}", cycle.start, view.created_at));
             }
             let due = cycle.start + SignedDuration::from_secs(tier.target);
-            let answers =
-                view.comments.iter().filter(|comment| ["ann", "ben"].contains(&&*comment.author) && !comment.body.starts_with('/'));
-            let answered = answers.map(|comment| comment.created_at).min();
+            let answered = answers(view).map(|comment| comment.created_at).min();
             match (answered, view.closed_at) {
                 (Some(at), _) => labels.push(if at <= due { "sla: met" } else { "sla: breached" }.to_owned()),
                 (None, Some(at)) if at <= due => {}
