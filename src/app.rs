@@ -19,7 +19,6 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -33,8 +32,8 @@ const MOST_UNFLUSHED: usize = 8;
 const MOST_UNFLUSHED_ON_SQLITE: usize = 1;
 /// GitHub waits for ten seconds; who waits hears before that.
 pub(crate) const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(8);
-/// Under load other instances wait for their turn to write for so long.
-const LONGEST_KEPT: std::time::Duration = std::time::Duration::from_millis(200);
+/// Under load other instances wait for their turn to write for so many batches, of a millisecond or two.
+const MOST_KEPT: usize = 100;
 /// And for so long when nothing comes any more.
 const LINGERS: std::time::Duration = std::time::Duration::from_millis(2);
 /// Deliveries taken in by one transaction.
@@ -491,8 +490,8 @@ impl Workers {
 
 async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc::Sender<Taken>, mut stop: watch::Receiver<bool>) {
     let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
-    // Since when no other instance can write.
-    let mut kept: Option<Instant> = None;
+    // For how many batches no other instance could write.
+    let mut kept = 0_usize;
     loop {
         let room = keeping.reserve().await.ok();
         // Whatever waits is taken together, but nothing ever waits for company.
@@ -504,7 +503,7 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
                 continue;
             }
             taken = waiting.recv_many(&mut batch, MOST_IN_A_BATCH) => Some(taken),
-            () = tokio::time::sleep(LINGERS), if kept.is_some() => None,
+            () = tokio::time::sleep(LINGERS), if kept > 0 => None,
         };
         let Some(taken) = taken else {
             kept = let_others_write(&desk).await;
@@ -529,20 +528,20 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
                 None => tell(&desk, taken, &desk.store.flush().await),
             }
             if matches!(desk.store, Store::Postgres(_)) {
-                kept.get_or_insert_with(Instant::now);
+                kept += 1;
             }
         }
-        if kept.is_some_and(|since| since.elapsed() >= LONGEST_KEPT) {
+        if kept >= MOST_KEPT {
             kept = let_others_write(&desk).await;
         }
     }
 }
 
-async fn let_others_write(desk: &Desk) -> Option<Instant> {
+async fn let_others_write(desk: &Desk) -> usize {
     if let Err(error) = desk.store.let_others_write().await {
         tracing::warn!(%error, "other instances may write when the server has noticed that this one is away");
     }
-    None
+    0
 }
 
 /// Brings to the disk what was taken in, all of it that waits at once, and only then lets it be known.
