@@ -527,9 +527,10 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
                 Some(room) => room.send(taken),
                 None => tell(&desk, taken, &desk.store.flush().await),
             }
-            if matches!(desk.store, Store::Postgres(_)) {
-                kept += 1;
-            }
+        }
+        // Those that come alone meanwhile count as well: one that sends without a pause must not keep others waiting for ever.
+        if kept > 0 || !alone && matches!(desk.store, Store::Postgres(_)) {
+            kept += 1;
         }
         if kept >= MOST_KEPT {
             kept = let_others_write(&desk).await;

@@ -332,13 +332,17 @@ impl Postgres {
         let (mut tries, mut is_locked) = (0, false);
         loop {
             let was_there = slot.is_some();
-            let writer = match &mut *slot {
+            // Taken out until it has begun: of who is dropped half-way nobody knows how its session is set, and it is closed.
+            let mut writer = match slot.take() {
                 Some(writer) => writer,
-                none => none.insert(Writer::connect(&self.0.options).await?),
+                None => Writer::connect(&self.0.options).await?,
             };
             let keep = unflushed && writer.may_keep;
             let (begin, commit) = match (keep, writer.keeps) {
-                (true, true) => return Ok(("COMMIT", false)),
+                (true, true) => {
+                    *slot = Some(writer);
+                    return Ok(("COMMIT", false));
+                }
                 (true, false) => (KEEP, "COMMIT"),
                 (false, true) => (BEGIN_KEEPING, "COMMIT"),
                 (false, false) => (if is_locked { BEGIN_AGAIN } else { BEGIN }, if unflushed { COMMIT_UNFLUSHED } else { "COMMIT" }),
@@ -348,10 +352,14 @@ impl Postgres {
             match timeout(NO_ANSWER, sqlx::raw_sql(begin).execute(&mut writer.connection)).await {
                 Ok(Ok(_)) => {
                     writer.keeps |= keep;
+                    *slot = Some(writer);
                     return Ok((commit, !keep));
                 }
-                Ok(Err(error)) if is_still_locked(&error) && tries < MOST_TRIES => is_locked = true,
-                Ok(Err(_)) if was_there && !is_locked => *slot = None,
+                Ok(Err(error)) if is_still_locked(&error) && tries < MOST_TRIES => {
+                    is_locked = true;
+                    *slot = Some(writer);
+                }
+                Ok(Err(_)) if was_there && !is_locked => {}
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => return Err(no_answer(NO_ANSWER, "beginning to write")),
             }
@@ -361,13 +369,11 @@ impl Postgres {
     /// Lets go of the writers' lock, if it is kept.
     pub(super) async fn let_others_write(&self) -> Result<()> {
         let mut slot = self.turn().await?;
-        let Some(writer) = slot.as_mut().filter(|writer| writer.keeps) else { return Ok(()) };
-        writer.keeps = false;
+        // Taken out: of who is dropped half-way nobody knows how its session is set, and it is closed.
+        let Some(mut writer) = slot.take_if(|writer| writer.keeps) else { return Ok(()) };
         let done = timeout(NO_ANSWER, sqlx::raw_sql(LET_GO).execute(&mut writer.connection)).await;
-        if !matches!(done, Ok(Ok(_))) {
-            *slot = None;
-        }
         done.map_err(|_| no_answer(NO_ANSWER, "letting others write"))??;
+        *slot = Some(Writer { keeps: false, ..writer });
         Ok(())
     }
 
