@@ -30,22 +30,24 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Again {
     failures: usize,
+    /// When the look began that failed first.
+    since: Timestamp,
     at: Timestamp,
     refused: bool,
 }
 
 impl Again {
     fn after(before: Option<&Self>, now: Timestamp) -> Self {
-        let failures = before.map_or(0, |before| before.failures);
+        let (failures, since) = before.map_or((0, now), |before| (before.failures, before.since));
         let wait = FAILED_AGAIN.get(failures).or(FAILED_AGAIN.last()).copied().unwrap_or_default();
-        Self { failures: failures.saturating_add(1), at: plus(now, SignedDuration::from_secs(wait)), refused: false }
+        Self { failures: failures.saturating_add(1), since, at: plus(now, SignedDuration::from_secs(wait)), refused: false }
     }
 }
 
 /// What is tried again now.
 #[derive(Debug, Default)]
 pub(super) struct Part {
-    installations: BTreeSet<InstallationId>,
+    installations: BTreeMap<InstallationId, Timestamp>,
     repos: BTreeSet<RepoId>,
 }
 
@@ -54,14 +56,15 @@ impl Part {
         self.repos.contains(&repo)
     }
 
-    pub(super) fn has_installation(&self, installation: InstallationId) -> bool {
-        self.installations.contains(&installation)
+    /// Since when an installation has failed that is in it.
+    pub(super) fn failed_since(&self, installation: InstallationId) -> Option<Timestamp> {
+        self.installations.get(&installation).copied()
     }
 
     /// Whether anything of an installation is in it.
     pub(super) fn is_about<'r>(&self, installation: InstallationId, mut known: impl Iterator<Item = &'r RepoRow>) -> bool {
         let has = |row: &RepoRow| row.place.installation == installation && self.repos.contains(&row.id);
-        self.installations.contains(&installation) || known.any(has)
+        self.installations.contains_key(&installation) || known.any(has)
     }
 }
 
@@ -73,7 +76,8 @@ impl Behind {
     /// What is to be tried again by now, if anything.
     pub(super) fn due(&self, now: Timestamp) -> Option<Part> {
         let state = self.state();
-        let installations: BTreeSet<_> = state.installations.iter().filter(|(_, again)| again.at <= now).map(|(id, _)| *id).collect();
+        let installations: BTreeMap<_, _> =
+            state.installations.iter().filter(|(_, again)| again.at <= now).map(|(id, again)| (*id, again.since)).collect();
         let repos: BTreeSet<_> = state.repos.iter().filter(|(_, again)| again.at <= now).map(|(id, _)| *id).collect();
         (!installations.is_empty() || !repos.is_empty()).then_some(Part { installations, repos })
     }
@@ -117,7 +121,7 @@ impl Behind {
     pub(super) fn forget(&self, part: &Part, listed: &BTreeSet<RepoId>, there: &BTreeSet<InstallationId>) {
         let mut state = self.state();
         state.repos.retain(|repo, _| !part.repos.contains(repo) || listed.contains(repo));
-        state.installations.retain(|installation, _| !part.installations.contains(installation) || there.contains(installation));
+        state.installations.retain(|installation, _| !part.installations.contains_key(installation) || there.contains(installation));
     }
 
     /// All repositories of an installation have their turn in so many looks. `true`: that is news.

@@ -157,10 +157,8 @@ impl Desk {
             let listed_since = |at: Timestamp| row.as_ref().and_then(|row| row.listed).is_some_and(|listed| listed >= at);
             let is_meant = match look {
                 Look::InTurn | Look::OutOfTurn => true,
-                // What was listed before its installation failed is not listed again.
-                Look::Again(part) => {
-                    part.has_repo(repo.id) || part.has_installation(installation) && !listed_since(plus(now, EARLY.saturating_sub(BETWEEN)))
-                }
+                // What that look had listed before its installation failed is not listed again.
+                Look::Again(part) => part.has_repo(repo.id) || part.failed_since(installation).is_some_and(|failed| !listed_since(failed)),
             };
             if is_meant
                 && self.watches(&repo.full_name, row.as_ref().map(|row| &row.place))

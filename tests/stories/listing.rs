@@ -217,3 +217,19 @@ story!(r2_many_repositories_are_listed_less_often_than_the_hours_calls_are_given
     desk.go_on().await;
     assert_eq!((listed(&desk, mark, repos), desk.standing_of(unheard).await), ([1; 29], "admitted"));
 });
+
+story!(r2_an_installation_that_was_quiet_just_after_it_was_listed_is_listed_when_the_quiet_is_over, UNLIMITED, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.opens("anna", "Login is broken").await;
+    later(&desk, 10);
+    desk.app.desk.catch_up().await.unwrap();
+    // As after a restart: the first look comes soon after the last one, and GitHub will have none of it.
+    later(&desk, 10);
+    let unheard = opens_unheard(&desk, REPO).await;
+    desk.sandbox.faults().next("GET", "/installation/repositories", Fault::secondary_limit(30));
+    desk.app.desk.catch_up().await.unwrap();
+    assert_eq!(desk.standing_of(unheard).await, "unknown");
+    later(&desk, 60);
+    desk.app.desk.catch_up_if_behind().await.unwrap();
+    assert_eq!(desk.standing_of(unheard).await, "admitted");
+});
