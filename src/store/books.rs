@@ -172,10 +172,9 @@ macro_rules! save_log {
 }
 
 const KNOWN: &str = "SELECT id FROM deliveries WHERE id {each texts $6}";
-const ALIASES: &str = "SELECT issue_id, ticket_id FROM aliases WHERE issue_id {each ints $1}";
-const TICKETS: &str = "SELECT doc FROM tickets WHERE issue_id {each ints $1}
-     {then}
-     SELECT t.doc FROM aliases a JOIN tickets t ON t.issue_id = a.ticket_id WHERE a.issue_id {each ints $1}";
+const ALIASES: &str = "SELECT a.issue_id, a.ticket_id, t.doc FROM aliases a LEFT JOIN tickets t ON t.issue_id = a.ticket_id
+     WHERE a.issue_id {each ints $1}";
+const TICKETS: &str = "SELECT doc FROM tickets WHERE issue_id {each ints $1}";
 const AGENTS: &str = agents_of!("$2", "$5");
 /// By id, and by the login that they show where no id is known; and those of whom GitHub could not be asked.
 const MEMBERS: &str =
@@ -580,11 +579,16 @@ impl Tx {
 
 /// Puts the tickets found into the book, and what they touch to the needs. Says whether there were any.
 fn take_tickets(found: &[Vec<Row>], needs: &mut Needs, loaded: &mut Loaded) -> Result<bool> {
-    for row in found.get(1).into_iter().flatten() {
+    let [_, aliases, tickets, ..] = found else { return Ok(false) };
+    let mut there = Vec::new();
+    for row in aliases {
         loaded.book.aliases.insert(IssueId(row.int("issue_id")?), IssueId(row.int("ticket_id")?));
+        there.extend(row.maybe_json::<Ticket>("doc")?);
     }
-    for row in found.get(2).into_iter().flatten() {
-        let ticket: Ticket = row.json("doc")?;
+    for row in tickets {
+        there.push(row.json("doc")?);
+    }
+    for ticket in there {
         needs.add(&ticket);
         if !ticket.unasked().is_empty() {
             loaded.wanting.insert(ticket.issue);

@@ -126,7 +126,7 @@ impl Tx {
         let mut found = Vec::new();
         for row in &rows {
             if row.maybe_text("doc")?.is_some() {
-                let applied = if row.maybe_text("applied")?.is_some() { Some(row.json("applied")?) } else { None };
+                let applied = row.maybe_json("applied")?;
                 found.push(Kept { ticket: row.json("doc")?, applied, dirty: row.int("version")? != row.int("published")? });
             }
         }

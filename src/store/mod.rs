@@ -27,6 +27,7 @@ mod postgres;
 mod publish;
 mod reach;
 mod rights;
+mod row;
 mod setup;
 mod sql;
 mod sqlite;
@@ -50,15 +51,13 @@ pub use postgres::{Postgres, PostgresTx};
 pub use publish::{Applied, AppliedComment, Claim, same_name};
 pub use rights::{TeamRow, Wanted};
 pub use setup::{FirstSigns, Pass, PassKind, StoredApp};
-pub use sqlite::{Sqlite, SqliteRow, SqliteTx};
+pub use sqlite::{Sqlite, SqliteTx};
 pub use threads::Thread;
 pub use tidy::Old;
 
-use jiff::Timestamp;
 use list::List;
+use row::Row;
 use sql::{Bundle, Statement};
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use std::time::Duration;
 
 /// A failure of the database, with what was being done.
@@ -208,77 +207,6 @@ impl From<Vec<String>> for Arg {
     fn from(values: Vec<String>) -> Self {
         Self::List(List::Texts(values))
     }
-}
-
-/// A row of either database.
-#[derive(Debug)]
-pub(crate) enum Row {
-    Sqlite(SqliteRow),
-    Postgres(PgRow),
-    /// Of a bundle on PostgreSQL.
-    Json(serde_json::Map<String, serde_json::Value>),
-}
-
-impl Row {
-    pub(crate) fn int(&self, name: &str) -> Result<i64> {
-        self.maybe_int(name)?.ok_or_else(|| sqlite::unfit(name, "nothing in place of a number"))
-    }
-
-    pub(crate) fn maybe_int(&self, name: &str) -> Result<Option<i64>> {
-        match self {
-            Self::Sqlite(row) => row.maybe_int(name),
-            Self::Postgres(row) => Ok(row.try_get(name)?),
-            Self::Json(row) => match row.get(name) {
-                Some(serde_json::Value::Null) => Ok(None),
-                Some(value) => value.as_i64().map(Some).ok_or_else(|| sqlite::unfit(name, "no number of 64 bits")),
-                None => Err(sqlite::unfit(name, "there is no such column")),
-            },
-        }
-    }
-
-    pub(crate) fn text(&self, name: &str) -> Result<String> {
-        Ok(self.str(name)?.to_owned())
-    }
-
-    pub(crate) fn maybe_text(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.maybe_str(name)?.map(str::to_owned))
-    }
-
-    fn str(&self, name: &str) -> Result<&str> {
-        self.maybe_str(name)?.ok_or_else(|| sqlite::unfit(name, "nothing in place of text"))
-    }
-
-    fn maybe_str(&self, name: &str) -> Result<Option<&str>> {
-        match self {
-            Self::Sqlite(row) => row.maybe_text(name),
-            Self::Postgres(row) => Ok(row.try_get(name)?),
-            Self::Json(row) => match row.get(name) {
-                Some(serde_json::Value::Null) => Ok(None),
-                Some(value) => value.as_str().map(Some).ok_or_else(|| sqlite::unfit(name, "a number in place of text")),
-                None => Err(sqlite::unfit(name, "there is no such column")),
-            },
-        }
-    }
-
-    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
-        Ok(self.int(name)? != 0)
-    }
-
-    pub(crate) fn instant(&self, name: &str) -> Result<Timestamp> {
-        instant(self.int(name)?)
-    }
-
-    pub(crate) fn maybe_instant(&self, name: &str) -> Result<Option<Timestamp>> {
-        self.maybe_int(name)?.map(instant).transpose()
-    }
-
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, name: &'static str) -> Result<T> {
-        serde_json::from_str(self.str(name)?).map_err(|error| StoreError::Unreadable { what: name, why: error.to_string() })
-    }
-}
-
-fn instant(ms: i64) -> Result<Timestamp> {
-    Timestamp::from_millisecond(ms).map_err(|error| StoreError::Unreadable { what: "instant", why: error.to_string() })
 }
 
 /// JSON for a column or a batch of rows. What the desk serialises are its own plain types, which cannot fail.
@@ -453,7 +381,7 @@ impl Tx {
     pub(crate) async fn rows<const N: usize>(&mut self, statement: &'static Statement, args: [Arg; N]) -> Result<Vec<Row>> {
         Ok(match self {
             Self::Sqlite(tx) => tx.rows(statement.sqlite(), &args)?,
-            Self::Postgres(tx) => tx.rows(statement.postgres(), &args).await?.into_iter().map(Row::Postgres).collect(),
+            Self::Postgres(tx) => tx.rows(statement.postgres(), &args).await?,
         })
     }
 

@@ -3,13 +3,16 @@
 //! from one batch to the next, so that a batch is two journeys: one that reads, and one that writes and commits by itself.
 
 use super::list::{Cell, List, cell};
+use super::row::{Row, Value, unfit};
 use super::sql::{Kind, Param, PgText};
-use super::{Arg, NO_ANSWER, Result, Row, StoreError, migrations, reach, sqlite};
-use serde_json::{Map, Value};
+use super::{Arg, NO_ANSWER, Result, StoreError, migrations, reach};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres as Kinds, Row as _, SqlSafeStr as _,
+    TypeInfo as _,
+};
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::str::FromStr as _;
@@ -523,10 +526,14 @@ impl PostgresTx {
         }
     }
 
-    pub(super) async fn rows(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<PgRow>> {
+    pub(super) async fn rows(&mut self, text: &'static PgText, args: &[Arg]) -> Result<Vec<Row>> {
         self.asks(text.sql.starts_with("SELECT")).await?;
         let asked = timeout(self.slowest(), bound(text, args)?.fetch_all(self.connection()?)).await;
-        self.answer(asked)
+        let rows = self.answer(asked)?;
+        let Some(first) = rows.first() else { return Ok(Vec::new()) };
+        let names: Arc<[String]> = first.columns().iter().map(|column| column.name().to_owned()).collect();
+        let values = |row: &PgRow| (0..names.len()).map(|place| value(row, place)).collect::<sqlx::Result<_>>();
+        rows.iter().map(|row| Ok(Row::new(&names, values(row)?))).collect()
     }
 
     pub(super) async fn run(&mut self, text: &'static PgText, args: &[Arg]) -> Result<u64> {
@@ -540,11 +547,16 @@ impl PostgresTx {
         self.asks(true).await?;
         let asked = timeout(self.slowest(), bound(text, args)?.fetch_one(self.connection()?)).await;
         let row = self.answer(asked)?;
-        let each = (0..row.len()).map(|place| {
-            let rows: Option<&str> = row.try_get(place)?;
-            let rows: Vec<Map<String, Value>> =
-                rows.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlite::unfit("rows", &error.to_string()))?;
-            Ok(rows.into_iter().map(Row::Json).collect())
+        let mut places = 0..;
+        let each = text.given.iter().map(|names| {
+            let mut columns =
+                places.by_ref().take(names.len()).map(|place| Ok(values(&row, place)?.into_iter())).collect::<Result<Vec<_>>>()?;
+            let mut rows = Vec::new();
+            while let Some(values) = columns.iter_mut().map(Iterator::next).collect::<Option<Vec<_>>>().filter(|values| !values.is_empty())
+            {
+                rows.push(Row::new(names, values));
+            }
+            Ok(rows)
         });
         each.collect()
     }
@@ -594,6 +606,25 @@ impl PostgresTx {
     }
 }
 
+/// What stands at a place of a row.
+fn value(row: &PgRow, place: usize) -> sqlx::Result<Value> {
+    match row.column(place).type_info().name() {
+        "INT8" => Ok(row.try_get::<Option<i64>, _>(place)?.into()),
+        _ => Ok(row.try_get::<Option<String>, _>(place)?.into()),
+    }
+}
+
+/// A column that stands there as an array, or as nothing where it has no rows.
+fn values(row: &PgRow, place: usize) -> sqlx::Result<Vec<Value>> {
+    fn all<T: Into<Value>>(values: Option<Vec<T>>) -> Vec<Value> {
+        values.into_iter().flatten().map(Into::into).collect()
+    }
+    match row.column(place).type_info().name() {
+        "INT8[]" => Ok(all(row.try_get::<Option<Vec<Option<i64>>>, _>(place)?)),
+        _ => Ok(all(row.try_get::<Option<Vec<Option<String>>>, _>(place)?)),
+    }
+}
+
 /// A statement with its arguments.
 pub(super) fn bound<'a>(text: &'a PgText, args: &'a [Arg]) -> Result<Query<'a, Kinds, PgArguments>> {
     let mut query = sqlx::query(AssertSqlSafe(text.sql.clone()).into_sql_str());
@@ -611,7 +642,7 @@ pub(super) fn bound<'a>(text: &'a PgText, args: &'a [Arg]) -> Result<Query<'a, K
                 let rows = match list {
                     List::Rows(rows) => rows.as_slice(),
                     list if list.is_empty() => &[],
-                    _ => return Err(sqlite::unfit(name, "values in place of rows")),
+                    _ => return Err(unfit(name, "values in place of rows")),
                 };
                 let cells = rows.iter().map(|row| cell(row, *at, name));
                 match kind {
@@ -619,7 +650,7 @@ pub(super) fn bound<'a>(text: &'a PgText, args: &'a [Arg]) -> Result<Query<'a, K
                     Kind::Text => query.bind(cells.map(|cell| text_of(cell, name)).collect::<Result<Vec<_>>>()?),
                 }
             }
-            (param, _) => return Err(sqlite::unfit(&format!("{param:?}"), "an argument of another kind")),
+            (param, _) => return Err(unfit(&format!("{param:?}"), "an argument of another kind")),
         };
     }
     Ok(query)
@@ -629,7 +660,7 @@ fn int_of(cell: &Cell, column: &str) -> Result<Option<i64>> {
     match cell {
         Cell::None => Ok(None),
         Cell::Int(value) => Ok(Some(*value)),
-        Cell::Text(_) => Err(sqlite::unfit(column, "text in place of a number")),
+        Cell::Text(_) => Err(unfit(column, "text in place of a number")),
     }
 }
 
@@ -637,6 +668,6 @@ fn text_of<'a>(cell: &'a Cell, column: &str) -> Result<Option<&'a str>> {
     match cell {
         Cell::None => Ok(None),
         Cell::Text(value) => Ok(Some(value)),
-        Cell::Int(_) => Err(sqlite::unfit(column, "a number in place of text")),
+        Cell::Int(_) => Err(unfit(column, "a number in place of text")),
     }
 }

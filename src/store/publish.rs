@@ -295,7 +295,7 @@ impl Tx {
     pub async fn show_anew(&mut self, issue: IssueId) -> Result<()> {
         let rows = self.rows(sql!("SELECT applied FROM tickets WHERE issue_id = $1"), [issue.0.into()]).await?;
         let Some(row) = rows.first() else { return Ok(()) };
-        let mut applied: Applied = if row.maybe_text("applied")?.is_some() { row.json("applied")? } else { Applied::default() };
+        let mut applied: Applied = row.maybe_json("applied")?.unwrap_or_default();
         applied.labels.clear();
         applied.tried.clear();
         for comment in applied.comments.values_mut() {
@@ -320,5 +320,5 @@ impl Tx {
 
 /// What a row tells of what was applied; nothing where it was never published.
 pub(super) fn applied(row: &Row) -> Result<Applied> {
-    row.maybe_text("applied")?.map_or_else(|| Ok(Applied::default()), |_| row.json("applied"))
+    Ok(row.maybe_json("applied")?.unwrap_or_default())
 }

@@ -4,8 +4,9 @@
 //! What may take long, the lock and the disk, is waited for where no other task waits behind it.
 
 use super::list::{Cell, List, cell};
+use super::row::{Row, Value, unfit};
 use super::sql::{Each, Text};
-use super::{Arg, Result, Row, StoreError, migrations};
+use super::{Arg, Result, StoreError, migrations};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ToSql};
 use std::fmt;
@@ -422,7 +423,7 @@ impl SqliteTx {
     }
 
     pub(super) fn rows<'a>(&self, text: &Text, args: impl IntoIterator<Item = &'a Arg>) -> Result<Vec<Row>> {
-        Ok(perform(self.connection()?, text, args)?.0.into_iter().map(Row::Sqlite).collect())
+        Ok(perform(self.connection()?, text, args)?.0)
     }
 
     /// Runs a statement; how many rows it changed.
@@ -484,7 +485,7 @@ fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
 }
 
 /// Runs a statement, once or for each value or row that it is given; what it gave, and how many rows it changed.
-fn perform<'a>(connection: &Connection, text: &Text, args: impl IntoIterator<Item = &'a Arg>) -> Result<(Vec<SqliteRow>, u64)> {
+fn perform<'a>(connection: &Connection, text: &Text, args: impl IntoIterator<Item = &'a Arg>) -> Result<(Vec<Row>, u64)> {
     let mut statement = connection.prepare_cached(&text.sql)?;
     let names = text.names.get_or_init(|| statement.column_names().into_iter().map(str::to_owned).collect());
     let (mut all, mut changed) = (Vec::new(), 0);
@@ -492,7 +493,7 @@ fn perform<'a>(connection: &Connection, text: &Text, args: impl IntoIterator<Ite
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             let values = (0..names.len()).map(|place| Ok(row.get_ref(place)?.into())).collect::<rusqlite::Result<_>>()?;
-            all.push(SqliteRow { names: names.clone(), values });
+            all.push(Row::new(names, values));
         }
         changed += connection.changes();
         Ok(())
@@ -542,25 +543,6 @@ fn perform<'a>(connection: &Connection, text: &Text, args: impl IntoIterator<Ite
     Ok((all, changed))
 }
 
-impl ToSql for Cell {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        match self {
-            Self::None => Ok(ToSqlOutput::Borrowed(ValueRef::Null)),
-            Self::Int(value) => value.to_sql(),
-            Self::Text(value) => value.to_sql(),
-        }
-    }
-}
-
-/// A value of the two kinds that the desk has in its tables.
-#[derive(Debug, Clone)]
-enum Value {
-    None,
-    Int(i64),
-    Text(String),
-    Other(&'static str),
-}
-
 impl From<ValueRef<'_>> for Value {
     fn from(value: ValueRef<'_>) -> Self {
         match value {
@@ -573,41 +555,14 @@ impl From<ValueRef<'_>> for Value {
     }
 }
 
-/// A row that was read.
-#[derive(Debug)]
-pub struct SqliteRow {
-    names: Arc<[String]>,
-    values: Vec<Value>,
-}
-
-impl SqliteRow {
-    fn value(&self, name: &str) -> Result<&Value> {
-        let place = self.names.iter().position(|known| known == name);
-        place.and_then(|place| self.values.get(place)).ok_or_else(|| unfit(name, "there is no such column"))
-    }
-
-    pub(super) fn maybe_int(&self, name: &str) -> Result<Option<i64>> {
-        match self.value(name)? {
-            Value::None => Ok(None),
-            Value::Int(value) => Ok(Some(*value)),
-            Value::Text(_) => Err(unfit(name, "text in place of a number")),
-            Value::Other(what) => Err(unfit(name, what)),
+impl ToSql for Cell {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::None => Ok(ToSqlOutput::Borrowed(ValueRef::Null)),
+            Self::Int(value) => value.to_sql(),
+            Self::Text(value) => value.to_sql(),
         }
     }
-
-    pub(super) fn maybe_text(&self, name: &str) -> Result<Option<&str>> {
-        match self.value(name)? {
-            Value::None => Ok(None),
-            Value::Text(value) => Ok(Some(value)),
-            Value::Int(_) => Err(unfit(name, "a number in place of text")),
-            Value::Other(what) => Err(unfit(name, what)),
-        }
-    }
-}
-
-/// What a column holds that it should not.
-pub(super) fn unfit(column: &str, why: &str) -> StoreError {
-    StoreError::Unreadable { what: "value", why: format!("column `{column}`: {why}") }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 const LONGER_THAN_A_LEASE: Duration = Duration::from_secs(17);
 /// What GitHub failed to deliver after the last look is found by the next one, which may be five minutes away; and all that was held up until
 /// then is to be worked off.
-const PATIENCE: Duration = Duration::from_secs(480);
+const PATIENCE: Duration = Duration::from_mins(8);
 /// Another instance takes over within 15 s; what has piled up meanwhile goes out one by one.
 const TAKEN_OVER_WITHIN_MS: i64 = 15_000 + 4_000;
 
