@@ -1,9 +1,13 @@
 //! Two members of one partner at the same moment, and one slot left (`Q4`).
 
-use crate::desk::{Desk, REPO, Setup};
+use crate::desk::{Desk, Engine, REPO, Setup, run};
 use crate::door;
-use partner_desk::domain::IssueId;
+use partner_desk::desk::intake::Incoming;
+use partner_desk::domain::{DeliveryId, IssueId};
+use partner_desk::github::wire::{self, Read};
 use partner_desk::sandbox::Deliver;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 const PARTNERS: usize = 200;
 
@@ -66,3 +70,45 @@ story!(q4_one_delivery_at_two_instances_at_once_is_taken_in_once, ONE_SLOT, |des
     desk.sandbox.drop_held();
     other.stop().await;
 });
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run"]
+fn r1_one_sender_without_a_pause_lets_other_instances_write() {
+    run(async {
+        let desk = Desk::start(Engine::Postgres, ONE_SLOT).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        let other = desk.another_instance().await;
+        desk.sandbox.deliveries_go(Deliver::Held);
+        let opened = desk.sandbox.open_issue(REPO, "alice", "Again", "And again.").await.unwrap();
+        let Ok(Read::News(news)) = wire::read("issues", opened.deliveries[0].body.as_bytes(), desk.clock.now()) else {
+            panic!("{:?}", opened.deliveries)
+        };
+        let send = async |name: String| {
+            desk.app.deliver(Incoming { delivery: Some(DeliveryId(name)), news: (*news).clone() }).await.unwrap();
+        };
+        // One sends as soon as it has its answer. Two that come while it waits for one are mostly taken together without it: the writers' lock is
+        // kept for them, and there is always something to write from then on.
+        let (begun, enough) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let sends = async {
+            while !enough.load(Ordering::Relaxed) {
+                send(format!("one-by-one-{}", begun.fetch_add(1, Ordering::Relaxed))).await;
+            }
+        };
+        let writes = async {
+            for round in 0..10 {
+                let before = begun.load(Ordering::Relaxed);
+                while begun.load(Ordering::Relaxed) == before {
+                    tokio::task::yield_now().await;
+                }
+                tokio::join!(send(format!("two-at-once-{round}-1")), send(format!("two-at-once-{round}-2")));
+                let turn = tokio::time::timeout(Duration::from_secs(15), other.app.desk.store.write()).await;
+                turn.expect("its turn within seconds").unwrap().rollback().await.unwrap();
+            }
+            enough.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(sends, writes);
+        desk.sandbox.drop_held();
+        other.stop().await;
+        desk.end().await;
+    });
+}
