@@ -517,7 +517,7 @@ async fn take_in(desk: Desk, mut waiting: mpsc::Receiver<Waiting>, keeping: mpsc
         let (incoming, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|(incoming, answer, ..)| (incoming, answer)).unzip();
         // One that came alone comes to the disk with its own commit; of many, the next are written while these wait for the disk.
         let alone = taken == 1;
-        let take = async { if alone { desk.intake_untold(&incoming).await } else { desk.intake_unflushed(&incoming).await } };
+        let take = async { if alone { (desk.intake(&incoming).await, Vec::new()) } else { desk.intake_unflushed(&incoming).await } };
         let (outcomes, books) = take.instrument(span).await;
         let taken = Taken { outcomes, answers, books };
         if alone {

@@ -84,26 +84,20 @@ pub struct Preview {
 impl Desk {
     /// Takes in a batch. A delivery that fails is rolled back alone; its error stands in its place. What was taken in is on the disk.
     pub async fn intake(&self, batch: &[Incoming]) -> Vec<Result<Outcome>> {
-        let (outcomes, books) = self.intake_untold(batch).await;
+        let (outcomes, books) = self.take(batch, false).await;
         for book in &books {
             self.tell(book);
         }
-        outcomes
-    }
-
-    /// The same, and nothing is logged yet: that is [`Desk::tell`]'s, with each of the books, when those who wait have their answers.
-    pub async fn intake_untold(&self, batch: &[Incoming]) -> (Vec<Result<Outcome>>, Vec<Book>) {
-        let (outcomes, books) = self.take(batch, false).await;
         if !outcomes.iter().any(|outcome| matches!(outcome, Ok(Outcome::Repeated))) {
-            return (outcomes, books);
+            return outcomes;
         }
         // It was taken in before, perhaps so shortly before that it is not on the disk; and nothing was written now that would bring it there.
         let flushed = self.store.flush().await;
-        (outcomes.into_iter().map(|outcome| on_disk(outcome, &flushed)).collect(), books)
+        outcomes.into_iter().map(|outcome| on_disk(outcome, &flushed)).collect()
     }
 
     /// The same before it is on the disk: nobody is told of it until [`Store::flush`](crate::store::Store::flush), and then [`on_disk`]
-    /// says what to tell. Nor is it logged.
+    /// says what to tell. Nor is it logged: that is [`Desk::tell`]'s, with each of the books.
     pub async fn intake_unflushed(&self, batch: &[Incoming]) -> (Vec<Result<Outcome>>, Vec<Book>) {
         self.take(batch, true).await
     }

@@ -104,7 +104,7 @@ pub struct SqliteTx(Held);
 #[derive(Debug)]
 enum Held {
     Writing(OwnedMutexGuard<Option<Writer>>),
-    Reading { sqlite: Sqlite, connection: Option<Connection>, _room: OwnedSemaphorePermit },
+    Reading { sqlite: Sqlite, connection: Option<Box<Connection>>, _room: OwnedSemaphorePermit },
 }
 
 /// Which file it is, whatever it is called; where nothing tells, all are alike.
@@ -162,13 +162,6 @@ fn aside<T>(work: impl FnOnce() -> T) -> T {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
     }
-}
-
-/// Commits. There is one writer, so no more than one thread of the runtime ever waits here for the disk: where it has others for all other tasks,
-/// that one stays. To hand its tasks to another and to get them back wakes two threads, which takes longer than most of what is committed.
-fn commit(connection: &Connection) -> Result<()> {
-    let others = Handle::try_current().is_ok_and(|handle| handle.metrics().num_workers() > 1);
-    if others { execute(connection, "COMMIT") } else { aside(|| execute(connection, "COMMIT")) }
 }
 
 /// Opens a connection for reading and writing. A new file is for its owner alone: it holds names of people.
@@ -387,7 +380,7 @@ impl Sqlite {
             connection
         };
         execute(&connection, "BEGIN")?;
-        Ok(SqliteTx(Held::Reading { sqlite: self.clone(), connection: Some(connection), _room: room }))
+        Ok(SqliteTx(Held::Reading { sqlite: self.clone(), connection: Some(Box::new(connection)), _room: room }))
     }
 
     /// Closes every connection, after what is running.
@@ -418,14 +411,15 @@ impl SqliteTx {
     fn connection(&self) -> Result<&Connection> {
         match &self.0 {
             Held::Writing(writer) => writer.as_ref().map(|writer| &writer.connection),
-            Held::Reading { connection, .. } => connection.as_ref(),
+            Held::Reading { connection, .. } => connection.as_deref(),
         }
         .ok_or_else(closed)
     }
 
     pub(super) fn commit(self) -> Result<()> {
+        let connection = self.connection()?;
         // Who is dropped without a commit is rolled back; so is who failed at it.
-        commit(self.connection()?)
+        aside(|| execute(connection, "COMMIT"))
     }
 
     pub(super) fn rows<'a>(&self, text: &Text, args: impl IntoIterator<Item = &'a Arg>) -> Result<Vec<Row>> {
@@ -452,7 +446,7 @@ impl Drop for SqliteTx {
                 if let Some(connection) = connection.take().filter(|connection| ends(connection))
                     && !sqlite.0.room.is_closed()
                 {
-                    sqlite.0.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                    sqlite.0.readers.lock().unwrap_or_else(PoisonError::into_inner).push(*connection);
                 }
             }
         }

@@ -9,7 +9,7 @@ use partner_desk::domain::DeliveryId;
 use partner_desk::sandbox::Deliver;
 use partner_desk::store::{Store, StoreError, Tx};
 use sqlx::{Connection as _, PgConnection};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -215,23 +215,20 @@ fn r1_the_lock_that_intake_keeps_is_lent_inside_and_let_go_for_others() {
             let on_disk = "SELECT pg_current_wal_flush_lsn() >= $1::pg_lsn";
             sqlx::query_scalar::<_, bool>(on_disk).bind(place).fetch_one(postgres.pool()).await.unwrap()
         };
-        for number in 0..20 {
-            let mut tx = one.write().await.unwrap();
-            assert!(is_new(&mut tx, &format!("ordinary {number}")).await);
-            let place = written().await;
-            tx.commit().await.unwrap();
-            assert!(is_on_disk(place).await, "{number}");
-        }
+        let all_reach_it = async |store: &Store, name: &str| {
+            for number in 0..20 {
+                let mut tx = store.write().await.unwrap();
+                assert!(is_new(&mut tx, &format!("{name} {number}")).await);
+                let place = written().await;
+                tx.commit().await.unwrap();
+                assert!(is_on_disk(place).await, "{name} {number}");
+            }
+        };
+        all_reach_it(&one, "ordinary").await;
         // Who gives up while he waits for it is not taken for one who has it, and does not go on as if nobody waited for the disk.
         assert!(tokio::time::timeout(Duration::from_millis(300), other.write_unflushed()).await.is_err(), "the lock is kept");
         one.let_others_write().await.unwrap();
-        for number in 0..20 {
-            let mut tx = other.write().await.unwrap();
-            assert!(is_new(&mut tx, &format!("after giving up {number}")).await);
-            let place = written().await;
-            tx.commit().await.unwrap();
-            assert!(is_on_disk(place).await, "{number}");
-        }
+        all_reach_it(&other, "after giving up").await;
         let mut tx = other.write().await.unwrap();
         assert!(!is_new(&mut tx, "first").await && !is_new(&mut tx, "second").await && !is_new(&mut tx, "ordinary 19").await);
         assert!(is_new(&mut tx, "dropped").await && is_new(&mut tx, "rolled back").await);
@@ -275,6 +272,44 @@ fn r1_the_lock_of_an_instance_that_stands_still_is_not_kept() {
         tx.commit().await.unwrap();
         stands.close().await;
         other.close().await;
+    });
+}
+
+/// With a single thread for all tasks, whatever a commit waits for on it holds up everything.
+#[test]
+fn r1_while_the_disk_hangs_all_else_goes_on() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let desk = Desk::start(Engine::Sqlite, Setup::default()).await;
+        desk.partner("acme", "gold", &["alice"]).await;
+        let Store::Sqlite(sqlite) = &desk.app.desk.store else { panic!("only SQLite is a file") };
+        let (hangs, mut is_hanging) = tokio::sync::mpsc::unbounded_channel();
+        let (goes_on, go_on) = std::sync::mpsc::channel();
+        let ended_by_itself = Arc::new(AtomicBool::new(false));
+        let hook = {
+            let ended_by_itself = ended_by_itself.clone();
+            move || {
+                if hangs.send(()).is_ok() && go_on.recv_timeout(Duration::from_secs(8)).is_err() {
+                    ended_by_itself.store(true, Ordering::Relaxed);
+                }
+                false
+            }
+        };
+        sqlite.with_writer(|writer| writer.commit_hook(Some(hook))).await.unwrap().unwrap();
+        let asks = async {
+            is_hanging.recv().await.unwrap();
+            for _ in 0..5 {
+                let answer = CLIENT.get(format!("{}/healthz", desk.url)).send().await.unwrap();
+                assert_eq!(answer.status(), 200);
+            }
+            is_hanging.close();
+            let _ = goes_on.send(());
+        };
+        let (answered, ()) = tokio::join!(desk.tries("Login is broken"), asks);
+        assert!(!ended_by_itself.load(Ordering::Relaxed), "who asked meanwhile waited for the disk");
+        assert_eq!(answered, Some(202));
+        sqlite.with_writer(|writer| writer.commit_hook(None::<fn() -> bool>)).await.unwrap().unwrap();
+        desk.end().await;
     });
 }
 
