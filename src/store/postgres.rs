@@ -551,12 +551,8 @@ impl PostgresTx {
         let each = text.given.iter().map(|names| {
             let mut columns =
                 places.by_ref().take(names.len()).map(|place| Ok(values(&row, place)?.into_iter())).collect::<Result<Vec<_>>>()?;
-            let mut rows = Vec::new();
-            while let Some(values) = columns.iter_mut().map(Iterator::next).collect::<Option<Vec<_>>>().filter(|values| !values.is_empty())
-            {
-                rows.push(Row::new(names, values));
-            }
-            Ok(rows)
+            let count = columns.first().map_or(0, ExactSizeIterator::len);
+            Ok((0..count).map(|_| Row::new(names, columns.iter_mut().filter_map(Iterator::next).collect())).collect())
         });
         each.collect()
     }
