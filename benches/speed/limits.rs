@@ -8,9 +8,10 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use partner_desk::github::signature::is_signed;
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, params_from_iter, types::Value};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// What a delivery is about, for the plain job.
@@ -136,17 +137,23 @@ fn save(connection: Connection, mut waiting: mpsc::Receiver<Job>) {
     }
 }
 
-/// What the desk writes for a ticket, by table.
-const WRITTEN: [(&str, &str); 4] =
-    [("tickets", "issue_id"), ("ledger", "issue_id"), ("ticket_log", "issue_id"), ("deliveries", "rowid_is_none")];
+/// What the desk writes for a ticket beside its delivery, by table.
+const WRITTEN: [&str; 3] = ["tickets", "ledger", "ticket_log"];
 
-/// Commits the rows that the desk wrote for its last tickets once more, ticket by ticket, into an empty database with the same tables and
-/// indexes, by plain SQLite calls. The median, in milliseconds.
-pub(crate) fn commits(desk: &Path, tickets: usize) -> f64 {
+/// Copies a database that is in use, page by page.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let (from, mut into) = (Connection::open(from).unwrap(), Connection::open(to).unwrap());
+    Backup::new(&from, &mut into).unwrap().run_to_completion(i32::MAX, Duration::ZERO, None).unwrap();
+    drop(into);
+    // What the machine does with the copy is over before anything is measured.
+    std::fs::File::open(to).unwrap().sync_all().unwrap();
+}
+
+/// Commits the rows that the desk has written since its database was copied, ticket by ticket in the same order, into that copy, by plain
+/// SQLite calls: the same rows at the same places of the same tables and indexes. The median, in milliseconds.
+pub(crate) fn commits(desk: &Path, copy: &Path, tickets: usize) -> f64 {
     let read = Connection::open(desk).unwrap();
-    let file = desk.with_extension("raw");
-    let _ = std::fs::remove_file(&file);
-    let write = Connection::open(&file).unwrap();
+    let write = Connection::open(copy).unwrap();
     durable(&write);
     let list = |sql: &str| -> Vec<Vec<Value>> {
         let mut statement = read.prepare(sql).unwrap();
@@ -154,25 +161,18 @@ pub(crate) fn commits(desk: &Path, tickets: usize) -> f64 {
         let rows = statement.query_map([], |row| (0..columns).map(|place| row.get(place)).collect()).unwrap();
         rows.map(Result::unwrap).collect()
     };
-    let schema = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx%'
-                  ORDER BY type = 'index'";
-    for row in list(schema) {
-        if let Some(Value::Text(sql)) = row.first() {
-            write.execute_batch(sql).unwrap();
-        }
-    }
-    let issues = list(&format!("SELECT issue_id FROM tickets ORDER BY issue_id DESC LIMIT {tickets}"));
-    let mut deliveries = list(&format!("SELECT * FROM deliveries ORDER BY received_ms DESC LIMIT {tickets}"));
+    let last = |sql: &str| -> i64 { write.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let (issue, received) = (last("SELECT max(issue_id) FROM tickets"), last("SELECT max(received_ms) FROM deliveries"));
+    let issues = list(&format!("SELECT issue_id FROM tickets WHERE issue_id > {issue} ORDER BY issue_id LIMIT {tickets}"));
+    let deliveries = list(&format!("SELECT * FROM deliveries WHERE received_ms > {received} ORDER BY received_ms LIMIT {tickets}"));
+    assert_eq!((issues.len(), deliveries.len()), (tickets, tickets), "rows since the copy, in {}", desk.display());
     let mut times = Vec::new();
-    for issue in issues {
+    for (issue, delivery) in issues.iter().zip(deliveries) {
         let Some(Value::Integer(issue)) = issue.first() else { continue };
-        let Some(delivery) = deliveries.pop() else { break };
         let rows: Vec<(&str, Vec<Vec<Value>>)> = WRITTEN
             .iter()
-            .map(|(table, key)| match *table {
-                "deliveries" => (*table, vec![delivery.clone()]),
-                table => (table, list(&format!("SELECT * FROM {table} WHERE {key} = {issue}"))),
-            })
+            .map(|table| (*table, list(&format!("SELECT * FROM {table} WHERE issue_id = {issue}"))))
+            .chain([("deliveries", vec![delivery])])
             .collect();
         let begun = Instant::now();
         write.execute_batch("BEGIN IMMEDIATE").unwrap();
