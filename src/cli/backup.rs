@@ -4,9 +4,9 @@ use super::CliError;
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::store::AuditLine;
-use crate::store::backup::{copy_sqlite, note_copy, pg_dump_command, sqlite_file};
+use crate::store::backup::{beside, copy_sqlite, note_copy, pg_dump_command, sqlite_file};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Where to.
@@ -36,15 +36,27 @@ pub fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Send)) -
     if !database.is_file() {
         return Err(CliError::Failed(format!("{}: no database is there; DATABASE_URL names it", database.display())));
     }
-    // With `--force` too: the copy would take the place of the file that the desk is writing to.
-    if is_part_of(file, &database) {
-        return Err(CliError::Usage(format!("{} belongs to the database itself; name another file", file.display())));
-    }
-    if file.exists() && !force {
-        return Err(CliError::Failed(format!("{} is there already; name another file, or replace it with --force", file.display())));
-    }
     let part = beside(file, ".part");
-    let made = make(&settings.database_url, &part, file);
+    // With `--force` too: the copy would take the place of a file that the desk is writing to.
+    for file in [file, &part] {
+        if is_part_of(file, &database)? {
+            return Err(CliError::Usage(format!("{} belongs to the database itself; name another file", file.display())));
+        }
+        match std::fs::symlink_metadata(file) {
+            Ok(found) if !found.is_file() => {
+                return Err(CliError::Usage(format!("{} is there and no plain file; name another file", file.display())));
+            }
+            Ok(_) if !force => {
+                return Err(CliError::Failed(format!(
+                    "{} is there already; name another file, or replace it with --force",
+                    file.display()
+                )));
+            }
+            _ => {}
+        }
+    }
+    let held = hold(&part)?;
+    let made = make(&settings.database_url, &held, &part, file);
     if made.is_err() {
         let _ = std::fs::remove_file(&part);
         let _ = std::fs::remove_file(beside(&part, "-journal"));
@@ -62,18 +74,27 @@ pub fn run(backup: &Backup, settings: &Settings, out: &mut (dyn Write + Send)) -
     Ok(())
 }
 
-fn make(url: &str, part: &Path, file: &Path) -> Result<Vec<(String, i64)>, CliError> {
-    // Left behind by one that was killed.
-    match std::fs::remove_file(part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
+/// Makes the file that the copy is written into, and holds it, so that of two that want the same file the second makes way.
+fn hold(part: &Path) -> Result<File, CliError> {
+    let named =
+        |error: std::io::Error| CliError::Failed(format!("{}: {error}; is its folder there, and may you write to it?", part.display()));
+    let in_use = || CliError::Failed(format!("{} is being written by another backup; name another file, or wait for it", part.display()));
+    // Left behind by one that was killed, or somebody is at it.
+    if let Ok(left) = File::open(part) {
+        left.try_lock().map_err(|_| in_use())?;
+        std::fs::remove_file(part).map_err(named)?;
     }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     // Before anything is in it: it holds names of people.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let made = options.open(part)?;
+    let made = options.open(part).map_err(|error| if error.kind() == ErrorKind::AlreadyExists { in_use() } else { named(error) })?;
+    made.try_lock().map_err(|_| in_use())?;
+    Ok(made)
+}
+
+fn make(url: &str, made: &File, part: &Path, file: &Path) -> Result<Vec<(String, i64)>, CliError> {
     let counts = copy_sqlite(url, part)?;
     // SQLite leaves it to us to see that a copy is on disk.
     made.sync_all()?;
@@ -85,13 +106,16 @@ fn make(url: &str, part: &Path, file: &Path) -> Result<Vec<(String, i64)>, CliEr
     Ok(counts)
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn is_part_of(file: &Path, database: &Path) -> bool {
-    let Ok(file) = file.canonicalize() else { return false };
-    ["", "-wal", "-shm"].iter().any(|ending| beside(database, ending).canonicalize().is_ok_and(|part| part == file))
+/// Whether SQLite has or may have this file beside the database, or as the database itself.
+fn is_part_of(file: &Path, database: &Path) -> Result<bool, CliError> {
+    let Some(name) = file.file_name() else {
+        return Err(CliError::Usage(format!("{} names no file", file.display())));
+    };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| CliError::Failed(format!("{}: its folder {} cannot be looked at: {error}", file.display(), folder.display())))?;
+    let (file, database) = (folder.join(name), database.canonicalize()?);
+    Ok(["", "-wal", "-shm", "-journal"].iter().any(|ending| beside(&database, ending) == file)
+        || file.canonicalize().is_ok_and(|file| file == database))
 }

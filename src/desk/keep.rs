@@ -48,11 +48,12 @@ pub enum Retried {
 }
 
 impl Desk {
-    /// Keeps a delivery that could not be taken in, on disk when this comes back; tells whoever runs the desk, at most once a day.
+    /// Keeps a delivery that could not be taken in, on disk when this comes back; tells whoever runs the desk, at most once a day. `false`:
+    /// it was done with before, taken in or dropped.
     ///
     /// # Errors
     /// The database fails; then it is not kept, and nobody may be told that it is.
-    pub async fn keep(&self, raw: Raw<'_>, why: &str) -> Result<()> {
+    pub async fn keep(&self, raw: Raw<'_>, why: &str) -> Result<bool> {
         let now = self.clock.now();
         let kept = KeptDelivery {
             id: raw.id.clone(),
@@ -66,12 +67,15 @@ impl Desk {
             why: said(why),
         };
         let mut tx = self.store.write().await?;
-        tx.keep_delivery(&kept).await?;
         tx.not_missed(raw.id).await?;
-        self.warn_of(&mut tx, &kept, now).await?;
+        let is_new = !tx.is_done_with(raw.id).await?;
+        if is_new {
+            tx.keep_delivery(&kept).await?;
+            self.warn_of(&mut tx, &kept, now).await?;
+        }
         tx.commit().await?;
         self.wakes.speak.notify_one();
-        Ok(())
+        Ok(is_new)
     }
 
     async fn warn_of(&self, tx: &mut Tx, kept: &KeptDelivery, now: Timestamp) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A copy of a SQLite database that is in use, checked before anybody relies on it. It opens the database by itself and migrates
 //! nothing: a backup is taken before an upgrade.
 
+pub use super::sqlite::beside;
 use super::{AuditLine, Result, StoreError, sqlite};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};

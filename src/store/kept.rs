@@ -96,6 +96,14 @@ impl Tx {
         Ok(())
     }
 
+    /// Whether a delivery was taken in or dropped before (`R1`, `R4`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn is_done_with(&mut self, id: &DeliveryId) -> Result<bool> {
+        Ok(!self.rows(sql!("SELECT id FROM deliveries WHERE id = $1"), [id.0.as_str().into()]).await?.is_empty())
+    }
+
     /// Notes that a kept delivery was tried in vain once more.
     ///
     /// # Errors

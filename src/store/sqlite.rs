@@ -48,12 +48,13 @@ struct Inner {
     log: PathBuf,
     /// Which one the writer has.
     logged: Mutex<Identity>,
+    /// Before the writer, which copies the log into the file and takes it away when it ends as the last one: these cannot.
+    readers: Mutex<Vec<Connection>>,
     /// `None`: closed, or to be opened anew.
     writer: Arc<tokio::sync::Mutex<Option<Writer>>>,
-    readers: Mutex<Vec<Connection>>,
-    room: Arc<Semaphore>,
     /// Copies the log into the file beside the writer.
     copier: Mutex<Option<Connection>>,
+    room: Arc<Semaphore>,
     /// How often it was brought to the disk since that was looked at.
     unlooked: AtomicUsize,
     /// Opened to be looked at.
@@ -164,11 +165,53 @@ fn aside<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
+/// SQLite takes the log away that it finds beside a new file, with all in it that was acknowledged and not copied yet.
+fn has_its_log(file: &Path) -> Result<()> {
+    let holds = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    let log = beside(file, "-wal");
+    if holds(file) || !holds(&log) {
+        return Ok(());
+    }
+    let (file, log) = (file.display(), log.display());
+    Err(StoreError::Away(format!(
+        "`{file}` is not there, but its log `{log}` is: put back what was moved, or move the log away to begin anew"
+    )))
+}
+
+/// What SQLite says of a file that it cannot open, with the file and what to do.
+fn unopened(file: &Path, error: StoreError) -> StoreError {
+    let StoreError::Sqlite(said) = &error else { return error };
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let what = match super::kind_of(said) {
+        Some(8) => "the user that runs the desk has to be able to write to the file and to make others beside it".to_owned(),
+        Some(10) => "see whether its disk works, and whether another file was put in its place".to_owned(),
+        Some(11) => "it is damaged: restore a backup".to_owned(),
+        Some(13) => "make room on its disk".to_owned(),
+        Some(14) if !folder.exists() => format!("there is no folder `{}`: make it, or have DATABASE_URL name another", folder.display()),
+        Some(14) => "the user that runs the desk has to be able to read the file and to make others beside it".to_owned(),
+        Some(26) => "DATABASE_URL names some other file, or it is damaged: then restore a backup".to_owned(),
+        _ => return error,
+    };
+    StoreError::Away(format!("`{}`: {said}: {what}", file.display()))
+}
+
+/// The file beside another of the same name with an ending.
+#[must_use]
+pub fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
 /// Opens a connection for reading and writing. A new file is for its owner alone: it holds names of people.
 pub(super) fn connect(file: &Path, create: bool) -> Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
     if create {
+        has_its_log(file)?;
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -198,6 +241,10 @@ impl Sqlite {
     /// Opens a file, creating and migrating it.
     pub(super) async fn open(url: &str) -> Result<Self> {
         let file = file_of(url)?;
+        Self::open_file(file.clone()).await.map_err(|error| unopened(&file, error))
+    }
+
+    async fn open_file(file: PathBuf) -> Result<Self> {
         let mut tries = 0;
         let writer = loop {
             match aside(|| Self::writer(&file, true)) {
@@ -218,10 +265,10 @@ impl Sqlite {
             opened,
             log,
             logged,
-            writer,
             readers: Mutex::default(),
-            room: Arc::new(Semaphore::new(READERS)),
+            writer,
             copier: Mutex::default(),
+            room: Arc::new(Semaphore::new(READERS)),
             unlooked: AtomicUsize::default(),
             only_looks: false,
         })))
@@ -230,17 +277,17 @@ impl Sqlite {
     /// Opens a file that is there, to look at it and no more.
     pub(super) fn open_to_look(url: &str) -> Result<Self> {
         let file = file_of(url)?;
-        let readers = Mutex::new(vec![connect_to_read(&file)?]);
+        let readers = Mutex::new(vec![connect_to_read(&file).map_err(|error| unopened(&file, error))?]);
         let opened = identity_of(&file)?;
         Ok(Self(Arc::new(Inner {
             file,
             opened,
             log: PathBuf::new(),
             logged: Mutex::default(),
-            writer: Arc::default(),
             readers,
-            room: Arc::new(Semaphore::new(READERS)),
+            writer: Arc::default(),
             copier: Mutex::default(),
+            room: Arc::new(Semaphore::new(READERS)),
             unlooked: AtomicUsize::default(),
             only_looks: true,
         })))
@@ -387,8 +434,8 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         self.0.room.close();
         *self.0.copier.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *self.0.writer.lock().await = None;
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.0.writer.lock().await = None;
     }
 }
 

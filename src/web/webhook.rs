@@ -86,10 +86,7 @@ async fn take(app: &App, headers: &HeaderMap, event: &str, id: DeliveryId, body:
             count(&app.answers.taken_in);
             (StatusCode::ACCEPTED, format!("taken in: {place}\n")).into_response()
         }
-        Ok(Outcome::Repeated) => {
-            count(&app.answers.repeated);
-            (StatusCode::ACCEPTED, "taken in before\n").into_response()
-        }
+        Ok(Outcome::Repeated) => repeated(app),
         Ok(Outcome::Ignored(why)) => {
             count(&app.answers.passed_over);
             (StatusCode::OK, format!("passed over: {why}\n")).into_response()
@@ -102,13 +99,19 @@ async fn take(app: &App, headers: &HeaderMap, event: &str, id: DeliveryId, body:
 /// Keeps what cannot be taken in; that is on disk too when it is answered (`R1`).
 async fn keep(app: &App, raw: Raw<'_>, why: &str) -> Response {
     match tokio::time::timeout(LONGEST_WAIT, app.desk.keep(raw, why)).await {
-        Ok(Ok(())) => {
+        Ok(Ok(true)) => {
             count(&app.answers.kept);
             (StatusCode::ACCEPTED, format!("kept, to be tried again: {why}\n")).into_response()
         }
+        Ok(Ok(false)) => repeated(app),
         Ok(Err(error)) => refuse(app, &NotTaken::Store(error)),
         Err(_) => refuse(app, &NotTaken::TooSlow),
     }
+}
+
+fn repeated(app: &App) -> Response {
+    count(&app.answers.repeated);
+    (StatusCode::ACCEPTED, "taken in before\n").into_response()
 }
 
 fn count(answers: &AtomicU64) {

@@ -240,6 +240,10 @@ story!(r4_the_command_line_lists_shows_retries_and_drops, |desk| {
     assert!(audit.last().unwrap().contains("strange-1, issues about 7x/support#7: a test of GitHub's"), "{audit:?}");
     // It was judged: also a version that could read it would not take it in.
     assert!(desk.everything().await.iter().any(|line| line.starts_with("deliveries ") && line.contains("strange-1")));
+    // Nor is it kept again when GitHub sends it again.
+    let (status, said) = desk.knocks("issues", "strange-1", STRANGE).await;
+    assert_eq!((status, said.as_str()), (202, "taken in before\n"));
+    assert_eq!(desk.kept().await, Vec::new());
 });
 
 story!(r4_o2_what_is_kept_is_kept_as_long_as_deliveries_are, Setup { config: "retention = \"10d\"", programme: None }, |desk| {

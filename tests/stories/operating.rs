@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use partner_desk::store::{Pass, PassKind, Store, StoredApp};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,6 +21,23 @@ pub fn partner_desk(folder: &Path, database: &str, args: &[&str]) -> Output {
 pub fn succeeds(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// An empty folder, for as long as it is held.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("pd_{name}_{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The exit code, and what stands on stderr.
@@ -95,7 +112,7 @@ fn a_backup_under_load_is_whole_and_a_restored_one_is_where_the_desk_goes_on() {
         let later = desk.opens("alice", "After the backup").await;
         let (code, said) = fails(&backup("night.db", &[]).await);
         assert_eq!((code, said.contains("--force")), (1, true), "{said}");
-        for own in ["desk.db", "desk.db-wal"] {
+        for own in ["desk.db", "desk.db-wal", "desk.db-journal", "./desk.db-shm"] {
             let (code, said) = fails(&backup(own, &["--force"]).await);
             assert_eq!((code, said.contains("belongs to the database itself")), (2, true), "{said}");
         }
@@ -119,6 +136,83 @@ fn a_backup_under_load_is_whole_and_a_restored_one_is_where_the_desk_goes_on() {
         desk.sandbox.drop_held();
         desk.end().await;
     });
+}
+
+#[test]
+fn a_backup_takes_no_file_away_that_is_not_its_own() {
+    let folder = Folder::new("a_backup_takes_no_file_away_that_is_not_its_own");
+    let folder = folder.0.as_path();
+    // The copy would be made in the live database.
+    succeeds(&partner_desk(folder, "sqlite://desk.db.part", &["partner", "list"]));
+    let (code, said) = fails(&partner_desk(folder, "sqlite://desk.db.part", &["backup", "desk.db", "--force"]));
+    assert_eq!((code, said.contains("desk.db.part belongs to the database itself")), (2, true), "{said}");
+    succeeds(&partner_desk(folder, "sqlite://desk.db.part", &["backup", "copy.db"]));
+    // Left by one that was killed, or somebody's own.
+    std::fs::write(folder.join("next.db.part"), "mine").unwrap();
+    let (code, said) = fails(&partner_desk(folder, "sqlite://copy.db", &["backup", "next.db"]));
+    assert_eq!((code, said.contains("next.db.part is there already") && said.contains("--force")), (1, true), "{said}");
+    // Somebody is at it.
+    let held = std::fs::File::open(folder.join("next.db.part")).unwrap();
+    held.lock().unwrap();
+    let (code, said) = fails(&partner_desk(folder, "sqlite://copy.db", &["backup", "next.db", "--force"]));
+    assert_eq!((code, said.contains("next.db.part is being written by another backup")), (1, true), "{said}");
+    drop(held);
+    succeeds(&partner_desk(folder, "sqlite://copy.db", &["backup", "next.db", "--force"]));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("next.db", folder.join("link.db")).unwrap();
+        let (code, said) = fails(&partner_desk(folder, "sqlite://copy.db", &["backup", "link.db", "--force"]));
+        assert_eq!((code, said.contains("no plain file")), (2, true), "{said}");
+    }
+}
+
+#[test]
+fn r1_after_a_command_the_whole_database_is_in_its_file() {
+    let folder = Folder::new("r1_after_a_command_the_whole_database_is_in_its_file");
+    let folder = folder.0.as_path();
+    std::fs::write(folder.join("partners.csv"), "partner,name,tier,logins\nacme,Acme,gold,anna\n").unwrap();
+    succeeds(&partner_desk(folder, "sqlite://desk.db", &["partner", "import", "partners.csv"]));
+    succeeds(&partner_desk(folder, "sqlite://desk.db", &["partner", "list"]));
+    let files = || std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(files().filter(|name| name.starts_with("desk.db")).collect::<Vec<_>>(), ["desk.db"], "no log is left");
+}
+
+#[test]
+fn r1_a_log_without_its_database_is_left_alone() {
+    run(async {
+        let desk = Desk::start(Engine::Sqlite, PLENTY).await;
+        desk.partner("acme", "team", &["alice"]).await;
+        desk.opens("alice", "Before").await;
+        let (folder, database) = (desk.folder().to_owned(), desk.database().to_owned());
+        let (file, away) = (folder.join("desk.db"), folder.join("away.db"));
+        std::fs::rename(&file, &away).unwrap();
+        let log = std::fs::read(folder.join("desk.db-wal")).unwrap();
+        assert!(!log.is_empty());
+        for args in [&["partner", "list"][..], &["deliveries", "list"], &["serve"]] {
+            let (code, said) = fails(&partner_desk(&folder, &database, args));
+            assert_eq!((code, said.contains("desk.db` is not there, but its log `")), (1, true), "{said}");
+        }
+        assert!(!file.exists() && std::fs::read(folder.join("desk.db-wal")).unwrap() == log);
+        std::fs::rename(&away, &file).unwrap();
+        let issue = desk.opens("alice", "After").await;
+        assert_eq!(desk.standing(&issue).await, "admitted");
+        desk.end().await;
+    });
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_named_with_what_to_do() {
+    let folder = Folder::new("a_database_that_cannot_be_opened_is_named_with_what_to_do");
+    let folder = folder.0.as_path();
+    std::fs::write(folder.join("text.db"), "this is not a database, however long it may be").unwrap();
+    for (database, why, what) in [
+        ("sqlite://text.db", "`text.db`: file is not a database", "DATABASE_URL names some other file"),
+        ("sqlite://nowhere/desk.db", "`nowhere/desk.db`: unable to open", "there is no folder `nowhere`: make it"),
+    ] {
+        let (code, said) = fails(&partner_desk(folder, database, &["partner", "list"]));
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(why) && said.contains(what), "{said}");
+    }
 }
 
 #[cfg(unix)]
