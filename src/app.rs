@@ -386,12 +386,9 @@ impl App {
         workers.tasks.spawn(keep_publishing(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_speaking(self.desk.clone(), stop.clone()));
         workers.tasks.spawn(keep_asking(self.desk.clone(), stop.clone()));
-        let (mut stopped, wakes, lead) = (stop, self.desk.wakes.clone(), self.lead.clone());
+        let (jobs, lead) = (crate::jobs::keep(self.clone(), scheduler, stop), self.lead.clone());
         workers.tasks.spawn(async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-            wakes.stopping.store(true, Ordering::Relaxed);
-            let mut scheduler = scheduler;
-            let _ = scheduler.shutdown().await;
+            jobs.await;
             if let Err(error) = lead.let_go().await {
                 tracing::warn!(%error, "another instance takes over when this one's lease has ended");
             }
@@ -437,7 +434,8 @@ impl App {
     /// Milliseconds since the scheduler was last alive.
     #[must_use]
     pub fn since_beat(&self) -> i64 {
-        self.desk.clock.now().as_millisecond() - self.heartbeat.load(Ordering::Relaxed)
+        // One that is still to come is of a clock that was ahead.
+        (self.desk.clock.now().as_millisecond() - self.heartbeat.load(Ordering::Relaxed)).abs()
     }
 
     /// Does all that can be done at this instant and comes back when nothing is left: for a clock that is moved by hand.

@@ -4,7 +4,16 @@
 //! lint forbids reading a clock anywhere else.
 
 use jiff::Timestamp;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Time that passed since somebody first asked, by a clock that nobody sets.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+pub fn passed() -> Duration {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGUN.elapsed()
+}
 
 /// The source of "now": the machine's clock, or one that a test or the demo sets by hand.
 #[derive(Debug, Clone)]

@@ -1,11 +1,14 @@
 //! The table of jobs: what is woken, and when. The scheduler decides nothing; deadlines stand in the database.
 
 use crate::app::App;
+use crate::clock::{Clock, passed};
 use crate::lead::Led;
 use crate::store::StoreError;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::Mutex;
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// Names and schedules, seconds first, in UTC.
@@ -42,6 +45,55 @@ pub async fn start(app: &App) -> Result<JobScheduler, JobSchedulerError> {
     }
     scheduler.start().await?;
     Ok(scheduler)
+}
+
+/// Keeps the jobs running until it is told to stop. The scheduler has for each an instant of the host's clock; when that is set back it would
+/// wait until the instant has come again, and nobody would be told of a promise meanwhile (`E2`).
+pub async fn keep(app: App, mut scheduler: JobScheduler, mut stop: watch::Receiver<bool>) {
+    let host = Clock::system();
+    let mut wall = Wall::at(host.now(), passed());
+    let mut looks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            _ = looks.tick() => {}
+        }
+        if !wall.was_set_back(host.now(), passed()) {
+            continue;
+        }
+        tracing::warn!("the host's clock was set back; the jobs begin anew by it");
+        // Not silent, whatever the difference to an instant that is still to come.
+        app.beat();
+        match start(&app).await {
+            Ok(anew) => {
+                let _ = std::mem::replace(&mut scheduler, anew).shutdown().await;
+            }
+            Err(error) => tracing::error!(%error, "the jobs did not begin anew; restart the desk"),
+        }
+    }
+    app.desk.wakes.stopping.store(true, Ordering::Relaxed);
+    let _ = scheduler.shutdown().await;
+}
+
+/// What the host's clock shows, against one that only goes on.
+#[derive(Debug)]
+struct Wall {
+    shown: Timestamp,
+    passed: Duration,
+}
+
+impl Wall {
+    const fn at(shown: Timestamp, passed: Duration) -> Self {
+        Self { shown, passed }
+    }
+
+    /// Whether the host's clock shows an earlier instant than it should, by more than two jobs are apart.
+    fn was_set_back(&mut self, shown: Timestamp, passed: Duration) -> bool {
+        let since = SignedDuration::try_from(passed.saturating_sub(self.passed)).unwrap_or_default();
+        let should = self.shown.saturating_add(since).unwrap_or(shown);
+        *self = Self { shown, passed };
+        should.duration_since(shown) > SignedDuration::from_secs(1)
+    }
 }
 
 async fn run(app: &App, name: &str) {
@@ -95,4 +147,33 @@ pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
         _ => app.desk.catch_up().await?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wall;
+    use std::time::Duration;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed_and_one_that_is_late_or_ahead_is_not() {
+        let noon: jiff::Timestamp = "2026-11-18T12:00:00Z".parse().unwrap();
+        let mut wall = Wall::at(noon, Duration::ZERO);
+        let steps = [
+            // Seconds that passed, and what the clock shows after noon.
+            (1, 1, false),
+            // A machine that stood still; one that was set forward; corrections as they are made every day.
+            (61, 61, false),
+            (62, 3_662, false),
+            (63, 3_662, false),
+            // Set back to where it was, and by two seconds once more.
+            (64, 64, true),
+            (65, 65, false),
+            (66, 64, true),
+            (67, 65, false),
+        ];
+        for (passed, shown, back) in steps {
+            let shown = noon + jiff::SignedDuration::from_secs(shown);
+            assert_eq!(wall.was_set_back(shown, Duration::from_secs(passed)), back, "{passed}: {shown}");
+        }
+    }
 }

@@ -122,7 +122,20 @@ impl Mailer {
         tokio::time::timeout(deadline, self.hand_over(mail.envelope(), &mail.formatted())).await.unwrap_or_else(late)
     }
 
+    /// An address that is mentioned and that the server does not take must not keep the mail from those whom all mail goes to.
     async fn hand_over(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), SendError> {
+        let Err(error) = self.give(envelope, mail).await? else { return Ok(()) };
+        let always: Vec<_> = self.to.iter().map(|to| to.email.clone()).collect();
+        let only = Envelope::new(envelope.from().cloned(), always).ok().filter(|only| only.to().len() < envelope.to().len());
+        let Some(only) = only.filter(|_| error.is_permanent()) else { return Err(failed(Phase::Send, &error)) };
+        self.give(&only, mail).await?.map_err(|error| failed(Phase::Send, &error))?;
+        let why = causes(&error);
+        tracing::warn!(%why, "the mail server does not take a mail for all whom it mentions; it went to the addresses of `to` alone");
+        Ok(())
+    }
+
+    /// What the server says of a mail, if it lets us in.
+    async fn give(&self, envelope: &Envelope, mail: &[u8]) -> Result<Result<(), smtp::Error>, SendError> {
         // What servers are told about who calls; many relays want a name that is one.
         let name = ClientId::Domain(self.domain().to_owned());
         let wrapper = if let Security::Tls(tls) = &self.security { Some(tls.clone()) } else { None };
@@ -144,7 +157,7 @@ impl Mailer {
         }
         let taken = server.send(envelope, mail).await;
         part(server).await;
-        taken.map(drop).map_err(|error| failed(Phase::Send, &error))
+        Ok(taken.map(drop))
     }
 
     /// The domain of whom it is from, in letters that every server takes.

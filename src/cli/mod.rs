@@ -240,16 +240,22 @@ async fn desk() -> Result<Desk, CliError> {
     Ok(open_desk(&settings(Settings::from_process_offline)?, Clock::system()).await?)
 }
 
-/// Says at each start how far it has come with each of its jobs, as if that were news.
-const SCHEDULER: &str = "tokio_cron_scheduler";
+/// What others log only if the filter names them, and how much of it otherwise.
+const QUIET: [(&str, LevelFilter); 3] = [
+    // Says at each start how far it has come with each of its jobs, as if that were news.
+    ("tokio_cron_scheduler", LevelFilter::WARN),
+    // Says of each table that it is there already, when it is opened.
+    ("sqlx::postgres::notice", LevelFilter::WARN),
+    // Says that a request failed, but not which. The desk does.
+    ("octocrab", LevelFilter::OFF),
+];
 
-/// Of this target only what is worth a warning, unless the filter names it.
-fn quiet_about(target: &str, filter: Targets) -> Targets {
-    let named = filter.iter().any(|(named, _)| named.starts_with(target));
-    match filter.default_level() {
-        Some(level) if !named => filter.with_target(target, level.min(LevelFilter::WARN)),
-        _ => filter,
-    }
+fn quieted(filter: Targets) -> Targets {
+    let Some(level) = filter.default_level() else { return filter };
+    QUIET.iter().fold(filter, |filter, (target, most)| {
+        let named = filter.iter().any(|(named, _)| named.starts_with(target));
+        if named { filter } else { filter.with_target(*target, level.min(*most)) }
+    })
 }
 
 /// Logs to stderr from here on, what `filter` lets through.
@@ -259,7 +265,7 @@ pub fn log(filter: &str, format: LogFormat) {
         Targets::new().with_default(tracing::Level::INFO)
     });
     // Spans that are for traces alone.
-    let filter = quiet_about(SCHEDULER, filter).with_target("otel", LevelFilter::OFF);
+    let filter = quieted(filter).with_target("otel", LevelFilter::OFF);
     let logs = tracing_subscriber::fmt::layer().with_writer(crate::logs::Stderr).with_target(false);
     // A second initialisation, in tests, keeps the first.
     #[cfg(not(feature = "otel"))]
@@ -296,9 +302,10 @@ mod tests {
             ("info,tokio_cron_scheduler=info", true, true),
             ("warn,tokio_cron_scheduler::job_scheduler=debug", true, true),
         ] {
-            let filter = quiet_about(SCHEDULER, filter.parse().unwrap());
+            let filter = quieted(filter.parse().unwrap());
             let lets = |level: Level| filter.would_enable("tokio_cron_scheduler::job_scheduler", &level);
             assert_eq!((lets(Level::INFO), lets(Level::WARN)), (infos, warnings), "{filter}");
+            assert!(!filter.would_enable("octocrab", &Level::ERROR) && !filter.would_enable("sqlx::postgres::notice", &Level::INFO));
         }
     }
 }

@@ -95,6 +95,12 @@ impl Behind {
         state.installations.insert(installation, again);
     }
 
+    /// Whether anything could not be listed that GitHub did not refuse.
+    pub(super) fn waits(&self) -> bool {
+        let state = self.state();
+        !state.installations.is_empty() || state.repos.values().any(|again| !again.refused)
+    }
+
     /// Whether an installation could not be listed the last time.
     pub(super) fn has_failed(&self, installation: InstallationId) -> bool {
         self.state().installations.contains_key(&installation)

@@ -123,14 +123,13 @@ impl Desk {
                 self.behind.installation_is_listed(installation);
             }
         }
-        match &look {
-            Look::InTurn | Look::OutOfTurn => self.caught_up().await,
-            Look::Again(part) => {
-                let there = installations.iter().map(|installation| installation.id).collect();
-                self.behind.forget(part, &listed, &there);
-                Ok(())
-            }
+        if let Look::Again(part) = &look {
+            let there = installations.iter().map(|installation| installation.id).collect();
+            self.behind.forget(part, &listed, &there);
         }
+        // What GitHub refuses is told by itself.
+        let all_is_told = !self.wakes.behind.load(Ordering::Relaxed) && !self.behind.waits();
+        if all_is_told { self.caught_up().await } else { Ok(()) }
     }
 
     async fn known_repos(&self) -> Result<BTreeMap<RepoId, RepoRow>> {
@@ -260,6 +259,9 @@ impl Desk {
             return Ok(true);
         };
         let mark = row.listed.unwrap_or(row.first_seen);
+        // One that is still to come was noted by a clock that was ahead.
+        let mark =
+            if mark > plus(now, OVERLAP) { now.saturating_sub(LONGEST_BEHIND).unwrap_or(now).max(row.first_seen.min(now)) } else { mark };
         let since = mark.saturating_sub(OVERLAP).unwrap_or(mark).max(row.first_seen);
         let source = Source { installation, repo };
         let known = |issues: Vec<IssueId>| async move { self.known_among(&issues).await }.boxed();

@@ -115,7 +115,7 @@ impl Desk {
 
     async fn note(&self, ticket: &Ticket, applied: &Applied) {
         if let Ok(mut tx) = self.store.write().await {
-            let _ = tx.about_to_apply(ticket.issue, applied).await;
+            let _ = tx.about_to_apply(ticket, applied).await;
             let _ = tx.commit().await;
         }
     }

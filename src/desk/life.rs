@@ -50,6 +50,8 @@ impl Desk {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let mut life = tx.life().await?;
+        // A sign of life that is still to come is of a clock that was ahead, and says nothing.
+        life.alive = life.alive.filter(|alive| *alive <= plus(now, DOWN));
         let gap = life.alive.filter(|alive| now.duration_since(*alive) > DOWN);
         if let Some(alive) = gap {
             // If it went down again before it had told, it is one story.

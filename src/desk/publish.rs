@@ -241,20 +241,20 @@ impl Desk {
         }
         match outcome {
             Ok(()) => {
-                tx.published(issue, claim.version, &claim.applied).await?;
+                tx.published(&claim.ticket, claim.version, &claim.applied).await?;
                 tx.count_failures(gate.installation, 0, 0).await?;
             }
-            Err(Stop::Closed(until)) => tx.publish_later(issue, &claim.applied, Some(until)).await?,
+            Err(Stop::Closed(until)) => tx.publish_later(&claim.ticket, &claim.applied, Some(until)).await?,
             // Whoever has the turn by now goes on from what is known of it.
             Err(Stop::Lost | Stop::Store(_)) => {}
             Err(Stop::GitHub(error)) if error.is_a_limit() => {
                 let until = self.keep_quiet(tx, gate, row, &error).await?;
-                tx.publish_later(issue, &claim.applied, Some(until)).await?;
+                tx.publish_later(&claim.ticket, &claim.applied, Some(until)).await?;
             }
             Err(Stop::GitHub(error)) => {
                 let at = retry_at(&error, (&claim.ticket, claim.attempts), now);
                 tracing::warn!(%ticket, %error, retry_at = %at, attempts = claim.attempts, "could not be shown at GitHub yet");
-                tx.publish_again(issue, &claim.applied, at).await?;
+                tx.publish_again(&claim.ticket, &claim.applied, at).await?;
                 if claim.attempts == ENOUGH {
                     let text = format!("could not be shown at GitHub so far: {}; it is tried again every few minutes", said(&error));
                     tx.note_once(issue, now, "G7", &text).await?;

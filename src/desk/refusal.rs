@@ -83,14 +83,14 @@ impl Desk {
         match refusal {
             Refusal::Gone(seen) => {
                 tracing::warn!(ticket = %name, "the issue is not there any more; nothing is shown on it");
-                tx.published(issue, claim.version, &claim.applied).await?;
+                tx.published(&claim.ticket, claim.version, &claim.applied).await?;
                 self.see(tx, ticket, &seen).await?;
             }
             Refusal::OutOfReach => {
                 tracing::warn!(ticket = %name, "its repository cannot be read at GitHub; looked at again in an hour");
                 let text = "could not be shown: GitHub does not let the App read the repository; it is looked at again every hour";
                 tx.note_once(issue, now, "G7", text).await?;
-                tx.park(issue, claim.version, &claim.applied, plus(now, AN_HOUR)).await?;
+                tx.park(&claim.ticket, claim.version, &claim.applied, plus(now, AN_HOUR)).await?;
                 let text = format!(
                     "{}: GitHub does not let the App read this repository, so its tickets cannot be shown. Check that the App is \
                      installed there and not suspended. It is tried again every hour (G7).",
@@ -102,14 +102,14 @@ impl Desk {
                 let text =
                     format!("GitHub refuses a part of what should be shown: {said}; not tried again before the ticket changes, or a day");
                 tx.note_once(issue, now, "G7", &text).await?;
-                tx.park(issue, claim.version, &claim.applied, plus(now, A_DAY)).await?;
+                tx.park(&claim.ticket, claim.version, &claim.applied, plus(now, A_DAY)).await?;
                 let text = format!(
                     "{name}: GitHub refuses a part of what should be shown: {said}. It is tried again when the ticket changes, or in a day (G7)."
                 );
                 self.warn(tx, &[(format!("g7:refused:{}:{said}", ticket.repo), text)], now).await?;
             }
             Refusal::NoPermission(said, again) => {
-                tx.publish_again(issue, &claim.applied, again).await?;
+                tx.publish_again(&claim.ticket, &claim.applied, again).await?;
                 tracing::warn!(ticket = %name, %said, retry_at = %again, "the App lacks a permission");
                 let text = format!(
                     "{}: the App may not write there: {said}. Give it the repository permission \"Issues: read and write\", and have an \
@@ -120,7 +120,7 @@ impl Desk {
             }
             Refusal::Again(seen, again) => {
                 tracing::warn!(ticket = %name, retry_at = %again, "GitHub refused, though the repository can be read; tried again");
-                tx.publish_again(issue, &claim.applied, again).await?;
+                tx.publish_again(&claim.ticket, &claim.applied, again).await?;
                 self.see(tx, ticket, &seen).await?;
             }
         }

@@ -192,7 +192,7 @@ impl Desk {
             tx.leave_digest(&digest, &first.channel).await?;
         }
         let (mut pings, digest) = match own {
-            Some(digest) => (tx.digest_pings(&digest, &all, now).await?, Some(digest)),
+            Some(digest) => (tx.digest_pings(&digest, &all, now, quiet).await?, Some(digest)),
             None if first.issue.is_some() => {
                 let waiting = tx.waiting_pings(&all, now, quiet, MOST_IN_A_DIGEST).await?;
                 match gathered(waiting, &first, late) {

@@ -821,7 +821,7 @@ impl Raw {
     }
 
     /// How long GitHub asks to wait: `Retry-After`, else until the hour's calls are given anew, where none is left. By GitHub's own
-    /// clock: the host's may be another.
+    /// clock: the host's may be another. `None`: it names no time, or one that has come already.
     fn retry_after(&self) -> Option<Duration> {
         let now = || self.header("date").and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp().as_second());
         let until = |second: i64| Some(Duration::from_secs(u64::try_from(second.saturating_sub(now()?)).unwrap_or(0)));
@@ -831,7 +831,9 @@ impl Raw {
         });
         let used_up = || self.header("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0");
         let anew = || self.header("x-ratelimit-reset").and_then(|reset| until(reset.trim().parse().ok()?));
-        asked.or_else(|| if used_up() { anew() } else { None }).map(|wait| wait.min(LONGEST_QUIET))
+        // None at all is no time that could be kept.
+        let asked = asked.or_else(|| if used_up() { anew() } else { None }).filter(|wait| !wait.is_zero());
+        asked.map(|wait| wait.min(LONGEST_QUIET))
     }
 
     /// How long nothing is to be sent: GitHub refused because of a limit, or what was answered was the last of the hour.

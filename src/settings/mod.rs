@@ -20,6 +20,9 @@ use crate::programme::problem::{Problem, Problems};
 use crate::programme::{Policy, Programme};
 use file::FileSettings;
 use secrecy::SecretString;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::env::VarError;
 use std::fmt;
 use std::io;
 use std::ops::Deref;
@@ -133,30 +136,29 @@ impl Settings {
     ///
     /// # Errors
     /// Everything that is wrong with them.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_process() -> Result<Self, Problems> {
-        Self::load(&|name| std::env::var(name).ok(), &|path| std::fs::read_to_string(path))
+        of_process(|env| Self::load(env, &|path| std::fs::read_to_string(path)))
     }
 
     /// The settings of this process for a command that speaks to no chat: the secrets that `env:` names may be missing.
     ///
     /// # Errors
     /// Everything else that is wrong with them.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_process_offline() -> Result<Self, Problems> {
-        Self::load_from(Sources { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path), offline: true })
+        of_process(|env| Self::load_from(Sources { env, read: &|path| std::fs::read_to_string(path), offline: true }))
     }
 
     /// Where `serve` listens with the environment of this process: its host and port.
     ///
     /// # Errors
     /// `HOST` or `PORT` is none.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn door_of_process() -> Result<(String, u16), Problems> {
-        let sources = Sources { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path), offline: true };
-        let mut problems = Vec::new();
-        let door = (sources.host(&mut problems), sources.port(&mut problems));
-        if problems.is_empty() { Ok(door) } else { Err(Problems(problems)) }
+        of_process(|env| {
+            let sources = Sources { env, read: &|path| std::fs::read_to_string(path), offline: true };
+            let mut problems = Vec::new();
+            let door = (sources.host(&mut problems), sources.port(&mut problems));
+            if problems.is_empty() { Ok(door) } else { Err(Problems(problems)) }
+        })
     }
 
     /// One variable of this process, for what is asked before there are settings, or without any. An empty one is none.
@@ -244,6 +246,31 @@ impl Sources<'_> {
                 problems.push(problem.with_hint(error.to_string()));
                 None
             }
+        }
+    }
+}
+
+/// What is made of the environment of this process; a variable that is no text is not one that is not set.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn of_process<T>(make: impl FnOnce(&dyn Fn(&str) -> Option<String>) -> Result<T, Problems>) -> Result<T, Problems> {
+    let strange = RefCell::new(BTreeSet::new());
+    let made = make(&|name| match std::env::var(name) {
+        Ok(value) => Some(value),
+        Err(VarError::NotPresent) => None,
+        Err(VarError::NotUnicode(_)) => {
+            strange.borrow_mut().insert(name.to_owned());
+            None
+        }
+    });
+    let strange: Vec<_> =
+        strange.into_inner().iter().map(|name| Problem::environment(name, Some("something else"), "text in UTF-8")).collect();
+    match made {
+        made if strange.is_empty() => made,
+        Ok(_) => Err(Problems(strange)),
+        Err(Problems(problems)) => {
+            let named = |problem: &Problem| strange.iter().any(|one| one.field == problem.field);
+            let others: Vec<_> = problems.into_iter().filter(|problem| !named(problem)).collect();
+            Err(Problems(strange.into_iter().chain(others).collect()))
         }
     }
 }

@@ -21,9 +21,14 @@ pub fn sqlite_file(url: &str) -> Result<PathBuf> {
 /// It is no URL of PostgreSQL.
 pub fn pg_dump_command(url: &str, file: &str) -> Result<String> {
     let options = sqlx::postgres::PgConnectOptions::from_str(url)?;
+    let quoted = |text: &str| {
+        let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c)) && !text.is_empty();
+        if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    };
     let host = options.get_socket().map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
     let (port, user) = (options.get_port(), options.get_username());
     let database = options.get_database().unwrap_or(user);
+    let (host, user, database, file) = (quoted(&host), quoted(user), quoted(database), quoted(file));
     Ok(format!("pg_dump --format=custom --host={host} --port={port} --username={user} --dbname={database} --file={file}"))
 }
 

@@ -186,11 +186,12 @@ impl Tx {
         rows.first().map(|row| row.instant("looked_ms")).transpose()
     }
 
-    /// Notes what GitHub lists as failed up to an instant, but for what came all the same.
+    /// Notes what GitHub lists as failed up to an instant, but for what came all the same. An earlier note of an instant after `credible` was
+    /// made by a clock that was ahead, and does not count.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn note_missed(&mut self, missed: &[MissedDelivery], looked: Timestamp) -> Result<()> {
+    pub async fn note_missed(&mut self, missed: &[MissedDelivery], looked: Timestamp, credible: Timestamp) -> Result<()> {
         #[derive(Serialize)]
         struct Missed<'a> {
             id: &'a DeliveryId,
@@ -213,10 +214,10 @@ impl Tx {
         }
         let statement = sql!(
             "INSERT INTO recovery (id, looked_ms) VALUES (1, $1)
-             ON CONFLICT (id) DO UPDATE SET looked_ms = CASE WHEN excluded.looked_ms > recovery.looked_ms THEN excluded.looked_ms
-                 ELSE recovery.looked_ms END"
+             ON CONFLICT (id) DO UPDATE SET looked_ms = CASE WHEN recovery.looked_ms BETWEEN excluded.looked_ms AND $2
+                 THEN recovery.looked_ms ELSE excluded.looked_ms END"
         );
-        self.run(statement, [looked.as_millisecond().into()]).await?;
+        self.run(statement, [looked.as_millisecond().into(), credible.as_millisecond().into()]).await?;
         Ok(())
     }
 

@@ -184,13 +184,18 @@ impl Tx {
         self.rows(statement, args).await?.iter().map(ping).collect()
     }
 
-    /// The messages of a digest, as far as they are of these channels and held by nobody.
+    /// The messages of a digest, as far as they are of these channels, about tickets of other tiers than the `held`, and held by nobody.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn digest_pings(&mut self, digest: &str, channels: &[String], now: Timestamp) -> Result<Vec<PendingPing>> {
-        let statement = pending!("channel {in texts $2} AND digest = $1 AND lease_ms <= $3 ORDER BY created_ms, key");
-        let rows = self.rows(statement, [digest.into(), list(&channels)?, now.as_millisecond().into()]).await?;
+    pub async fn digest_pings(&mut self, digest: &str, channels: &[String], now: Timestamp, held: &[TierId]) -> Result<Vec<PendingPing>> {
+        let statement = pending!(
+            "channel {in texts $2} AND digest = $1 AND lease_ms <= $3
+               AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
+             ORDER BY created_ms, key"
+        );
+        let args: [Arg; 4] = [digest.into(), list(&channels)?, now.as_millisecond().into(), list(&held)?];
+        let rows = self.rows(statement, args).await?;
         rows.iter().map(ping).collect()
     }
 

@@ -232,13 +232,18 @@ impl Tx {
         Ok(instants.collect::<Result<Vec<_>>>()?.into_iter().flatten().min())
     }
 
-    /// Records what was applied; a ticket that changed meanwhile stays to be published, at once.
+    /// Records what was applied where the ticket was when it was claimed: of one that was transferred meanwhile what stands is of
+    /// its new place (`S12`). A ticket that changed meanwhile stays to be published, at once.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn published(&mut self, issue: IssueId, version: i64, applied: &Applied) -> Result<()> {
-        let statement = sql!("UPDATE tickets SET published = $2, applied = $3, attempts = 0, publish_at_ms = 0 WHERE issue_id = $1");
-        self.run(statement, [issue.0.into(), version.into(), to_json(applied)?.into()]).await?;
+    pub async fn published(&mut self, ticket: &Ticket, version: i64, applied: &Applied) -> Result<()> {
+        let statement = sql!(
+            "UPDATE tickets SET published = $2, applied = CASE WHEN repo_id = $4 AND number = $5 THEN $3 ELSE applied END,
+                 attempts = 0, publish_at_ms = 0 WHERE issue_id = $1"
+        );
+        self.run(statement, [ticket.issue.0.into(), version.into(), to_json(applied)?.into(), ticket.repo.0.into(), ticket.number.into()])
+            .await?;
         Ok(())
     }
 
@@ -246,9 +251,16 @@ impl Tx {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn publish_again(&mut self, issue: IssueId, applied: &Applied, at: Timestamp) -> Result<()> {
-        let statement = sql!("UPDATE tickets SET applied = $2, publish_at_ms = $3 WHERE issue_id = $1");
-        self.run(statement, [issue.0.into(), to_json(applied)?.into(), at.as_millisecond().into()]).await?;
+    pub async fn publish_again(&mut self, ticket: &Ticket, applied: &Applied, at: Timestamp) -> Result<()> {
+        let statement = sql!(
+            "UPDATE tickets SET applied = CASE WHEN repo_id = $4 AND number = $5 THEN $2 ELSE applied END, publish_at_ms = $3
+             WHERE issue_id = $1"
+        );
+        self.run(
+            statement,
+            [ticket.issue.0.into(), to_json(applied)?.into(), at.as_millisecond().into(), ticket.repo.0.into(), ticket.number.into()],
+        )
+        .await?;
         Ok(())
     }
 
@@ -256,9 +268,9 @@ impl Tx {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn about_to_apply(&mut self, issue: IssueId, applied: &Applied) -> Result<()> {
-        let statement = sql!("UPDATE tickets SET applied = $2 WHERE issue_id = $1");
-        self.run(statement, [issue.0.into(), to_json(applied)?.into()]).await?;
+    pub async fn about_to_apply(&mut self, ticket: &Ticket, applied: &Applied) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET applied = $2 WHERE issue_id = $1 AND repo_id = $3 AND number = $4");
+        self.run(statement, [ticket.issue.0.into(), to_json(applied)?.into(), ticket.repo.0.into(), ticket.number.into()]).await?;
         Ok(())
     }
 
@@ -266,13 +278,15 @@ impl Tx {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn publish_later(&mut self, issue: IssueId, applied: &Applied, at: Option<Timestamp>) -> Result<()> {
+    pub async fn publish_later(&mut self, ticket: &Ticket, applied: &Applied, at: Option<Timestamp>) -> Result<()> {
         let statement = sql!(
-            "UPDATE tickets SET applied = $2, attempts = attempts - 1, publish_at_ms = CASE WHEN attempts > 1 THEN $3 ELSE 0 END
+            "UPDATE tickets SET applied = CASE WHEN repo_id = $4 AND number = $5 THEN $2 ELSE applied END, attempts = attempts - 1,
+                 publish_at_ms = CASE WHEN attempts > 1 THEN $3 ELSE 0 END
              WHERE issue_id = $1"
         );
         let at = at.map_or(0, Timestamp::as_millisecond);
-        self.run(statement, [issue.0.into(), to_json(applied)?.into(), at.into()]).await?;
+        self.run(statement, [ticket.issue.0.into(), to_json(applied)?.into(), at.into(), ticket.repo.0.into(), ticket.number.into()])
+            .await?;
         Ok(())
     }
 
@@ -280,11 +294,23 @@ impl Tx {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn park(&mut self, issue: IssueId, version: i64, applied: &Applied, at: Timestamp) -> Result<()> {
+    pub async fn park(&mut self, ticket: &Ticket, version: i64, applied: &Applied, at: Timestamp) -> Result<()> {
         let statement = sql!(
-            "UPDATE tickets SET applied = $3, attempts = 0, publish_at_ms = CASE WHEN version = $2 THEN $4 ELSE 0 END WHERE issue_id = $1"
+            "UPDATE tickets SET applied = CASE WHEN repo_id = $5 AND number = $6 THEN $3 ELSE applied END, attempts = 0,
+                 publish_at_ms = CASE WHEN version = $2 THEN $4 ELSE 0 END WHERE issue_id = $1"
         );
-        self.run(statement, [issue.0.into(), version.into(), to_json(applied)?.into(), at.as_millisecond().into()]).await?;
+        self.run(
+            statement,
+            [
+                ticket.issue.0.into(),
+                version.into(),
+                to_json(applied)?.into(),
+                at.as_millisecond().into(),
+                ticket.repo.0.into(),
+                ticket.number.into(),
+            ],
+        )
+        .await?;
         Ok(())
     }
 

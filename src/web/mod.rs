@@ -21,6 +21,7 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt as _;
+use http_body_util::LengthLimitError;
 use rate::{Bucket, Shared};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,10 +67,15 @@ async fn nothing() -> Response {
     (StatusCode::NOT_FOUND, "nothing is here\n").into_response()
 }
 
+/// Whether more came than there may be.
+fn is_too_long(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
+}
+
 /// Reads a payload while there is room for it, and not for ever; else an answer to whoever sent it.
 async fn with_room<'r>(app: &App, room: &'r Semaphore, request: Request) -> Result<(HeaderMap, Bytes, SemaphorePermit<'r>), Response> {
     let refuse = |status: StatusCode, why: &'static str| (status, [(RETRY_AFTER, "30")], why).into_response();
-    let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "more than 25 MiB, which GitHub does not send\n");
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, "more than 25 MiB, which GitHub does not send\n").into_response();
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // Who does not say how much may send as much as there can be.
     let length = announced.unwrap_or(LARGEST_PAYLOAD);
@@ -85,6 +91,7 @@ async fn with_room<'r>(app: &App, room: &'r Semaphore, request: Request) -> Resu
             }
         };
         let _ = tokio::time::timeout(SLOWEST_PAYLOAD, drain).await;
+        webhook::count(&app.answers.malformed);
         return Err(too_large());
     }
     let Some(held) = u32::try_from(length / 1024 + 1).ok().and_then(|kib| room.try_acquire_many(kib).ok()) else {
@@ -95,14 +102,18 @@ async fn with_room<'r>(app: &App, room: &'r Semaphore, request: Request) -> Resu
     let (parts, body) = request.into_parts();
     Err(match tokio::time::timeout(SLOWEST_PAYLOAD, to_bytes(body, LARGEST_PAYLOAD)).await {
         Ok(Ok(body)) => return Ok((parts.headers, body, held)),
-        Ok(Err(error)) if announced.is_none() => {
-            tracing::debug!(%error, "a payload of unknown length could not be read");
+        Ok(Err(error)) if is_too_long(&error) => {
+            webhook::count(&app.answers.malformed);
             too_large()
         }
         Ok(Err(error)) => {
             tracing::debug!(%error, "a payload broke off");
-            refuse(StatusCode::BAD_REQUEST, "the payload broke off\n")
+            webhook::count(&app.answers.malformed);
+            (StatusCode::BAD_REQUEST, "the payload broke off\n").into_response()
         }
-        Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the payload took too long\n"),
+        Err(_) => {
+            webhook::count(&app.answers.refused);
+            refuse(StatusCode::REQUEST_TIMEOUT, "the payload took too long\n")
+        }
     })
 }

@@ -114,7 +114,7 @@ fn repeated(app: &App) -> Response {
     (StatusCode::ACCEPTED, "taken in before\n").into_response()
 }
 
-fn count(answers: &AtomicU64) {
+pub(super) fn count(answers: &AtomicU64) {
     answers.fetch_add(1, Ordering::Relaxed);
 }
 

@@ -4,6 +4,7 @@
 // neither. Its first line on stdout names the ports; then each mail, each try and each order is a line of JSON. Orders come on stdin:
 //
 //   {"at": "mail", "code": 451, "text": "4.3.0 later"}     answers so from now on when that is reached: auth, mail, rcpt or data
+//   {"at": "rcpt", "only": "ann@example.com", "code": 550, "text": "5.1.1 unknown"}     for this address alone
 //   {"at": "data", "drop": true}                           takes the mail and hangs up in place of the answer
 //   {"at": null}                                           does what it should again
 //
@@ -44,7 +45,7 @@ function server(port, options) {
       return next(refusal('auth'), { user: username })
     },
     onMailFrom: (address, session, next) => { say({ port, tried: 'mail', secure: session.secure }); next(refusal('mail')) },
-    onRcptTo: (address, session, next) => next(refusal('rcpt')),
+    onRcptTo: ({ address }, session, next) => next(told.only && told.only !== address ? null : refusal('rcpt')),
     async onData(stream, session, next) {
       const parts = []
       for await (const part of stream) parts.push(part)

@@ -103,6 +103,26 @@ story!(r1_three_mebibytes_are_taken_and_twenty_six_are_not, |desk| {
     assert_eq!(door::unsigned(&desk.url, "ping", "3", &format!("{most}x")).send().await.unwrap().status(), 413);
 });
 
+story!(r1_a_payload_that_breaks_off_is_not_called_too_large_and_both_are_counted, |desk| {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let address = desk.url.trim_start_matches("http://").to_owned();
+    let says = async |chunks: &[u8]| {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        stream.write_all(b"POST /api/github/webhooks HTTP/1.1\r\nhost: desk\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+        let _ = stream.write_all(chunks).await;
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said).await;
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    let said = says(b"5\r\nhello\r\nno size\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 400") && said.ends_with("the payload broke off\n"), "{said}");
+    let mut large = format!("{:x}\r\n", 25 * 1024 * 1024 + 1).into_bytes();
+    large.resize(large.len() + 25 * 1024 * 1024 + 1, b'x');
+    let said = says(&large).await;
+    assert!(said.starts_with("HTTP/1.1 413") && said.contains("more than 25 MiB"), "{said}");
+    assert_eq!(desk.app.answers.malformed.load(std::sync::atomic::Ordering::Relaxed), 2);
+});
+
 story!(r1_what_is_on_its_way_in_is_bounded_and_who_comes_on_top_hears_so_at_once, |desk| {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     desk.partner("acme", "gold", &["anna"]).await;

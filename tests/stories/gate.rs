@@ -157,6 +157,20 @@ story!(g7_who_wakes_after_its_turn_is_over_writes_nothing_more, |desk| {
     other.stop().await;
 });
 
+story!(g7_a_time_to_wait_that_is_none_is_not_taken_at_its_word, |desk| {
+    a_gold_partner(&desk).await;
+    desk.sandbox.faults().next_times(500, "POST", "", Fault::too_many(0));
+    desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
+    let mark = desk.sandbox.mark();
+    desk.at("2026-11-18T09:00:50Z").await;
+    let tried = desk.sandbox.writes_since(mark).len();
+    assert!(tried <= 1, "{tried} writes in 50 s");
+    desk.sandbox.faults().clear();
+    desk.at("2026-11-18T09:03:00Z").await;
+    let issue = Opened { number: 1, id: IssueId(0), answer: None };
+    assert_eq!(desk.comments(&issue).len(), 1);
+});
+
 story!(g7_higher_tiers_go_first, UNLIMITED, |desk| {
     desk.partner("acme", "low", &["anna"]).await;
     desk.partner("globex", "high", &["gus"]).await;

@@ -281,6 +281,24 @@ mail_story!(e7_what_the_server_refuses_is_told_elsewhere_with_its_words_and_with
     assert!(told.contains("the mail server answered 550") && told.contains("no such user") && !told.contains("@channel"), "{told}");
 });
 
+mail_story!(e7_an_address_on_call_that_the_server_does_not_know_keeps_no_mail_from_the_others, |desk, post| {
+    let config = r#"
+[on_call]
+people = ["ann"]
+since = "2026-11-02"
+mention = { ann = { mail = "ann@example.com" } }
+
+[[ladder]]
+steps = [{ at = "due", mention = ["oncall"] }]
+"#;
+    with(&mut desk, format!("{config}{}", post.encrypted("smtps://desk%40example.com@localhost:{tls}"))).await;
+    post.does(&json!({ "at": "rcpt", "only": "ann@example.com", "code": 550, "text": "5.1.1 unknown" }));
+    desk.opens("anna", "Login is broken").await;
+    desk.at("2026-11-18T13:00:00Z").await;
+    let (mail, _) = post.mail();
+    assert_eq!((&mail["recipients"], &mail["answer"]), (&json!(["support@example.com", "night@example.com"]), &json!("taken")));
+});
+
 mail_story!(doctor_says_how_mail_goes_and_sends_one_where_it_is_asked_to, |desk, post| {
     with(&mut desk, post.encrypted("smtps://desk%40example.com@localhost:{tls}")).await;
     let said = doctors_line(&desk, true).await;

@@ -66,6 +66,29 @@ story!(r2_a_delivery_that_github_cannot_send_again_is_read_at_the_next_look, |de
     assert_eq!(log.iter().filter(|attempt| attempt.redelivery && attempt.action == "deleted").count(), 1, "asked for once");
 });
 
+story!(r2_r5_what_a_clock_that_was_ahead_has_noted_loses_nothing, |mut desk| {
+    let issue = desk.an_answer_taken_back(1).await;
+    desk.sandbox.deliveries_go(Deliver::Held);
+    let unheard = desk.sandbox.open_issue(REPO, "anna", "Nobody told", "").await.unwrap().issue.unwrap().id;
+    desk.sandbox.drop_held();
+    desk.sandbox.deliveries_go(Deliver::AtOnce);
+    // An hour, and it was put right since.
+    desk.execute("UPDATE recovery SET looked_ms = looked_ms + 3600000").await;
+    desk.execute("UPDATE repositories SET listed_ms = coalesce(listed_ms, first_seen_ms) + 3600000").await;
+    desk.execute("UPDATE life SET alive_ms = alive_ms + 3600000").await;
+    assert_eq!(desk.looks_at("09:06:00").await, ["list", "redeliver"]);
+    assert_eq!((desk.labels(&issue).as_str(), desk.standing_of(unheard).await), (RUNS, "admitted"));
+    assert_eq!(desk.looks_at("09:11:00").await, ["list"], "and from now on by the clock as it is");
+    desk.restart().await;
+    desk.stop().await;
+    let _ = desk.chat.take();
+    desk.clock.advance_to(instant("2026-11-18T09:50:00Z"));
+    desk.go_on().await;
+    desk.at("2026-11-18T09:52:00Z").await;
+    let said: Vec<_> = desk.chat.take().iter().map(|message| message.body["text"].as_str().unwrap_or_default().to_owned()).collect();
+    assert!(said.len() == 1 && said[0].starts_with("The desk was down from 2026-11-18 09:1"), "{said:?}");
+});
+
 story!(r2_what_was_missed_while_the_desk_was_away_is_found_after_a_restart, |mut desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     let issue = desk.opens("anna", "Login is broken").await;

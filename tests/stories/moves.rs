@@ -52,6 +52,33 @@ story!(s12_a_ticket_follows_its_issue_to_a_covered_repository, |desk| {
     assert_eq!(desk.pings(), Vec::<String>::new());
 });
 
+story!(s12_a_ticket_that_is_being_shown_while_it_moves_is_shown_where_it_is, |desk| {
+    desk.sandbox.repository(OTHER);
+    desk.app.desk.catch_up().await.unwrap();
+    desk.partner("acme", "gold", &["alice"]).await;
+    // What GitHub answers to the comment is on its way for long.
+    desk.sandbox.faults().next("POST", "/comments", Fault::Delay(std::time::Duration::from_millis(700)));
+    let opened = desk.sandbox.open_issue(REPO, "alice", "In the wrong place", "Help").await.unwrap();
+    let issue = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
+    let publisher = tokio::spawn({
+        let app = desk.app.clone();
+        async move { app.desk.publish().await.map(drop) }
+    });
+    while desk.comments(&issue).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let moved = desk.sandbox.transfer_issue(REPO, issue.number, OTHER, "ann").await.unwrap();
+    publisher.await.unwrap().unwrap();
+    desk.settle().await;
+    let number = moved.issue.unwrap().number;
+    assert_eq!(there(&desk, number), "[due: 2026-11-18 13:00 UTC] [sla: 4h] [tier: Gold]");
+    assert_eq!(desk.sandbox.issue(OTHER, number).unwrap().comments_by("partner-desk[bot]").len(), 1, "one status comment");
+    desk.sandbox.comment(OTHER, number, "ann", "Here is how.").await.unwrap();
+    desk.settle().await;
+    assert_eq!(there(&desk, number), "[sla: 4h] [sla: met] [tier: Gold]");
+    assert_eq!(desk.sandbox.issue(OTHER, number).unwrap().comments_by("partner-desk[bot]").len(), 1);
+});
+
 story!(s12_the_two_halves_of_a_transfer_come_in_either_order, |desk| {
     desk.sandbox.repository(OTHER);
     desk.app.desk.catch_up().await.unwrap();

@@ -217,6 +217,19 @@ fn a_database_that_cannot_be_opened_is_named_with_what_to_do() {
 
 #[cfg(unix)]
 #[test]
+fn a_variable_that_is_no_text_is_not_taken_for_one_that_is_not_set() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = Folder::new("a_variable_that_is_no_text");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_partner-desk"));
+    let url = std::ffi::OsStr::from_bytes(b"postgres://desk:p\xe4ss@db/desk");
+    let (code, said) =
+        fails(&command.current_dir(&folder.0).env_clear().env("DATABASE_URL", url).args(["partner", "list"]).output().unwrap());
+    assert_eq!((code, said.contains("DATABASE_URL") && said.contains("expected text in UTF-8")), (1, true), "{said}");
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0, "no new database was begun");
+}
+
+#[cfg(unix)]
+#[test]
 fn a_new_database_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = std::env::temp_dir().join(format!("pd_new_{}", std::process::id()));
@@ -245,6 +258,8 @@ fn a_backup_of_nothing_and_of_postgres_says_what_to_do() {
     let command = "pg_dump --format=custom --host=db.example.com --port=5433 --username=desk --dbname=partners --file=copy.dump";
     assert_eq!((code, said.contains(command)), (2, true), "{said}");
     assert!(!said.contains("s3cret"), "{said}");
+    let (_, said) = fails(&partner_desk(&folder, url, &["backup", "it's mine; rm -rf x.dump"]));
+    assert!(said.contains(r"--dbname=partners --file='it'\''s mine; rm -rf x.dump'"), "to be pasted into a shell: {said}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left behind");
     let _ = std::fs::remove_dir_all(&folder);
 }

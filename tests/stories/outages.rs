@@ -566,6 +566,32 @@ story!(r5_github_is_away_when_the_desk_comes_back, |mut desk| {
     desk.sandbox.faults().outage(false);
 });
 
+story!(r5_nothing_is_said_to_be_missed_before_all_was_asked_for, |mut desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    for (hour, what, path) in [
+        (10, "of a repository", "/issues"),
+        (12, "of an installation", "/installation/repositories"),
+        (14, "failed", "/app/hook/deliveries"),
+    ] {
+        desk.stop().await;
+        desk.sandbox.open_issue(REPO, "anna", "Meanwhile", "").await.unwrap();
+        desk.clock.advance_to(instant(&format!("2026-11-18T{hour}:00:00Z")));
+        desk.sandbox.faults().next_times(4, "GET", path, Fault::status(502, "Bad Gateway"));
+        desk.go_on().await;
+        desk.at(&format!("2026-11-18T{hour}:00:20Z")).await;
+        let _ = desk.chat.take();
+        desk.at(&format!("2026-11-18T{hour}:00:50Z")).await;
+        desk.sandbox.faults().clear();
+        let mut said: Vec<_> = desk.chat.take().iter().map(text).collect();
+        desk.clock.advance_to(instant(&format!("2026-11-18T{hour}:02:00Z")));
+        desk.app.desk.catch_up().await.unwrap();
+        desk.at(&format!("2026-11-18T{hour}:03:00Z")).await;
+        said.extend(desk.chat.take().iter().map(text));
+        let said: Vec<_> = said.iter().filter(|text| text.starts_with("The desk was down")).collect();
+        assert!(said.len() == 1 && !said[0].contains("Nothing was missed"), "{what}: {said:?}");
+    }
+});
+
 story!(r5_two_instances_that_come_back_tell_it_once, |mut desk| {
     desk.stop().await;
     desk.clock.advance_to(instant("2026-11-18T10:00:00Z"));

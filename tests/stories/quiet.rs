@@ -1,6 +1,7 @@
 //! Quiet hours, the daily digest and the weekly summary (`E6`).
 
 use crate::desk::{Desk, Setup, instant};
+use partner_desk::sandbox::ChatAnswer;
 
 /// The built-in programme's lower half is Student, Now, Starter and Basic.
 const QUIET: Setup = Setup {
@@ -91,6 +92,32 @@ story!(e6_many_that_waited_are_one_digest_in_the_morning_without_those_that_were
     let said = said(&desk);
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains("7 tickets wait for an answer, all overdue") && said[0].contains("held over the quiet hours"), "{}", said[0]);
+});
+
+const JUST_BEFORE: Setup = Setup {
+    config: QUIET.config,
+    programme: Some(
+        "[[tier]]\nid = \"student\"\nname = \"Student\"\ntickets = \"unlimited\"\nresponse = \"11h50m\"\n[[tier]]\nid = \"starter\"\nname = \"Starter\"\ntickets = \"unlimited\"\nresponse = \"11h50m\"\n[[tier]]\nid = \"gold\"\nname = \"Gold\"\ntickets = \"unlimited\"\nresponse = \"11h50m\"\n",
+    ),
+};
+
+story!(e6_e7_a_digest_that_was_not_taken_by_day_is_no_reason_to_wake_anybody_at_night, JUST_BEFORE, |desk| {
+    for (partner, tier, member, many) in [("acme", "gold", "anna", 3), ("uni", "student", "stu", 4)] {
+        desk.partner(partner, tier, &[member]).await;
+        for number in 1..=many {
+            desk.opens(member, &format!("{tier} {number}")).await;
+        }
+    }
+    desk.chat.answer_always("", ChatAnswer::Down);
+    at(&desk, &["18T20:50", "18T20:55", "18T20:58"]).await;
+    let _ = desk.chat.take();
+    at(&desk, &["18T21:02"]).await;
+    desk.chat.answer_always("", ChatAnswer::OK);
+    at(&desk, &["18T21:10"]).await;
+    let by_night = said(&desk).join("\n");
+    assert!(by_night.contains("Gold") && !by_night.contains("Student"), "{by_night}");
+    at(&desk, &["19T06:30"]).await;
+    assert!(said(&desk).join("\n").contains("Student"));
 });
 
 story!(e6_a_day_and_a_week_are_summed_up_once_at_their_hour_whoever_runs, SUMS, |mut desk| {
