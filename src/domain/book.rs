@@ -66,6 +66,19 @@ pub struct Book {
     pub agents: Agents,
     /// What the rules changed since this book was opened.
     pub changes: Changes,
+    /// Whose line moves no more.
+    pub rests: Rests,
+}
+
+/// The partner whose line was looked through at an instant, and nobody in it moved, as long as no ticket and no line of the ledger changes.
+/// It is no part of what a book says.
+#[derive(Debug, Clone, Default)]
+pub struct Rests(Option<(PartnerId, Timestamp)>);
+
+impl PartialEq for Rests {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// What has to be saved.
@@ -151,6 +164,7 @@ impl Book {
                     format!("{which} of cycle {cycle} is not said: its clock had ended before it was looked at"),
                 );
             }
+            self.rests = Rests::default();
             self.changes.tickets.insert(issue);
             let before = self.tickets.insert(issue, ticket);
             self.changes.before.entry(issue).or_insert(before);
@@ -181,8 +195,24 @@ impl Book {
 
     /// Adds a line to the ledger.
     pub fn enter(&mut self, entry: Entry) {
+        self.rests = Rests::default();
         self.ledger.entry(entry.partner.clone()).or_default().push(entry.clone());
         self.changes.entries.push(entry);
+    }
+
+    /// A new event: members, agents and places may have changed since the last one.
+    pub(super) fn begins(&mut self) {
+        self.rests = Rests::default();
+    }
+
+    /// Nothing would move in a partner's line at this instant, unless something changes.
+    pub(super) fn rests(&mut self, partner: &PartnerId, now: Timestamp) {
+        self.rests = Rests(Some((partner.clone(), now)));
+    }
+
+    /// Whether it was found so, and nothing has changed since.
+    pub(super) fn is_at_rest(&self, partner: &PartnerId, now: Timestamp) -> bool {
+        self.rests.0.as_ref().is_some_and(|(known, at)| known == partner && *at == now)
     }
 
     /// The ledger of a partner.

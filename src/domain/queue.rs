@@ -17,6 +17,7 @@ use std::sync::Arc;
 impl Rules<'_> {
     /// Lets a ticket count for a partner, unless it does already, and moves that partner's queue.
     pub(super) fn count_for(&self, book: &mut Book, mut ticket: Ticket, chosen: &Chosen, now: Timestamp) {
+        book.begins();
         let id = ticket.issue;
         let settled_elsewhere = ticket.partner().filter(|partner| **partner != chosen.partner).cloned();
         // Reopened after a refund, it is judged from the reopening on.
@@ -531,8 +532,14 @@ impl Rules<'_> {
 
     /// Admits waiting tickets to slots that came free, the oldest first, and tells the others where they stand (`Q5`, `Q8`).
     fn move_queue(&self, book: &mut Book, partner: &PartnerId, now: Timestamp) {
+        // A long line would be looked through half a dozen times an event.
+        if book.is_at_rest(partner, now) {
+            return;
+        }
         let Some(partner) = book.partners.get(partner).cloned() else { return };
         let mut ahead = 0;
+        // Whatever changes on the way takes that back.
+        book.rests(&partner.id, now);
         for id in book.queue(&partner.id) {
             let Some(mut ticket) = book.tickets.get(&id).cloned() else { continue };
             let Standing::Waiting(waiting) = ticket.standing.clone() else { continue };
