@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("desk", &["chat", "clock", "domain", "github", "logs", "messages", "programme", "store"]),
     ("doctor", &["app", "chat", "clock", "desk", "domain", "github", "programme", "settings", "store"]),
     ("lead", &["clock", "desk", "store"]),
-    ("jobs", &["app", "lead", "store"]),
+    ("jobs", &["app", "clock", "lead", "store"]),
     ("web", &["app", "desk", "domain", "github", "store"]),
     ("sandbox", &["clock", "domain"]),
 ];
