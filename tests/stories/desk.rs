@@ -10,9 +10,11 @@ use partner_desk::desk::speak::PATIENCE;
 use partner_desk::domain::IssueId;
 use partner_desk::sandbox::{ChatSink, Deliver, Happened, Options, Sandbox};
 use partner_desk::settings::Settings;
+use partner_desk::store::StoreError;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::task::JoinHandle;
 
 /// Where the stories play.
 pub const REPO: &str = "7x/support";
@@ -55,7 +57,7 @@ pub struct Desk {
     settings: Settings,
     database: String,
     workers: Option<Workers>,
-    server: tokio::task::JoinHandle<()>,
+    server: JoinHandle<()>,
     folder: PathBuf,
 }
 
@@ -206,6 +208,12 @@ impl Desk {
         (self.app, self.workers, self.server, self.url) = (app, Some(workers), server, url);
         self.app.desk.catch_up().await.unwrap();
         self.settle().await;
+    }
+
+    /// Shows at GitHub what is to be shown, beside the story that goes on.
+    pub fn publishes(&self) -> JoinHandle<Result<usize, StoreError>> {
+        let app = self.app.clone();
+        tokio::spawn(async move { app.desk.publish().await })
     }
 
     /// Another instance over the same database, as users of PostgreSQL run several.

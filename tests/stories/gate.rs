@@ -118,10 +118,7 @@ story!(g7_an_instance_that_died_is_taken_over_from_within_fifteen_seconds, |desk
     desk.sandbox.faults().next("POST", "/comments", Fault::Delay(std::time::Duration::from_mins(10)));
     let opened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
     let issue = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
-    let publisher = tokio::spawn({
-        let app = desk.app.clone();
-        async move { app.desk.publish().await.map(drop) }
-    });
+    let publisher = desk.publishes();
     while desk.comments(&issue).is_empty() {
         tokio::task::yield_now().await;
     }
@@ -142,10 +139,7 @@ story!(g7_who_wakes_after_its_turn_is_over_writes_nothing_more, |desk| {
     desk.sandbox.faults().next("POST", "/issues/*/labels", Fault::Delay(std::time::Duration::from_millis(700)));
     let opened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
     let issue = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
-    let publisher = tokio::spawn({
-        let app = desk.app.clone();
-        async move { app.desk.publish().await.map(drop) }
-    });
+    let publisher = desk.publishes();
     while desk.view(&issue).labels.is_empty() {
         tokio::task::yield_now().await;
     }
@@ -502,10 +496,7 @@ story!(g7_installations_do_not_wait_for_each_other, |desk| {
     desk.partner("globex", "gold", &["gus"]).await;
     desk.sandbox.faults().next("POST", "/issues/1/labels", Fault::Delay(std::time::Duration::from_secs(3)));
     desk.sandbox.open_issue(REPO, "anna", "One", "Help").await.unwrap();
-    let publisher = tokio::spawn({
-        let app = desk.app.clone();
-        async move { app.desk.publish().await.map(drop) }
-    });
+    let publisher = desk.publishes();
     while desk.sandbox.faults().pending() > 0 {
         tokio::task::yield_now().await;
     }

@@ -60,10 +60,7 @@ story!(s12_a_ticket_that_is_being_shown_while_it_moves_is_shown_where_it_is, |de
     desk.sandbox.faults().next("POST", "/comments", Fault::Delay(std::time::Duration::from_millis(700)));
     let opened = desk.sandbox.open_issue(REPO, "alice", "In the wrong place", "Help").await.unwrap();
     let issue = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
-    let publisher = tokio::spawn({
-        let app = desk.app.clone();
-        async move { app.desk.publish().await.map(drop) }
-    });
+    let publisher = desk.publishes();
     while desk.comments(&issue).is_empty() {
         tokio::task::yield_now().await;
     }

@@ -86,10 +86,7 @@ story!(g7_who_waits_to_record_and_who_looks_for_the_next_do_not_wait_for_each_ot
     desk.partner("acme", "gold", &["anna"]).await;
     desk.sandbox.faults().next("POST", "/comments", Fault::secondary_limit(60));
     desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
-    let publisher = tokio::spawn({
-        let app = desk.app.clone();
-        async move { app.desk.publish().await }
-    });
+    let publisher = desk.publishes();
     while desk.sandbox.faults().pending() > 0 {
         tokio::task::yield_now().await;
     }
@@ -134,10 +131,7 @@ story!(g4_killed_between_the_post_and_its_record, |mut desk| {
     desk.sandbox.faults().next("POST", "/comments", Fault::Delay(Duration::from_mins(10)));
     let opened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
     let issue = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
-    let publisher = tokio::spawn({
-        let app = desk.app.clone();
-        async move { app.desk.publish().await.map(drop) }
-    });
+    let publisher = desk.publishes();
     while desk.comments(&issue).is_empty() {
         tokio::task::yield_now().await;
     }

@@ -102,10 +102,7 @@ story!(g5_what_is_undone_while_the_desk_still_writes_comes_back, |desk| {
     desk.sandbox.faults().next("POST", "/comments", Fault::Delay(Duration::from_millis(300)));
     let opened = desk.sandbox.open_issue(REPO, "anna", "Login is broken", "It does not work.").await.unwrap();
     let issue = Opened { number: opened.number(), id: opened.issue.unwrap().id, answer: None };
-    let publisher = tokio::spawn({
-        let app = desk.app.clone();
-        async move { app.desk.publish().await.map(drop) }
-    });
+    let publisher = desk.publishes();
     while desk.comments(&issue).is_empty() {
         tokio::task::yield_now().await;
     }
