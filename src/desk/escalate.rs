@@ -1,6 +1,7 @@
 //! What time asks for: steps of running clocks, slots that opened, look-ups to try again. The scheduler only wakes this; what
 //! is due stands in the database (`E1` to `E4`).
 
+use super::gate::plus;
 use super::intake::Incoming;
 use super::publish::place_name;
 use super::{Desk, rights};
@@ -11,7 +12,7 @@ use crate::domain::escalation::Due;
 use crate::domain::ticket::{Ticket, Told};
 use crate::messages;
 use crate::programme::{Ladder, LadderStep, on_call};
-use crate::store::{Needs, Outgoing, Result};
+use crate::store::{Needs, Outgoing, Result, StoreError, Tx};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ const CONFIRM_AT_ONCE: usize = 64;
 const MOST_AT_ONCE: i64 = 500;
 /// While one instance looks at tickets, no other does for this long: asking GitHub twice would help nobody.
 const LOOK: SignedDuration = SignedDuration::from_secs(10);
+/// What does not read back is looked at again after this.
+const ASIDE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Whether GitHub said that a ticket still stands as the desk knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,7 @@ impl Desk {
             // A GitHub that has told nothing in its time is not asked again before the next look.
             let unconfirmed = if silent { stepping.iter().map(|ticket| ticket.issue).collect() } else { self.confirm(&stepping).await };
             silent |= stepping.len() > 1 && unconfirmed.len() == stepping.len();
-            self.wake(&due, &stepping, &unconfirmed, now).await?;
+            self.wake_all(&due, &stepping, &unconfirmed, now).await?;
             done += due.len();
             if !is_full(&due) {
                 return Ok(done);
@@ -71,7 +74,7 @@ impl Desk {
             let due = self.claim_due(now, true).await?;
             if !due.is_empty() {
                 self.look_up_members().await?;
-                self.wake(&due, &[], &BTreeSet::new(), now).await?;
+                self.wake_all(&due, &[], &BTreeSet::new(), now).await?;
             }
             done += due.len();
             if !is_full(&due) {
@@ -88,9 +91,46 @@ impl Desk {
             return Ok(Vec::new());
         }
         let mut tx = self.store.write().await?;
-        let due = tx.claim_due_tickets(now, now.saturating_add(LOOK).unwrap_or(now), checking, MOST_AT_ONCE).await?;
+        let (due, unread) = tx.claim_due_tickets(now, now.saturating_add(LOOK).unwrap_or(now), checking, MOST_AT_ONCE).await?;
+        for (issue, error) in unread {
+            self.set_aside(&mut tx, issue, &error, now).await?;
+        }
         tx.commit().await?;
         Ok(due)
+    }
+
+    /// Leaves a ticket alone for an hour of which something does not read back, and tells the operator, so that it holds up no other.
+    pub(super) async fn set_aside(&self, tx: &mut Tx, issue: IssueId, error: &StoreError, now: Timestamp) -> Result<()> {
+        let place = tx.set_aside(issue, plus(now, ASIDE)).await?;
+        let text = format!(
+            "`{place}`: {error}. Its clock, its labels and its comments stand still, all others go on. Run the release that wrote it, or take its row from a backup; it is looked at again every hour."
+        );
+        self.warn(tx, &[(format!("unreadable:{issue}"), text)], now).await
+    }
+
+    /// All of these together; where that fails, each by itself, so that one keeps nobody from being woken.
+    async fn wake_all(&self, due: &[Ticket], stepping: &[Ticket], unconfirmed: &BTreeSet<IssueId>, now: Timestamp) -> Result<()> {
+        match self.wake(due, stepping, unconfirmed, now).await {
+            Err(error) if !error.is_everyones() => {
+                tracing::warn!(%error, tickets = due.len(), "tickets that are due could not be dealt with together, and are one by one");
+            }
+            woken => return woken,
+        }
+        let mut failed = None;
+        for ticket in due {
+            let step: Vec<_> = stepping.iter().filter(|step| step.issue == ticket.issue).cloned().collect();
+            match self.wake(std::slice::from_ref(ticket), &step, unconfirmed, now).await {
+                Err(error) if error.is_of_one_record() => {
+                    let mut tx = self.store.write().await?;
+                    self.set_aside(&mut tx, ticket.issue, &error, now).await?;
+                    tx.commit().await?;
+                }
+                Err(error) if error.is_everyones() => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
+                Ok(()) => {}
+            }
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     async fn wake(&self, due: &[Ticket], stepping: &[Ticket], unconfirmed: &BTreeSet<IssueId>, now: Timestamp) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::domain::partner::Partner;
 use crate::domain::projection::{Assigns, Post, Projection, Wish};
 use crate::domain::quota::Entry;
 use crate::domain::ticket::Ticket;
-use crate::domain::{CommentId, InstallationId, RepoId};
+use crate::domain::{CommentId, InstallationId, IssueId, RepoId};
 use crate::github::client::{ApiError, GitHub, Standing};
 use crate::messages::{self, View};
 use crate::programme::TierId;
@@ -170,9 +170,21 @@ impl Desk {
             Room::Paused(_) => true,
             Room::Quiet(_) => return Ok(None),
         };
-        let Some(claim) = tx.claim_next(gate.installation, (tiers, tried), now).await? else { return Ok(None) };
-        gate.count(tx, free.min(OPENING)).await?;
-        let mut claims = [claim];
+        loop {
+            let Some(issue) = tx.next_to_publish(gate.installation, (tiers, tried), now).await? else { return Ok(None) };
+            match self.claimed(tx, issue, now).await {
+                // What does not read back keeps nothing from being published; nor from being recorded, in the same transaction.
+                Err(error) if error.is_of_one_record() => self.set_aside(tx, issue, &error, now).await?,
+                claimed => {
+                    gate.count(tx, free.min(OPENING)).await?;
+                    return claimed.map(Some);
+                }
+            }
+        }
+    }
+
+    async fn claimed(&self, tx: &mut Tx, issue: IssueId, now: Timestamp) -> Result<Claimed> {
+        let mut claims = [tx.claim(issue).await?];
         self.correct(tx, &mut claims).await?;
         let [claim] = claims;
         let ticket = &claim.ticket;
@@ -187,7 +199,7 @@ impl Desk {
             Some(id) => tx.partner(id).await?,
             None => None,
         };
-        Ok(Some(Claimed { claim, partner, account }))
+        Ok(Claimed { claim, partner, account })
     }
 
     fn owes_a_reply(&self, claim: &Claim) -> bool {

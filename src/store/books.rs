@@ -4,7 +4,7 @@ use super::list::list;
 use super::places::{freeze, place};
 use super::rights::agents_of;
 use super::sql::{bundle, sql};
-use super::{Arg, Outgoing, Result, Row, Tx, to_json};
+use super::{Arg, Outgoing, Result, Row, StoreError, Tx, to_json};
 use crate::domain::book::{Book, LogLine, Place};
 use crate::domain::partner::{Membership, Partner};
 use crate::domain::quota::{Entry, EntryKind};
@@ -501,20 +501,51 @@ impl Tx {
     }
 
     /// Tickets that time asks for, the longest overdue first, which from now on nobody else looks at until an instant, or until time asks
-    /// for them at another. What is heard of them meanwhile gives them to nobody else.
+    /// for them at another. What is heard of them meanwhile gives them to nobody else. Beside them those that do not read back.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn claim_due_tickets(&mut self, now: Timestamp, until: Timestamp, checking: bool, most: i64) -> Result<Vec<Ticket>> {
+    pub async fn claim_due_tickets(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        checking: bool,
+        most: i64,
+    ) -> Result<(Vec<Ticket>, Vec<(IssueId, StoreError)>)> {
         let statement = sql!(
             "UPDATE tickets SET looking_ms = $2 WHERE issue_id IN (
                  SELECT issue_id FROM tickets WHERE next_at_ms <= $1 AND looking_ms <= $1
                      AND CASE WHEN standing = 'checking' THEN 1 ELSE 0 END = $3 ORDER BY next_at_ms LIMIT $4)
-             RETURNING doc"
+             RETURNING issue_id, doc"
         );
         let args: [Arg; 4] = [now.as_millisecond().into(), until.as_millisecond().into(), i64::from(checking).into(), most.into()];
-        let rows = self.rows(statement, args).await?;
-        rows.iter().map(|row| row.json("doc")).collect()
+        let (mut tickets, mut unread) = (Vec::new(), Vec::new());
+        for row in self.rows(statement, args).await? {
+            match row.json("doc") {
+                Ok(ticket) => tickets.push(ticket),
+                Err(error) => unread.push((IssueId(row.int("issue_id")?), error)),
+            }
+        }
+        Ok((tickets, unread))
+    }
+
+    /// Leaves a ticket alone until an instant: neither time nor publishing asks for it before. Gives its place, like `acme/app#12`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn set_aside(&mut self, issue: IssueId, until: Timestamp) -> Result<String> {
+        let statement = sql!(
+            "UPDATE tickets SET looking_ms = $2, publish_at_ms = CASE WHEN version <> published THEN $2 ELSE publish_at_ms END
+             WHERE issue_id = $1
+             RETURNING number, repo_id, (SELECT full_name FROM repositories WHERE repositories.id = tickets.repo_id) AS full_name"
+        );
+        let rows = self.rows(statement, [issue.0.into(), until.as_millisecond().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(format!("the issue of id {issue}")) };
+        let (number, repo) = (row.int("number")?, row.int("repo_id")?);
+        Ok(match row.maybe_text("full_name")? {
+            Some(name) => format!("{name}#{number}"),
+            None => format!("issue {number} of the repository of id {repo}"),
+        })
     }
 
     /// Sets when a ticket is looked at next, for one whose look changed nothing else.
@@ -536,13 +567,13 @@ impl Tx {
         rows.first().map_or(Ok(None), |row| row.maybe_instant("next_at_ms"))
     }
 
-    /// Tickets by their issues, those that there are.
+    /// Tickets by their issues, those that there are and that read back.
     ///
     /// # Errors
     /// The database fails.
     pub async fn tickets(&mut self, issues: &[IssueId]) -> Result<Vec<Ticket>> {
         let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}"), [list(&issues)?]).await?;
-        rows.iter().map(|row| row.json("doc")).collect()
+        readable(&rows, |row| row.json("doc"))
     }
 
     /// The tickets whose clocks run.
@@ -575,6 +606,19 @@ impl Tx {
         let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id = $1"), [issue.0.into()]).await?;
         rows.first().map(|row| row.json("doc")).transpose()
     }
+}
+
+/// What these rows of tickets hold, but for those that do not read back: what is asked of many is not kept from all by one. Whoever has to
+/// do something about such a ticket says so, see [`Tx::set_aside`].
+pub(super) fn readable<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T>) -> Result<Vec<T>> {
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read(row) {
+            Err(error @ StoreError::Unreadable { .. }) => tracing::debug!(%error, "left out"),
+            read => all.push(read?),
+        }
+    }
+    Ok(all)
 }
 
 /// Puts the tickets found into the book, and what they touch to the needs. Says whether there were any.
@@ -616,8 +660,7 @@ fn take_accounts(found: &[Vec<Row>], with_ledger: bool, book: &mut Book) -> Resu
         let partner = partner(row)?;
         book.partners.insert(partner.id.clone(), partner);
     }
-    for row in waiting {
-        let ticket: Ticket = row.json("doc")?;
+    for ticket in readable(waiting, |row| row.json::<Ticket>("doc"))? {
         book.tickets.insert(ticket.issue, ticket);
     }
     if with_ledger { take_ledger(ledger, book) } else { Ok(()) }
@@ -687,7 +730,7 @@ pub(super) fn partner(row: &Row) -> Result<Partner> {
 }
 
 pub(super) fn partner_id(row: &Row, column: &'static str) -> Result<PartnerId> {
-    PartnerId::new(&row.text(column)?).map_err(|error| super::StoreError::Unreadable { what: column, why: error.to_string() })
+    PartnerId::new(&row.text(column)?).map_err(|error| StoreError::Unreadable { what: column, why: error.to_string() })
 }
 
 pub(super) fn membership(row: &Row) -> Result<Membership> {
@@ -704,7 +747,7 @@ pub(super) fn membership(row: &Row) -> Result<Membership> {
 
 pub(super) fn entry(row: &Row) -> Result<Entry> {
     let kind = row.text("kind")?;
-    let kind = EntryKind::named(&kind).ok_or(super::StoreError::Unreadable { what: "ledger.kind", why: kind })?;
+    let kind = EntryKind::named(&kind).ok_or(StoreError::Unreadable { what: "ledger.kind", why: kind })?;
     Ok(Entry {
         key: row.text("key")?,
         partner: partner_id(row, "partner_id")?,

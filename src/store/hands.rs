@@ -30,7 +30,7 @@ impl Tx {
     /// The database fails.
     pub async fn hands_of(&mut self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, Hands>> {
         let rows = self.rows(sql!("SELECT issue_id, doc FROM hands WHERE issue_id {in ints $1}"), [list(&issues)?]).await?;
-        rows.iter().map(|row| Ok((IssueId(row.int("issue_id")?), row.json("doc")?))).collect()
+        rows.iter().map(hands).collect()
     }
 
     /// The same for tickets that are to be looked at again, the longest due first.
@@ -40,7 +40,7 @@ impl Tx {
     pub async fn hands_due(&mut self, now: Timestamp, most: i64) -> Result<Vec<(IssueId, Hands)>> {
         let statement = sql!("SELECT issue_id, doc FROM hands WHERE again_ms <= $1 ORDER BY again_ms LIMIT $2");
         let rows = self.rows(statement, [now.as_millisecond().into(), most.into()]).await?;
-        rows.iter().map(|row| Ok((IssueId(row.int("issue_id")?), row.json("doc")?))).collect()
+        rows.iter().map(hands).collect()
     }
 
     /// Keeps what hands did to a ticket; it is looked at again at `again`.
@@ -218,4 +218,14 @@ fn holder(row: &Row) -> Result<Holder> {
         applied: applied(row)?,
         moving: row.int("version")? != row.int("published")?,
     })
+}
+
+/// What does not read back counts as nothing: then whoever took a label off does so once more.
+fn hands(row: &Row) -> Result<(IssueId, Hands)> {
+    let issue = IssueId(row.int("issue_id")?);
+    let hands = row.json("doc").unwrap_or_else(|error| {
+        tracing::warn!(%issue, %error, rule = "G5", "what hands did to a ticket lately is forgotten");
+        Hands::default()
+    });
+    Ok((issue, hands))
 }

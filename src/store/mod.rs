@@ -90,7 +90,7 @@ pub enum StoreError {
         why: String,
     },
     /// Something stored does not read back.
-    #[error("stored {what} does not read back: {why}")]
+    #[error("stored `{what}` does not read back: {why}")]
     Unreadable {
         /// Table and column.
         what: &'static str,
@@ -123,6 +123,12 @@ impl StoreError {
             ),
             _ => false,
         }
+    }
+
+    /// Whether it is one thing that is stored, and no more than that.
+    #[must_use]
+    pub const fn is_of_one_record(&self) -> bool {
+        matches!(self, Self::Unreadable { .. })
     }
 
     /// Whether somebody else holds a SQLite file.

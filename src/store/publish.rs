@@ -1,6 +1,7 @@
 //! What GitHub was last told of each ticket, and who is telling it at present.
 
 use super::list::list;
+use super::row::unfit;
 use super::sql::sql;
 use super::{Result, Row, Tx, to_json};
 use crate::domain::hands::Undone;
@@ -140,18 +141,18 @@ impl Tx {
         rows.iter().map(|row| Ok(InstallationId(row.int("id")?))).collect()
     }
 
-    /// Claims the ticket of an installation that is to be published next: one of which an earlier try may have had effect, else the
+    /// The ticket of an installation that is to be published next: one of which an earlier try may have had effect, else the
     /// oldest of the highest tier; `tiers` are the programme's, the highest first (`G7`). `tried`: only the former. Whoever calls holds
     /// the installation's gate.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn claim_next(
+    pub async fn next_to_publish(
         &mut self,
         installation: InstallationId,
         (tiers, tried): (&[TierId], bool),
         now: Timestamp,
-    ) -> Result<Option<Claim>> {
+    ) -> Result<Option<IssueId>> {
         #[derive(Serialize)]
         struct Rank<'a> {
             tier: &'a str,
@@ -198,14 +199,19 @@ impl Tx {
             );
             found = self.rows(rest, [installation.0.into()]).await?.first().map(|row| row.int("issue_id")).transpose()?;
         }
-        let Some(issue) = found else { return Ok(None) };
+        Ok(found.map(IssueId))
+    }
+
+    /// Claims a ticket to publish it. Each claim counts.
+    ///
+    /// # Errors
+    /// The database fails, or the ticket does not read back.
+    pub async fn claim(&mut self, issue: IssueId) -> Result<Claim> {
         let statement = sql!("UPDATE tickets SET attempts = attempts + 1 WHERE issue_id = $1 RETURNING doc, version, attempts, applied");
-        let rows = self.rows(statement, [issue.into()]).await?;
-        let claim = |row: &Row| {
-            let (version, attempts) = (row.int("version")?, row.int("attempts")?);
-            Ok(Claim { ticket: row.json("doc")?, version, attempts, applied: applied(row)? })
-        };
-        rows.first().map(claim).transpose()
+        let rows = self.rows(statement, [issue.0.into()]).await?;
+        let row = rows.first().ok_or_else(|| unfit("issue_id", "there is no such ticket"))?;
+        let (version, attempts) = (row.int("version")?, row.int("attempts")?);
+        Ok(Claim { ticket: row.json("doc")?, version, attempts, applied: applied(row)? })
     }
 
     /// Whether anything waits to be published now or later; the earliest instant of it.

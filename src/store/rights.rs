@@ -1,6 +1,6 @@
 //! What GitHub was asked about people's rights, and of whom it has to be asked (`W3`).
 
-use super::books::Loaded;
+use super::books::{Loaded, readable};
 use super::list::list;
 use super::sql::sql;
 use super::{Arg, Result, Row, Tx};
@@ -337,7 +337,7 @@ impl Tx {
             Some(issues) => self.rows(theirs, [list(issues)?]).await?,
             None => self.rows(due, [now.as_millisecond().into(), most.into()]).await?,
         };
-        rows.iter().map(wanted).collect()
+        readable(&rows, wanted)
     }
 
     /// Which of these tickets still wait to hear of somebody.

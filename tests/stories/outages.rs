@@ -380,11 +380,47 @@ story!(e2_what_is_heard_of_a_ticket_while_an_instance_looks_at_it_gives_it_to_no
     let mut tx = desk.app.desk.store.write().await.unwrap();
     let claimed = tx.claim_due_tickets(desk.clock.now(), instant("2026-11-18T12:00:10Z"), false, 10).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed.0.len(), 1);
     desk.sandbox.comment(REPO, opened[0].number, "zoe", "Same here.").await.unwrap();
     assert_eq!(desk.app.desk.escalate().await.unwrap(), 0, "it is looked at still");
     desk.clock.advance_to(instant("2026-11-18T12:00:11Z"));
     assert_eq!(desk.app.desk.escalate().await.unwrap(), 1);
+});
+
+story!(r4_a_ticket_that_does_not_read_back_holds_up_no_other, ONE_STEP, |desk| {
+    let opened = tickets(&desk, 3).await;
+    desk.partner("beta", "gold", &["bert"]).await;
+    let of_beta = desk.opens("bert", "Beta's").await;
+    desk.settle().await;
+    assert_eq!(desk.chat.take().len(), 0);
+    let broken = opened[0].number;
+    desk.execute(&format!("UPDATE tickets SET doc = 'x' || doc, version = version + 1 WHERE number = {broken}")).await;
+    desk.execute("UPDATE partners SET tiers = 'x' || tiers WHERE id = 'beta'").await;
+    desk.execute(&format!("UPDATE tickets SET version = version + 1 WHERE number = {}", of_beta.number)).await;
+    desk.execute(&format!("INSERT INTO hands (issue_id, again_ms, doc) VALUES ({}, 0, 'x')", opened[1].id)).await;
+    // GitHub is told of the others, and their clocks run.
+    let later = desk.opens("anna", "Opened since").await;
+    desk.settle().await;
+    assert!(desk.sandbox.issue(REPO, later.number).unwrap().labels.iter().any(|label| label.starts_with("due:")));
+    desk.clock.advance_to(instant("2026-11-18T12:00:05Z"));
+    desk.settle().await;
+    let mut said: Vec<_> = desk.chat.take().iter().map(text).collect();
+    let told = |said: &[String], of: u64| said.iter().filter(|text| text.contains(&format!("{REPO}#{of} “"))).count();
+    for of in [opened[1].number, opened[2].number] {
+        assert_eq!(told(&said, of), 1, "{said:?}");
+    }
+    assert_eq!(told(&said, broken) + told(&said, of_beta.number), 0, "{said:?}");
+    for of in [broken, of_beta.number] {
+        let warned = said.extract_if(.., |text| text.contains(&format!("{REPO}#{of}")) && text.contains("does not read back")).count();
+        assert_eq!(warned, 1, "one word to the operator: {said:?}");
+    }
+    // It is mended, and looked at again within the hour.
+    desk.execute(&format!("UPDATE tickets SET doc = substr(doc, 2) WHERE number = {broken}")).await;
+    desk.execute("UPDATE partners SET tiers = substr(tiers, 2) WHERE id = 'beta'").await;
+    desk.clock.advance_to(instant("2026-11-18T13:00:06Z"));
+    desk.settle().await;
+    let said: Vec<_> = desk.chat.take().iter().map(text).collect();
+    assert_eq!([broken, of_beta.number].map(|of| told(&said, of)), [1, 1], "{said:?}");
 });
 
 story!(e2_what_an_instance_left_undone_another_does_within_fifteen_seconds, ONE_STEP, |desk| {
