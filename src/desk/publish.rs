@@ -50,6 +50,17 @@ struct Shown {
     refusal: Option<Refusal>,
 }
 
+/// Which of an installation's tickets is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// One of which an earlier try may have had effect, else another.
+    TriedFirst,
+    /// One that was not tried yet, else another.
+    UntriedFirst,
+    /// Nothing new is written now.
+    OnlyTried,
+}
+
 /// What came while publishing.
 enum Came {
     /// The installations with tickets to show.
@@ -133,8 +144,10 @@ impl Desk {
         let Some(gate) = self.gate(installation).await? else { return Ok(0) };
         let tiers: Vec<_> = self.programme.tiers.iter().rev().map(|tier| tier.id.clone()).collect();
         let mut done = 0;
-        let mut last = None;
+        let mut last: Option<Shown> = None;
         loop {
+            // What may have had effect is looked up soon; but however much of it fails again and again, the others come every second time.
+            let turn = if last.as_ref().is_some_and(|shown| shown.claim.attempts > 1) { Turn::UntriedFirst } else { Turn::TriedFirst };
             let mut tx = self.store.write().await?;
             let Some(mut row) = gate.hold(&mut tx).await? else {
                 tracing::warn!(%installation, rule = "G7", "another instance publishes this installation by now: it goes on from here");
@@ -145,7 +158,7 @@ impl Desk {
                 self.record(&mut tx, &gate, &mut row, shown).await?;
             }
             let stopping = self.wakes.stopping.load(Ordering::Relaxed);
-            let claimed = if stopping { None } else { self.claim(&mut tx, &gate, &row, &tiers).await? };
+            let claimed = if stopping { None } else { self.claim(&mut tx, &gate, &row, (&tiers, turn)).await? };
             let Some(claimed) = claimed else {
                 gate.leave(&mut tx).await?;
                 tx.commit().await?;
@@ -162,16 +175,16 @@ impl Desk {
         }
     }
 
-    async fn claim(&self, tx: &mut Tx, gate: &Gate<'_>, row: &GateRow, tiers: &[TierId]) -> Result<Option<Claimed>> {
+    async fn claim(&self, tx: &mut Tx, gate: &Gate<'_>, row: &GateRow, (tiers, turn): (&[TierId], Turn)) -> Result<Option<Claimed>> {
         let now = self.clock.now();
         let (room, free) = if self.observes() { (Room::Open, 0) } else { gate.room(tx, row).await? };
-        let tried = match room {
-            Room::Open => false,
-            Room::Paused(_) => true,
+        let turn = match room {
+            Room::Open => turn,
+            Room::Paused(_) => Turn::OnlyTried,
             Room::Quiet(_) => return Ok(None),
         };
         loop {
-            let Some(issue) = tx.next_to_publish(gate.installation, (tiers, tried), now).await? else { return Ok(None) };
+            let Some(issue) = self.next(tx, gate.installation, (tiers, turn), now).await? else { return Ok(None) };
             match self.claimed(tx, issue, now).await {
                 // What does not read back keeps nothing from being published; nor from being recorded, in the same transaction.
                 Err(error) if error.is_of_one_record() => self.set_aside(tx, issue, &error, now).await?,
@@ -180,6 +193,18 @@ impl Desk {
                     return claimed.map(Some);
                 }
             }
+        }
+    }
+
+    async fn next(&self, tx: &mut Tx, at: InstallationId, (tiers, turn): (&[TierId], Turn), now: Timestamp) -> Result<Option<IssueId>> {
+        if turn == Turn::UntriedFirst
+            && let Some(issue) = tx.next_untried(at, tiers, now).await?
+        {
+            return Ok(Some(issue));
+        }
+        match tx.next_tried(at, now).await? {
+            None if turn == Turn::TriedFirst => tx.next_untried(at, tiers, now).await,
+            tried => Ok(tried),
         }
     }
 
@@ -275,9 +300,9 @@ impl Desk {
                 if error.is_of_credentials() && (error.is_to_the_app() || claim.attempts > 1) {
                     self.warn_of_credentials(tx, gate.installation, &error).await?;
                 }
-                if error.is_of_unknown_fate() || error.is_of_credentials() {
-                    // One ticket that fails again and again holds up nobody; when all fail, GitHub is away.
-                    row.unanswered += i64::from(claim.attempts == 1);
+                // One ticket that fails again and again holds up nobody; when all fail, GitHub is away.
+                if claim.attempts == 1 && (error.is_of_unknown_fate() || error.is_of_credentials()) {
+                    row.unanswered += 1;
                     tx.count_failures(gate.installation, row.refused, row.unanswered).await?;
                     let pause =
                         SignedDuration::from_secs(2_i64.saturating_pow(u32::try_from(row.unanswered.clamp(1, 5)).unwrap_or(5)).min(30));

@@ -141,43 +141,43 @@ impl Tx {
         rows.iter().map(|row| Ok(InstallationId(row.int("id")?))).collect()
     }
 
-    /// The ticket of an installation that is to be published next: one of which an earlier try may have had effect, else the
-    /// oldest of the highest tier; `tiers` are the programme's, the highest first (`G7`). `tried`: only the former. Whoever calls holds
-    /// the installation's gate.
+    /// The ticket of an installation that is to be published next among those of which an earlier try may have had effect: the longest
+    /// due. Whoever calls holds the installation's gate.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn next_to_publish(
-        &mut self,
-        installation: InstallationId,
-        (tiers, tried): (&[TierId], bool),
-        now: Timestamp,
-    ) -> Result<Option<IssueId>> {
-        #[derive(Serialize)]
-        struct Rank<'a> {
-            tier: &'a str,
-            place: usize,
-        }
-        let at = [installation.0.into(), now.as_millisecond().into()];
+    pub async fn next_tried(&mut self, installation: InstallationId, now: Timestamp) -> Result<Option<IssueId>> {
         // Each ticket's repository is looked for by itself: for `EXISTS` PostgreSQL may read all that are out of the desk's hands.
         let first = sql!(
             "SELECT issue_id FROM tickets WHERE version <> published AND attempts > 0 AND installation_id = $1 AND publish_at_ms <= $2
                AND (SELECT 1 FROM freezes WHERE freezes.repo_id = tickets.repo_id AND freezes.until_ms IS NULL LIMIT 1) IS NULL
              ORDER BY publish_at_ms, issue_id LIMIT 1"
         );
-        let mut found = self.rows(first, at.clone()).await?.first().map(|row| row.int("issue_id")).transpose()?;
-        if found.is_none() && !tried {
-            // What only waited for an instant that has come stands in line again.
-            let again = sql!(
-                "UPDATE tickets SET publish_at_ms = 0 WHERE issue_id IN (
+        let rows = self.rows(first, [installation.0.into(), now.as_millisecond().into()]).await?;
+        rows.first().map(|row| row.int("issue_id").map(IssueId)).transpose()
+    }
+
+    /// The same among those that were not tried yet: the oldest of the highest tier; `tiers` are the programme's, the highest first (`G7`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn next_untried(&mut self, installation: InstallationId, tiers: &[TierId], now: Timestamp) -> Result<Option<IssueId>> {
+        #[derive(Serialize)]
+        struct Rank<'a> {
+            tier: &'a str,
+            place: usize,
+        }
+        // What only waited for an instant that has come stands in line again.
+        let again = sql!(
+            "UPDATE tickets SET publish_at_ms = 0 WHERE issue_id IN (
                      SELECT issue_id FROM tickets
                      WHERE version <> published AND attempts = 0 AND publish_at_ms > 0 AND installation_id = $1 AND publish_at_ms <= $2)"
-            );
-            self.run(again, at.clone()).await?;
-            let ids = tiers.iter().map(|tier| tier.0.as_str()).chain([""]);
-            let ranks: Vec<_> = ids.enumerate().map(|(place, tier)| Rank { tier, place }).collect();
-            let by_tier = sql!(
-                "SELECT issue_id FROM (
+        );
+        self.run(again, [installation.0.into(), now.as_millisecond().into()]).await?;
+        let ids = tiers.iter().map(|tier| tier.0.as_str()).chain([""]);
+        let ranks: Vec<_> = ids.enumerate().map(|(place, tier)| Rank { tier, place }).collect();
+        let by_tier = sql!(
+            "SELECT issue_id FROM (
                      SELECT place, (SELECT issue_id FROM tickets
                                     WHERE version <> published AND attempts = 0 AND publish_at_ms = 0
                                       AND installation_id = $1 AND tickets.tier = r.tier
@@ -186,11 +186,10 @@ impl Tx {
                                     ORDER BY created_ms, issue_id LIMIT 1) AS issue_id
                      FROM {rows $2: tier TEXT, place BIGINT}) AS first_of_tier
                  WHERE issue_id IS NOT NULL ORDER BY place LIMIT 1"
-            );
-            let rows = self.rows(by_tier, [installation.0.into(), list(&ranks)?]).await?;
-            found = rows.first().map(|row| row.int("issue_id")).transpose()?;
-        }
-        if found.is_none() && !tried {
+        );
+        let rows = self.rows(by_tier, [installation.0.into(), list(&ranks)?]).await?;
+        let mut found = rows.first().map(|row| row.int("issue_id")).transpose()?;
+        if found.is_none() {
             // Of a tier that the programme has no more.
             let rest = sql!(
                 "SELECT issue_id FROM tickets WHERE version <> published AND attempts = 0 AND publish_at_ms = 0 AND installation_id = $1

@@ -322,6 +322,25 @@ story!(g7_one_ticket_that_always_fails_holds_up_no_other, |desk| {
     assert_eq!(desk.sandbox.issue(REPO, 1).unwrap().comments.len(), 1);
 });
 
+story!(g7_a_repository_whose_writes_always_fail_keeps_no_higher_tier_waiting, UNLIMITED, |desk| {
+    desk.partner("acme", "low", &["anna"]).await;
+    desk.partner("globex", "high", &["gus"]).await;
+    for number in 1..=40 {
+        desk.sandbox.faults().next_times(10_000, "POST", &format!("/issues/{number}/comments"), Fault::status(502, "Bad Gateway"));
+    }
+    opens_many(&desk, "anna", 40).await;
+    for minute in [10, 20, 30, 40] {
+        desk.at(&format!("2026-11-18T09:{minute}:00Z")).await;
+        let issue = desk.opens("gus", "Urgent").await;
+        desk.at(&format!("2026-11-18T09:{minute}:05Z")).await;
+        assert_eq!(desk.comments(&issue).len(), 1, "at 9:{minute}, of {:?}", commented(&desk.sandbox.writes()));
+    }
+    // Those whose turn it is not yet are told within the quarter of an hour all the same.
+    desk.sandbox.faults().clear();
+    desk.at("2026-11-18T09:55:00Z").await;
+    assert_eq!(commented(&desk.sandbox.writes()).len(), 44);
+});
+
 story!(g7_an_issue_that_is_elsewhere_or_gone_ends_though_nobody_told, |desk| {
     desk.sandbox.repository("7x/other");
     desk.app.desk.catch_up().await.unwrap();
