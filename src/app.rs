@@ -271,6 +271,7 @@ async fn open(settings: &Settings, clock: Clock) -> Result<(Desk, Option<AppCred
         summed: Arc::default(),
         counts: Arc::default(),
     };
+    desk.keep_time().await?;
     Ok((desk, app))
 }
 

@@ -13,6 +13,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// Names and schedules, seconds first, in UTC.
 pub const JOBS: &[(&str, &str)] = &[
+    ("time", "* * * * * *"),
     ("lead", "* * * * * *"),
     ("escalate", "* * * * * *"),
     ("retry", "*/10 * * * * *"),
@@ -116,6 +117,8 @@ fn tell(name: &str, result: Result<(), StoreError>) {
 /// The database fails.
 pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
     match name {
+        // A database that does not answer is told of by whoever needs more from it than the time.
+        "time" => drop(app.desk.keep_time().await),
         "lead" => match app.lead.look(app.since_beat()).await? {
             Led::ByOthers => app.beat(),
             // What was sent to the instance that is gone may be lost. Neither the next look nor a step waits for GitHub: each step is

@@ -2,7 +2,7 @@
 //! off pings at the wrong time (`R7`).
 
 use super::Desk;
-use crate::store::Result;
+use crate::store::{Result, Store};
 use jiff::SignedDuration;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -16,6 +16,21 @@ pub const HOLDS: SignedDuration = SignedDuration::from_mins(2);
 pub struct SaidOfTheClock(AtomicU8);
 
 impl Desk {
+    /// Goes by the clock of the database, where that is one for several instances: leases, GitHub's quiet and steps mean the same instant
+    /// to each of them, however their hosts' clocks are set (`E7`, `G7`).
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn keep_time(&self) -> Result<()> {
+        let asked = self.clock.now();
+        let Some(there) = self.store.time().await? else { return Ok(()) };
+        if let Some(wrong) = self.clock.put_right(there, asked, self.clock.now()) {
+            let (by, side) = (wrong.abs(), if wrong.is_negative() { "behind" } else { "ahead of" });
+            tracing::info!("the clock was {by:#} {side} the database's host, by which all instances go");
+        }
+        Ok(())
+    }
+
     fn skew(&self) -> SignedDuration {
         self.github.as_ref().and_then(|github| github.skew()).unwrap_or_default()
     }
@@ -48,7 +63,9 @@ impl Desk {
         }
         if level > said {
             let held = if level == 2 { "Pings are held until it is right. " } else { "" };
-            let text = format!("The clock of the desk's host is {}. {held}Have it set by NTP.", off(skew));
+            let whose =
+                if matches!(self.store, Store::Postgres(_)) { "PostgreSQL's host, by which the desk goes," } else { "the desk's host" };
+            let text = format!("The clock of {whose} is {}. {held}Have it set by NTP.", off(skew));
             let now = self.clock.now();
             let mut tx = self.store.write().await?;
             self.warn(&mut tx, &[(format!("clock:{level}:{}", now.as_millisecond()), text)], now).await?;

@@ -1,6 +1,7 @@
 //! Leases: which instance does what one of them has to do. Nothing that is right rests on one, only that work is not done twice (`E2` is
 //! kept by unique keys).
 
+use super::row::unfit;
 use super::{Result, Store};
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -29,6 +30,17 @@ impl Store {
         let take = sqlx::query(take).bind(name).bind(holder).bind(until.as_millisecond()).bind(now);
         let taken = postgres.ask(async |connection| take.execute(connection).await).await?;
         Ok(taken.rows_affected() == 1)
+    }
+
+    /// What the clock of PostgreSQL's host shows, which several instances have in common. SQLite has the clock of this host.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn time(&self) -> Result<Option<Timestamp>> {
+        let Self::Postgres(postgres) = self else { return Ok(None) };
+        let ask = sqlx::query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT AS now_ms");
+        let row = postgres.ask(async |connection| ask.fetch_one(connection).await).await?;
+        Ok(Some(Timestamp::from_millisecond(row.try_get("now_ms")?).map_err(|error| unfit("now_ms", &error.to_string()))?))
     }
 
     /// Lets a lease go, so that nobody has to wait for its end.

@@ -55,6 +55,11 @@ story!(each_job_does_what_it_is_for_when_it_is_woken, |mut desk| {
     wakes(&desk, &mut left, "lead").await;
     assert!(desk.app.lead.is_ours());
 
+    // What goes by a clock that is set by hand goes by nobody's; see the story of the time of the database.
+    let now = desk.clock.now();
+    wakes(&desk, &mut left, "time").await;
+    assert_eq!(desk.clock.now(), now);
+
     desk.app.beat();
     wakes(&desk, &mut left, "heartbeat").await;
     assert_eq!(alarm.try_iter().collect::<Vec<_>>(), ["GET /hush HTTP/1.1"]);

@@ -1,8 +1,11 @@
 //! Of several instances one ticks (`E2`).
 
 use crate::desk::{Desk, Engine, Setup, run};
+use crate::instance::Instance;
 use crate::sqlite::beside;
 use jiff::SignedDuration;
+use partner_desk::clock::Clock;
+use partner_desk::jobs::work;
 use partner_desk::lead::Led;
 use partner_desk::store::Store;
 
@@ -78,3 +81,26 @@ fn e2_one_process_on_sqlite_always_ticks_and_writes_nothing_for_it() {
         desk.end().await;
     });
 }
+
+story!(e7_instances_over_one_database_go_by_its_clock_however_their_hosts_are_set, |desk| {
+    let (host, wrong) = (Clock::system(), Clock::wrong_by(SignedDuration::from_secs(-14)));
+    let apart = || wrong.now().duration_since(host.now()).abs();
+    let instance = Instance::build(desk.settings(), wrong.clone()).await;
+    let in_common = matches!(desk.app.desk.store, Store::Postgres(_));
+    let told = async || {
+        // A machine that is slow at this moment learns nothing from an answer.
+        for _ in 0..100 {
+            work(&instance.app, "time").await.unwrap();
+            if apart() < SignedDuration::from_secs(1) {
+                break;
+            }
+        }
+        apart() < SignedDuration::from_secs(1)
+    };
+    assert_eq!(told().await, in_common, "{}", apart());
+    // Set wrong while it runs.
+    assert!(wrong.put_right(wrong.now() + SignedDuration::from_mins(5), wrong.now(), wrong.now()).is_some());
+    assert!(apart() > SignedDuration::from_mins(4));
+    assert_eq!(told().await, in_common, "{}", apart());
+    instance.stop().await;
+});
