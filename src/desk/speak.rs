@@ -178,7 +178,10 @@ impl Desk {
         }
         let until = now.saturating_add(LEASE).unwrap_or(now);
         let late = now.saturating_sub(LATE).unwrap_or(now);
-        if first.issue.is_some() && first.at <= late && tx.supersede(&all, late, now).await? > 0 {
+        if first.issue.is_some()
+            && first.at <= late
+            && (self.drop_untrue(tx, channel, &all, now).await? | (tx.supersede(&all, late, now).await? > 0))
+        {
             // What was first may have been overtaken.
             let Some(next) = self.first(tx, channel, &others, now).await?.filter(|next| next.leased_until <= now) else { return Ok(None) };
             first = next;
@@ -206,10 +209,22 @@ impl Desk {
         Ok(Some(Claim { pings, digest, until }))
     }
 
+    /// Lets go of what must not be said any more, before it overtakes what may (`E5`, `E7`). Says whether there was anything.
+    async fn drop_untrue(&self, tx: &mut Tx, channel: &str, all: &[String], now: Timestamp) -> Result<bool> {
+        let waiting = tx.waiting_pings(all, now, self.policy.held(now), MOST_IN_A_DIGEST).await?;
+        let issues: BTreeSet<_> = waiting.iter().filter_map(|ping| ping.issue).collect();
+        let known = tx.tickets(&issues.into_iter().collect::<Vec<_>>()).await?;
+        let known = known.into_iter().map(|ticket| (ticket.issue, ticket)).collect();
+        let untrue = waiting.iter().filter_map(|ping| Some((ping, self.as_it_is_now(ping, &known, channel, now).err()?)));
+        let fates: Vec<_> = untrue.map(|(ping, why)| not_sent(ping, &known, channel, &why)).collect();
+        tx.pings_done(&fates, now).await?;
+        Ok(!fates.is_empty())
+    }
+
     async fn first(&self, tx: &mut Tx, channel: &str, others: &[String], now: Timestamp) -> Result<Option<PendingPing>> {
         let held = self.clock_is_wrong();
         let quiet = self.policy.held(now);
-        let own = tx.first_ping(channel, held, quiet).await?;
+        let own = tx.first_ping(channel, now, held, quiet).await?;
         let other = if others.is_empty() { None } else { tx.first_free_ping(others, now, held, quiet).await? };
         Ok(own.into_iter().chain(other).min_by(|one, next| (one.created, &one.key).cmp(&(next.created, &next.key))))
     }
@@ -342,11 +357,7 @@ impl Desk {
                     }
                     said.push((ping.clone(), message));
                 }
-                Err(why) => {
-                    let ticket = ping.issue.and_then(|issue| known.get(&issue)).map(place_name).unwrap_or_default();
-                    tracing::info!(%ticket, %channel, key = %ping.key, %why, "ping not sent");
-                    fates.push(void(ping, &why));
-                }
+                Err(why) => fates.push(not_sent(ping, &known, channel, &why)),
             }
         }
         Ok((said, fates))
@@ -538,6 +549,12 @@ fn log_sent(channel: &str, what: &ChatMessage) {
         ChatMessage::Digest(digest) => digest.pings.iter().for_each(|said| pinged(said, true)),
         ChatMessage::Notice(_) | ChatMessage::Recovery(_) | ChatMessage::Report(_) => {}
     }
+}
+
+fn not_sent(ping: &PendingPing, known: &BTreeMap<IssueId, Ticket>, channel: &str, why: &str) -> Fate {
+    let ticket = ping.issue.and_then(|issue| known.get(&issue)).map(place_name).unwrap_or_default();
+    tracing::info!(%ticket, %channel, key = %ping.key, %why, "ping not sent");
+    void(ping, why)
 }
 
 pub(super) fn void(ping: &PendingPing, why: &str) -> Fate {

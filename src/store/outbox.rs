@@ -134,18 +134,19 @@ impl Tx {
     }
 
     /// The oldest message of a channel, whoever holds it: so a channel stays in order. Messages about tickets of a repository that is
-    /// out of the desk's hands wait until it is back, and hold up no others (`S12`); so do those of `held` tiers (`E6`), and all but
-    /// notices where pings are held (`R7`).
+    /// out of the desk's hands wait until it is back, and hold up no others (`S12`); so do those of `held` tiers (`E6`), all but
+    /// notices where pings are held, and those of instants to come, which were decided by a clock that was ahead (`R7`).
     ///
     /// # Errors
     /// The database fails.
-    pub async fn first_ping(&mut self, channel: &str, only_notices: bool, held: &[TierId]) -> Result<Option<PendingPing>> {
+    pub async fn first_ping(&mut self, channel: &str, now: Timestamp, only_notices: bool, held: &[TierId]) -> Result<Option<PendingPing>> {
         let statement = pending!(
-            "channel = $1 AND ($2 = 0 OR issue_id IS NULL)
+            "channel = $1 AND ($2 = 0 OR issue_id IS NULL) AND (at_ms <= $4 OR issue_id IS NULL)
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $3})
              ORDER BY created_ms, key LIMIT 1"
         );
-        let rows = self.rows(statement, [channel.into(), i64::from(only_notices).into(), list(&held)?]).await?;
+        let args: [Arg; 4] = [channel.into(), i64::from(only_notices).into(), list(&held)?, now.as_millisecond().into()];
+        let rows = self.rows(statement, args).await?;
         rows.first().map(ping).transpose()
     }
 
@@ -162,6 +163,7 @@ impl Tx {
     ) -> Result<Option<PendingPing>> {
         let statement = pending!(
             "channel {in texts $1} AND lease_ms <= $2 AND root_of IS NULL AND ($3 = 0 OR issue_id IS NULL)
+               AND (at_ms <= $2 OR issue_id IS NULL)
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
              ORDER BY created_ms, key LIMIT 1"
         );
@@ -176,7 +178,7 @@ impl Tx {
     /// The database fails.
     pub async fn waiting_pings(&mut self, channels: &[String], now: Timestamp, held: &[TierId], most: i64) -> Result<Vec<PendingPing>> {
         let statement = pending!(
-            "channel {in texts $1} AND issue_id IS NOT NULL AND lease_ms <= $2 AND digest IS NULL
+            "channel {in texts $1} AND issue_id IS NOT NULL AND lease_ms <= $2 AND at_ms <= $2 AND digest IS NULL
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
              ORDER BY created_ms, key LIMIT $3"
         );

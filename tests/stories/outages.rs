@@ -155,6 +155,21 @@ story!(e7_without_a_fallback_it_is_tried_until_it_is_taken, WITHOUT, |desk| {
     assert!(outbox(&desk).await.iter().all(|row| row.contains("sent")), "{:?}", outbox(&desk).await);
 });
 
+story!(e5_e7_a_reminder_that_is_not_said_overtakes_no_step, WITHOUT, |desk| {
+    let issue = a_ticket(&desk).await;
+    desk.at("2026-11-18T12:59:00Z").await;
+    let _ = taken(&desk);
+    desk.chat.answer_always("/night", ChatAnswer::Down);
+    desk.at("2026-11-18T14:00:00Z").await;
+    let waits = async || outbox(&desk).await.iter().filter(|row| row.contains(" night ") && row.contains("pending")).count();
+    assert_eq!(waits().await, 2, "the breach, and its first reminder: {:?}", outbox(&desk).await);
+    desk.says("ann", &issue, "/ack").await;
+    desk.chat.answer_always("/night", ChatAnswer::OK);
+    desk.at("2026-11-18T14:10:00Z").await;
+    let said: Vec<_> = taken(&desk).into_iter().filter(|line| line.contains("/night")).collect();
+    assert!(said.len() == 1 && said[0].contains("breach (due)"), "{said:?} {:?}", outbox(&desk).await);
+});
+
 story!(e7_retry_after_is_honoured_and_the_order_is_kept, WITHOUT, |desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     for minute in ["00", "01", "02"] {
