@@ -29,9 +29,13 @@ pub async fn run(migrate: &MigrateStore, out: &mut (dyn Write + Send)) -> Result
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (from, to) = (address("--from", &migrate.from)?, address("--to", &migrate.to)?);
     let copied = copy(&from, &to, Clock::system().now()).await.map_err(|error| CliError::Failed(error.to_string()))?;
-    for table in &copied {
+    for table in &copied.tables {
         writeln!(out, "{:<18} {:>10}  {}", table.table, table.rows, table.digest)?;
     }
+    for table in &copied.left {
+        writeln!(out, "not copied: {table}, which is none of the desk's tables")?;
+    }
+    let copied = copied.tables;
     writeln!(out, "copied and checked: {} tables, {} rows", copied.len(), copied.iter().map(|table| table.rows).sum::<u64>())?;
     writeln!(
         out,

@@ -40,6 +40,19 @@ pub enum CopyError {
         /// What it said.
         error: StoreError,
     },
+    /// A table could not be copied.
+    #[error("{side}: table {table}: {error}; nothing was copied")]
+    Table {
+        /// Which of them failed: `--from` or `--to`.
+        side: &'static str,
+        /// At which table.
+        table: String,
+        /// What it said.
+        error: StoreError,
+    },
+    /// Both are one.
+    #[error("--to: the same database as --from; expected another, new or empty")]
+    Same,
     /// Somebody has it open.
     #[error("{0}: the database is in use: stop every `partner-desk serve` and command on it first")]
     InUse(&'static str),
@@ -67,6 +80,15 @@ pub enum CopyError {
         /// Their digest.
         to_digest: String,
     },
+}
+
+/// What was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copies {
+    /// Each table of the desk's.
+    pub tables: Vec<Copied>,
+    /// Tables of the source that are none of the desk's and stay where they are.
+    pub left: Vec<String>,
 }
 
 /// A table that was copied.
@@ -104,7 +126,10 @@ struct Column {
 ///
 /// # Errors
 /// See [`CopyError`]; then the target holds an empty schema and nothing else.
-pub async fn copy(from: &str, to: &str, now: Timestamp) -> std::result::Result<Vec<Copied>, CopyError> {
+pub async fn copy(from: &str, to: &str, now: Timestamp) -> std::result::Result<Copies, CopyError> {
+    if is_same(from, to) {
+        return Err(CopyError::Same);
+    }
     let at_source = |error| CopyError::Database { side: "--from", error };
     let at_target = |error| CopyError::Database { side: "--to", error };
     let mut source = Side::open(from, "--from", false).await?;
@@ -117,8 +142,10 @@ pub async fn copy(from: &str, to: &str, now: Timestamp) -> std::result::Result<V
     }
     source.begin().await.map_err(at_source)?;
     target.begin().await.map_err(at_target)?;
-    let tables = source.tables().await.map_err(at_source)?;
-    for (table, fresh) in fresh_tables().await.map_err(at_target)? {
+    let fresh = fresh_tables().await.map_err(at_target)?;
+    let ours = |table: &Table| fresh.iter().any(|(name, _)| *name == table.name);
+    let (tables, left): (Vec<_>, Vec<_>) = source.tables().await.map_err(at_source)?.into_iter().partition(ours);
+    for (table, fresh) in fresh {
         let rows = target.count(&table).await.map_err(at_target)?;
         if rows > fresh {
             return Err(CopyError::NotEmpty { table, rows });
@@ -128,7 +155,7 @@ pub async fn copy(from: &str, to: &str, now: Timestamp) -> std::result::Result<V
     }
     let mut copied = Vec::with_capacity(tables.len());
     for table in &tables {
-        let (from_rows, from_digest) = fill(&mut source, &mut target, table).await.map_err(at_target)?;
+        let (from_rows, from_digest) = fill(&mut source, &mut target, table).await?;
         let (to_rows, to_digest) = target.digest(table).await.map_err(at_target)?;
         if (from_rows, &from_digest) != (to_rows, &to_digest) {
             return Err(CopyError::Differs { table: table.name.clone(), from_rows, from_digest, to_rows, to_digest });
@@ -145,7 +172,13 @@ pub async fn copy(from: &str, to: &str, now: Timestamp) -> std::result::Result<V
     target.execute("ANALYZE".to_owned()).await.map_err(at_target)?;
     source.close().await.map_err(at_source)?;
     target.close().await.map_err(at_target)?;
-    Ok(copied)
+    Ok(Copies { tables: copied, left: left.into_iter().map(|table| table.name).collect() })
+}
+
+/// Whether two addresses are one, or two of one file.
+fn is_same(from: &str, to: &str) -> bool {
+    let file = |url: &str| sqlite::file_of(url).ok().and_then(|file| file.canonicalize().ok());
+    from == to || file(from).is_some_and(|from| file(to) == Some(from))
 }
 
 /// The rows that a new database has in each table.
@@ -162,7 +195,8 @@ async fn fresh_tables() -> Result<Vec<(String, i64)>> {
 }
 
 /// Copies one table; gives its rows and their digest as the source has them.
-async fn fill(source: &mut Side, target: &mut Side, table: &Table) -> Result<(u64, String)> {
+async fn fill(source: &mut Side, target: &mut Side, table: &Table) -> std::result::Result<(u64, String), CopyError> {
+    let failed = |side| move |error| CopyError::Table { side, table: table.name.clone(), error };
     let names = table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
     let typed = table.columns.iter().map(|column| format!("{} {}", column.name, if column.is_text { "TEXT" } else { "BIGINT" }));
     let typed = typed.collect::<Vec<_>>().join(", ");
@@ -170,21 +204,30 @@ async fn fill(source: &mut Side, target: &mut Side, table: &Table) -> Result<(u6
         format!("INSERT INTO {} ({names}) {{pg OVERRIDING SYSTEM VALUE }}SELECT {names} FROM {{rows $1: {typed}}} WHERE true", table.name);
     let (mut all, mut digest) = (0, Sha256::new());
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    source
+    let mut refused = None;
+    let read = source
         .each_row(table, async |values| {
             bytes += add(&mut digest, &values)?;
             all += 1;
             let names = table.columns.iter().map(|column| column.name.clone());
             batch.push(Value::Object(names.zip(values).collect::<Map<_, _>>()));
             if batch.len() >= MOST_ROWS || bytes >= MOST_BYTES {
-                target.insert(&insert, &batch).await?;
+                if let Err(error) = target.insert(&insert, &batch).await {
+                    let said = error.to_string();
+                    refused = Some(error);
+                    return Err(StoreError::Away(said));
+                }
                 batch.clear();
                 bytes = 0;
             }
             Ok(())
         })
-        .await?;
-    target.insert(&insert, &batch).await?;
+        .await;
+    if let Some(error) = refused {
+        return Err(failed("--to")(error));
+    }
+    read.map_err(failed("--from"))?;
+    target.insert(&insert, &batch).await.map_err(failed("--to"))?;
     Ok((all, hex::encode(digest.finalize())))
 }
 

@@ -365,6 +365,25 @@ fn an_address_that_is_none_is_asked_wrongly_and_not_repeated() {
     }
 }
 
+#[test]
+fn a_move_says_which_side_and_table_it_failed_at_and_leaves_what_is_not_the_desks() {
+    let folder = Folder::new("move_fails");
+    succeeds(&partner_desk(&folder.0, "sqlite://old.db", &["partner", "add", "acme", "--name", "Acme", "--tier", "gold"]));
+    let moves = |to: &str| partner_desk(&folder.0, "", &["migrate-store", "--from", "sqlite://old.db", "--to", to]);
+    let old = rusqlite::Connection::open(folder.0.join("old.db")).unwrap();
+    old.execute_batch("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); UPDATE partners SET name = x'00ff'").unwrap();
+    drop(old);
+    let (code, said) = fails(&moves("sqlite://new.db"));
+    assert!(code == 1 && said.contains("--from: table partners: ") && said.contains("nothing was copied"), "{code}: {said}");
+    for same in ["sqlite://old.db", "sqlite://./old.db", "sqlite:old.db"] {
+        let (code, said) = fails(&moves(same));
+        assert!(code == 1 && said.contains("--to: the same database as --from; expected another"), "{same}: {code}: {said}");
+    }
+    rusqlite::Connection::open(folder.0.join("old.db")).unwrap().execute_batch("UPDATE partners SET name = 'Acme'").unwrap();
+    let said = succeeds(&moves("sqlite://new.db"));
+    assert!(said.contains("not copied: notes, which is none of the desk's tables") && lines(&said)["partners"].0 == 1, "{said}");
+}
+
 /// Table, rows and digest of what `migrate-store` printed.
 fn lines(said: &str) -> BTreeMap<String, (i64, String)> {
     let rows = said.lines().filter_map(|line| {
