@@ -70,10 +70,15 @@ pub struct Book {
     pub rests: Rests,
 }
 
-/// The partner whose line was looked through at an instant, and nobody in it moved, as long as no ticket and no line of the ledger changes.
-/// It is no part of what a book says.
+/// The partner whose line was looked through at an instant, and who in it did not move. It is no part of what a book says.
 #[derive(Debug, Clone, Default)]
-pub struct Rests(Option<(PartnerId, Timestamp)>);
+pub struct Rests {
+    of: Option<(PartnerId, Timestamp)>,
+    /// Nobody moved, as long as no ticket and no line of the ledger changes.
+    whole: bool,
+    /// These did not, with so many ahead of them, as long as they do not change themselves, and no line of the ledger does.
+    stay: BTreeMap<IssueId, u32>,
+}
 
 impl PartialEq for Rests {
     fn eq(&self, _: &Self) -> bool {
@@ -164,7 +169,8 @@ impl Book {
                     format!("{which} of cycle {cycle} is not said: its clock had ended before it was looked at"),
                 );
             }
-            self.rests = Rests::default();
+            self.rests.whole = false;
+            self.rests.stay.remove(&issue);
             self.changes.tickets.insert(issue);
             let before = self.tickets.insert(issue, ticket);
             self.changes.before.entry(issue).or_insert(before);
@@ -201,18 +207,36 @@ impl Book {
     }
 
     /// A new event: members, agents and places may have changed since the last one.
-    pub(super) fn begins(&mut self) {
-        self.rests = Rests::default();
+    pub(super) const fn begins(&mut self) {
+        self.rests.whole = false;
     }
 
-    /// Nothing would move in a partner's line at this instant, unless something changes.
+    /// A partner's line is looked through at this instant. Whoever changes in it takes that back.
     pub(super) fn rests(&mut self, partner: &PartnerId, now: Timestamp) {
-        self.rests = Rests(Some((partner.clone(), now)));
+        if !self.is_of(partner, now) {
+            self.rests = Rests { of: Some((partner.clone(), now)), ..Rests::default() };
+        }
+        self.rests.whole = true;
     }
 
-    /// Whether it was found so, and nothing has changed since.
+    /// Somebody in that line did not move.
+    pub(super) fn stays(&mut self, issue: IssueId, ahead: u32) {
+        self.rests.stay.insert(issue, ahead);
+    }
+
+    /// Whether the line was found so, and nothing has changed since.
     pub(super) fn is_at_rest(&self, partner: &PartnerId, now: Timestamp) -> bool {
-        self.rests.0.as_ref().is_some_and(|(known, at)| known == partner && *at == now)
+        self.rests.whole && self.is_of(partner, now)
+    }
+
+    /// Whether somebody in the line that is looked through was found so, and would be again: it depends on nobody else in it but how
+    /// many are ahead.
+    pub(super) fn is_staying(&self, issue: IssueId, ahead: u32) -> bool {
+        self.rests.stay.get(&issue) == Some(&ahead)
+    }
+
+    fn is_of(&self, partner: &PartnerId, now: Timestamp) -> bool {
+        self.rests.of.as_ref().is_some_and(|(known, at)| known == partner && *at == now)
     }
 
     /// The ledger of a partner.
