@@ -69,8 +69,8 @@ fn file(url: &str, findings: &mut Findings) -> bool {
         }
     };
     let shown = path.display();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let Ok(metadata) = std::fs::metadata(&path) else {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         if let Some(why) = Some(folder).filter(|folder| folder.is_dir()).and_then(takes_no_file) {
             findings.fail(
                 "database",
@@ -92,7 +92,9 @@ fn file(url: &str, findings: &mut Findings) -> bool {
     let refusal = match std::fs::OpenOptions::new().append(true).open(&path) {
         Err(error) => Some(error.to_string()),
         Ok(_) if metadata.permissions().readonly() => Some("it is read only".to_owned()),
-        Ok(_) => None,
+        // Beside it SQLite keeps its log; where the file is a link, beside that.
+        Ok(_) => takes_no_file(path.canonicalize().ok().as_deref().and_then(Path::parent).unwrap_or(folder))
+            .map(|why| format!("SQLite's log cannot be made in its folder: {why}")),
     };
     match refusal {
         None => {}
@@ -163,6 +165,11 @@ async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>
     }
     if !schema.broken.is_empty() {
         findings.fail("database schema", format!("migration {:?} was begun and not ended", schema.broken), "restore a backup");
+        return Ok(None);
+    }
+    if !schema.other.is_empty() {
+        let seen = format!("something else than this release has made migration {:?} of it; `serve` will not start", schema.other);
+        findings.fail("database schema", seen, "run the partner-desk that did, or restore a backup");
         return Ok(None);
     }
     if !schema.missing.is_empty() {

@@ -12,6 +12,8 @@ pub struct Schema {
     pub unknown: Vec<i64>,
     /// Migrations that were begun and not ended.
     pub broken: Vec<i64>,
+    /// Migrations that something else has made.
+    pub other: Vec<i64>,
 }
 
 impl Store {
@@ -31,12 +33,12 @@ impl Store {
     /// # Errors
     /// The database fails.
     pub async fn schema(&self) -> Result<Schema> {
-        let applied: Vec<(i64, bool)> = match self {
+        let applied: Vec<(i64, bool, Vec<u8>)> = match self {
             Self::Sqlite(sqlite) => sqlite.with_reader(|reader| {
                 if !reader.table_exists(None, "_sqlx_migrations")? {
                     return Ok(Vec::new());
                 }
-                let mut statement = reader.prepare("SELECT version, success FROM _sqlx_migrations ORDER BY version")?;
+                let mut statement = reader.prepare("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")?;
                 let rows = statement.query_map([], |row| row.try_into())?;
                 rows.collect()
             })?,
@@ -44,7 +46,9 @@ impl Store {
                 let ask = async |connection: &mut PgConnection| {
                     let there = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL");
                     if there.fetch_one(&mut *connection).await? {
-                        sqlx::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version").fetch_all(connection).await
+                        sqlx::query_as("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")
+                            .fetch_all(connection)
+                            .await
                     } else {
                         Ok(Vec::new())
                     }
@@ -53,10 +57,16 @@ impl Store {
             }
         };
         let known = migrations::known();
+        let sums = migrations::checksums(matches!(self, Self::Sqlite(_)));
         Ok(Schema {
-            missing: known.iter().filter(|(version, _)| applied.iter().all(|(done, _)| done != version)).map(|(_, file)| *file).collect(),
-            unknown: applied.iter().map(|(done, _)| *done).filter(|done| known.iter().all(|(version, _)| version != done)).collect(),
-            broken: applied.iter().filter(|(_, whole)| !whole).map(|(version, _)| *version).collect(),
+            missing: known.iter().filter(|(version, _)| applied.iter().all(|(done, ..)| done != version)).map(|(_, file)| *file).collect(),
+            unknown: applied.iter().map(|(done, ..)| *done).filter(|done| known.iter().all(|(version, _)| version != done)).collect(),
+            broken: applied.iter().filter(|(_, whole, _)| !whole).map(|(version, ..)| *version).collect(),
+            other: applied
+                .iter()
+                .filter(|(version, _, sum)| sums.get(version).is_some_and(|ours| ours != sum))
+                .map(|(version, ..)| *version)
+                .collect(),
         })
     }
 

@@ -132,6 +132,12 @@ pub(super) fn known() -> Vec<(i64, &'static str)> {
     FILES.iter().filter_map(|(file, ..)| Some((numbered(file)?.0, *file))).collect()
 }
 
+/// What tells each of them from another of its number.
+pub(super) fn checksums(sqlite: bool) -> BTreeMap<i64, Vec<u8>> {
+    let migrator = migrator(|(file, of_sqlite, of_postgres)| (*file, if sqlite { *of_sqlite } else { *of_postgres }));
+    migrator.iter().map(|migration| (migration.version, migration.checksum.to_vec())).collect()
+}
+
 fn migrator(of: impl Fn(&(&'static str, &'static str, &'static str)) -> (&'static str, &'static str)) -> Migrator {
     let migrations = FILES.iter().map(of).filter_map(|(file, sql)| {
         let (version, name) = numbered(file)?;

@@ -642,6 +642,14 @@ story!(a_database_of_another_release_is_told_and_left_as_it_is, |desk| {
     told(&set.looked_at(&desk).await, Mark::Fail, "database schema", "migration [1] was begun and not ended", "restore a backup");
 });
 
+story!(a_database_that_something_else_has_made_is_told, |desk| {
+    let set = well(&desk).await;
+    desk.execute("UPDATE _sqlx_migrations SET checksum = (SELECT checksum FROM _sqlx_migrations WHERE version = 2) WHERE version = 1")
+        .await;
+    let seen = "something else than this release has made migration [1] of it; `serve` will not start";
+    told(&set.looked_at(&desk).await, Mark::Fail, "database schema", seen, "restore a backup");
+});
+
 #[test]
 fn a_sqlite_file_that_cannot_serve_is_told() {
     run(async {
@@ -667,6 +675,13 @@ fn a_sqlite_file_that_cannot_serve_is_told() {
             "none can be made in its folder",
             "a folder that is writable",
         );
+        // One that can be written to itself, where no other can be made.
+        #[cfg(target_os = "linux")]
+        {
+            let findings = right(&desk).and("DATABASE_URL", "sqlite:///proc/self/comm").looked_at(&desk).await.to_string();
+            let told = |line: &str| line.starts_with("fail  database: ") && line.contains("SQLite's log cannot be made in its folder");
+            assert!(findings.lines().any(told), "{findings}");
+        }
         std::fs::write(desk.folder().join("text.db"), "no database at all, and long enough to be taken for one".repeat(40)).unwrap();
         let text = format!("sqlite://{}/text.db", desk.folder().display());
         told(&right(&desk).and("DATABASE_URL", &text).looked_at(&desk).await, Mark::Fail, "database", "not a database", "DATABASE_URL");
