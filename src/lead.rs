@@ -87,9 +87,11 @@ impl Lead {
             return Ok(Led::ByUs);
         }
         let until = now.saturating_add(LEASE).unwrap_or(now);
+        // It may have ended while this instance stood still.
+        let had = self.until_ms.load(Ordering::Acquire) > 0;
         if !self.store.hold(TICK, &self.holder, now, until).await? {
             self.set(None);
-            if mine.is_some() {
+            if had {
                 tracing::warn!("another instance watches the clocks now");
             }
             return Ok(Led::ByOthers);

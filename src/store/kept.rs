@@ -64,7 +64,7 @@ impl StoreError {
                 error,
                 sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) | sqlx::Error::ColumnNotFound(_)
             ),
-            Self::Migration(_) | Self::Url(_) | Self::File(_) | Self::Away(_) | Self::Unreachable { .. } => false,
+            Self::Migration(_) | Self::Unmigrated { .. } | Self::Url(_) | Self::File(_) | Self::Away(_) | Self::Unreachable { .. } => false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Migrations as the binary carries them. `sqlx::migrate!` would do it, at the price of building both drivers a second time for
 //! the compiler's side.
 
-use super::Result;
 use super::postgres::{is_still_locked, no_answer};
+use super::{Result, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sqlx::migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, SqlStr};
@@ -73,7 +73,13 @@ pub(super) fn run_sqlite(connection: &Connection) -> Result<()> {
             Some(checksum) if *checksum == *migration.checksum => {}
             Some(_) => return Err(MigrateError::VersionMismatch(migration.version).into()),
             None => {
-                tx.execute_batch(migration.sql.as_str())?;
+                tx.execute_batch(migration.sql.as_str()).map_err(|error| match error {
+                    rusqlite::Error::SqlInputError { msg, .. } => StoreError::Unmigrated { version: migration.version, why: msg },
+                    rusqlite::Error::SqliteFailure(failure, Some(why)) if failure.extended_code & 0xff == 1 => {
+                        StoreError::Unmigrated { version: migration.version, why }
+                    }
+                    other => other.into(),
+                })?;
                 tx.execute(
                     "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?1, ?2, 1, ?3, -1)",
                     (migration.version, &*migration.description, &*migration.checksum),

@@ -67,11 +67,21 @@ pub enum StoreError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     /// SQLite said no.
-    #[error("database: {0}")]
+    #[error("database: {}", without_statement(.0))]
     Sqlite(#[from] rusqlite::Error),
     /// The schema could not be brought up to date.
     #[error("database migration: {}", migrations::explained(.0))]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A migration does not go with what is there. It was rolled back.
+    #[error(
+        "database migration {version}: {why}. Nothing was changed: something else has made tables there; restore a backup, or name another database"
+    )]
+    Unmigrated {
+        /// Its number.
+        version: i64,
+        /// What the database said.
+        why: String,
+    },
     /// `DATABASE_URL` is of no kind that the desk knows.
     #[error("DATABASE_URL: `{0}` is neither `sqlite://FILE` nor `postgres://…`")]
     Url(String),
@@ -140,6 +150,14 @@ impl StoreError {
 /// What SQLite names a failure: the low byte of its extended code.
 fn kind_of(error: &rusqlite::Error) -> Option<i32> {
     error.sqlite_error().map(|error| error.extended_code & 0xff)
+}
+
+/// What SQLite said, without the pages of SQL that a migration may be.
+fn without_statement(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// What a store function gives.

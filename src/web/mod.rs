@@ -50,6 +50,7 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(metrics::metrics).layer(Extension(Arc::new(Shared::<String>::new()))))
         .merge(ack::routes())
         .fallback(nothing)
+        .method_not_allowed_fallback(not_so)
         .layer(from_fn(page::guarded));
     // The one door that is in a hurry has no layers.
     let receive = async move |State(app): State<Arc<App>>, request: Request| {
@@ -58,13 +59,19 @@ pub fn router(app: App) -> Router {
             Err(refusal) => refusal,
         })
     };
-    let otherwise = async || page::guard((StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")]).into_response());
+    let otherwise =
+        async || page::guard((StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")], "GitHub's webhooks come here, by POST\n").into_response());
     guarded.route("/api/github/webhooks", post(receive).fallback(otherwise)).with_state(Arc::new(app))
 }
 
 /// What stands at no address.
 async fn nothing() -> Response {
     (StatusCode::NOT_FOUND, "nothing is here\n").into_response()
+}
+
+/// What stands there cannot be asked for in that way; the answer names the ways that it can.
+async fn not_so() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, "not by this method\n").into_response()
 }
 
 /// Whether more came than there may be.

@@ -317,3 +317,16 @@ story!(g7_an_installation_whose_token_is_refused_is_told_of_by_itself, |desk| {
     desk.at("2026-11-18T10:00:00Z").await;
     assert_eq!(desk.comments(&issue).len(), 1);
 });
+
+story!(a_door_that_is_knocked_at_in_another_way_says_so, |desk| {
+    for (method, path, allow, says) in [
+        (reqwest::Method::GET, "/api/github/webhooks", "POST", "GitHub's webhooks come here, by POST\n"),
+        (reqwest::Method::POST, "/metrics", "GET,HEAD", "not by this method\n"),
+        (reqwest::Method::DELETE, "/readyz", "GET,HEAD", "not by this method\n"),
+    ] {
+        let answer = door::CLIENT.request(method.clone(), format!("{}{path}", desk.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 405, "{method} {path}");
+        assert_eq!(answer.headers().get("allow").and_then(|value| value.to_str().ok()), Some(allow), "{method} {path}");
+        assert_eq!(answer.text().await.unwrap(), says, "{method} {path}");
+    }
+});

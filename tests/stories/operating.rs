@@ -366,6 +366,15 @@ fn an_address_that_is_none_is_asked_wrongly_and_not_repeated() {
 }
 
 #[test]
+fn a_database_with_tables_of_somebody_elses_is_left_and_says_at_which_migration() {
+    let folder = Folder::new("foreign");
+    rusqlite::Connection::open(folder.0.join("old.db")).unwrap().execute_batch("CREATE TABLE partners (id INTEGER)").unwrap();
+    let (code, said) = fails(&partner_desk(&folder.0, "sqlite://old.db", &["partner", "list"]));
+    assert!(code == 1 && said.contains("database migration 1: table partners already exists. Nothing was changed"), "{code}: {said}");
+    assert!(!said.contains("CREATE"), "{said}");
+}
+
+#[test]
 fn a_move_says_which_side_and_table_it_failed_at_and_leaves_what_is_not_the_desks() {
     let folder = Folder::new("move_fails");
     succeeds(&partner_desk(&folder.0, "sqlite://old.db", &["partner", "add", "acme", "--name", "Acme", "--tier", "gold"]));
