@@ -450,7 +450,7 @@ impl App {
             let due = self.desk.escalate().await?;
             let told = self.desk.tell_of_life().await? + self.desk.sum_up().await?;
             let shown = self.desk.publish().await?;
-            self.desk.mind_the_clock().await?;
+            self.desk.mind_the_clock(true).await?;
             self.desk.speak().await?;
             let retried = self.desk.retry_kept().await?;
             if asked + due + told + shown + retried == 0 {
@@ -596,7 +596,7 @@ async fn first_look(app: App) {
         desk.ask_rights().await.map(drop),
         desk.look_up_members().await,
         catch_up.await,
-        desk.mind_the_clock().await,
+        desk.mind_the_clock(app.lead.is_ours()).await,
     ];
     for result in results {
         if let Err(error) = result {

@@ -26,8 +26,12 @@ pub struct Clock(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    /// So many milliseconds are added to the machine's clock.
-    System(Arc<AtomicI64>),
+    /// The machine's clock, which is so many milliseconds ahead of what it should show where a test has it so, and what is added to
+    /// put it right.
+    System {
+        wrong: i64,
+        more: Arc<AtomicI64>,
+    },
     Manual(Arc<Mutex<Timestamp>>),
 }
 
@@ -41,7 +45,7 @@ impl Clock {
     /// The clock of a machine that is set wrong.
     #[must_use]
     pub fn wrong_by(wrong: SignedDuration) -> Self {
-        Self(Source::System(Arc::new(AtomicI64::new(i64::try_from(wrong.as_millis()).unwrap_or_default()))))
+        Self(Source::System { wrong: i64::try_from(wrong.as_millis()).unwrap_or_default(), more: Arc::default() })
     }
 
     /// A clock that stands still until it is moved.
@@ -55,25 +59,39 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     pub fn now(&self) -> Timestamp {
         let (now, more) = match &self.0 {
-            Source::System(more) => (Timestamp::now(), more.load(Ordering::Relaxed)),
+            Source::System { wrong, more } => (Timestamp::now(), wrong.saturating_add(more.load(Ordering::Relaxed))),
             Source::Manual(at) => (*at.lock().unwrap_or_else(PoisonError::into_inner), 0),
         };
         Timestamp::from_millisecond(now.as_millisecond().saturating_add(more)).unwrap_or(now)
     }
 
-    /// Goes by another machine's clock, which showed `there` at some instant between `asked` and `answered` by this one. Says by how much
-    /// this one was wrong, if by more than can be told and matters. One that is set by hand goes by nobody's.
+    /// How far this one is ahead of another machine's, which showed `there` at some instant between `asked` and `answered` by this one;
+    /// `None`: that cannot be told. One that is set by hand is compared with nobody's.
+    #[must_use]
+    pub fn ahead_of(&self, there: Timestamp, asked: Timestamp, answered: Timestamp) -> Option<SignedDuration> {
+        let took = answered.duration_since(asked);
+        // A machine that stood still meanwhile tells nothing.
+        let told = matches!(self.0, Source::System { .. }) && !took.is_negative() && took <= SignedDuration::from_secs(1);
+        told.then(|| asked.saturating_add(took / 2).unwrap_or(asked).duration_since(there))
+    }
+
+    /// Goes by that other clock from now on. Says by how much this one was wrong, if by more than can be told and matters.
     #[must_use]
     pub fn put_right(&self, there: Timestamp, asked: Timestamp, answered: Timestamp) -> Option<SignedDuration> {
-        let Source::System(more) = &self.0 else { return None };
-        let took = answered.duration_since(asked);
-        let wrong = asked.saturating_add(took / 2).unwrap_or(asked).duration_since(there);
-        // A machine that stood still meanwhile tells nothing.
-        if took.is_negative() || took > SignedDuration::from_secs(1) || wrong.abs() <= (took / 2).max(MATTERS) {
-            return None;
-        }
+        let Source::System { more, .. } = &self.0 else { return None };
+        let unsure = answered.duration_since(asked) / 2;
+        let wrong = self.ahead_of(there, asked, answered).filter(|wrong| wrong.abs() > unsure.max(MATTERS))?;
         more.fetch_sub(i64::try_from(wrong.as_millis()).unwrap_or_default(), Ordering::Relaxed);
         Some(wrong)
+    }
+
+    /// By how much the machine's clock is ahead of the one that this goes by.
+    #[must_use]
+    pub fn machine_ahead(&self) -> SignedDuration {
+        match &self.0 {
+            Source::System { more, .. } => SignedDuration::from_millis(more.load(Ordering::Relaxed).saturating_neg()),
+            Source::Manual(_) => SignedDuration::ZERO,
+        }
     }
 
     /// Moves a manual clock forward to `to`; never backwards. The machine's clock cannot be set.
@@ -101,6 +119,7 @@ mod tests {
             assert_eq!(clock.put_right(asked + ms(there), asked, asked + ms(took)), wrong.map(ms), "{there} {took}");
         }
         let now = clock.now();
+        assert_eq!(clock.machine_ahead(), ms(500));
         assert!(now < asked && asked.duration_since(now) <= ms(500), "{now} {asked}");
         let by_hand = Clock::manual(asked);
         assert_eq!((by_hand.put_right(now, asked, asked), by_hand.now()), (None, asked));

@@ -118,7 +118,7 @@ fn tell(name: &str, result: Result<(), StoreError>) {
 pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
     match name {
         // A database that does not answer is told of by whoever needs more from it than the time.
-        "time" => drop(app.desk.keep_time().await),
+        "time" => drop(app.desk.keep_time_on().await),
         "lead" => match app.lead.look(app.since_beat()).await? {
             Led::ByOthers => app.beat(),
             // What was sent to the instance that is gone may be lost. Neither the next look nor a step waits for GitHub: each step is
@@ -129,10 +129,9 @@ pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
             })),
             Led::ByUs => {}
         },
-        // Each host has its own clock.
         "clock" => {
             app.desk.ask_the_time().await;
-            app.desk.mind_the_clock().await?;
+            app.desk.mind_the_clock(app.lead.is_ours()).await?;
         }
         // Each knows by itself what it refused.
         "catch up if behind" => app.desk.catch_up_if_behind().await?,

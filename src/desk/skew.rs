@@ -11,9 +11,14 @@ pub const WARNS: SignedDuration = SignedDuration::from_secs(30);
 /// One that is further off than this holds pings.
 pub const HOLDS: SignedDuration = SignedDuration::from_mins(2);
 
-/// How wrong the clock was when it was last spoken of: not, by half a minute, by two minutes.
+/// How wrong the clocks were when they were last spoken of: not, by half a minute, by two minutes.
 #[derive(Debug, Default)]
-pub struct SaidOfTheClock(AtomicU8);
+pub struct SaidOfTheClock {
+    /// The clock that the desk goes by.
+    ours: AtomicU8,
+    /// The clock of this instance's host, where the desk goes by another.
+    hosts: AtomicU8,
+}
 
 impl Desk {
     /// Goes by the clock of the database, where that is one for several instances: leases, GitHub's quiet and steps mean the same instant
@@ -21,16 +26,25 @@ impl Desk {
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn keep_time(&self) -> Result<()> {
+    pub async fn keep_time(&self) -> Result<Option<SignedDuration>> {
         let asked = self.clock.now();
-        let Some(there) = self.store.time().await? else { return Ok(()) };
-        if let Some(wrong) = self.clock.put_right(there, asked, self.clock.now()) {
-            let (by, side) = (wrong.abs(), if wrong.is_negative() { "behind" } else { "ahead of" });
-            tracing::info!("the clock was {by:#} {side} the database's host, by which all instances go");
+        let Some(there) = self.store.time().await? else { return Ok(None) };
+        let wrong = self.clock.put_right(there, asked, self.clock.now());
+        if let Some(wrong) = wrong {
+            tracing::info!("the clock was {} PostgreSQL's, by which all instances go", off(wrong));
         }
-        Ok(())
+        Ok(wrong)
     }
 
+    /// The same while the desk runs. A desk that was there all the time was not away for as long as the clock was wrong (`R5`).
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn keep_time_on(&self) -> Result<()> {
+        if self.keep_time().await?.is_some_and(|wrong| wrong.abs() > WARNS) { self.lives_on().await } else { Ok(()) }
+    }
+
+    /// How far the desk's clock is ahead of GitHub's.
     fn skew(&self) -> SignedDuration {
         self.github.as_ref().and_then(|github| github.skew()).unwrap_or_default()
     }
@@ -44,39 +58,59 @@ impl Desk {
     /// How the clock is, for the health page.
     #[must_use]
     pub fn clock_word(&self) -> String {
-        match self.skew() {
-            skew if skew.abs() <= WARNS => "ok".to_owned(),
-            skew => format!("{}{}", off(skew), if self.clock_is_wrong() { "; pings are held" } else { "" }),
+        let (skew, hosts) = (self.skew(), self.clock.machine_ahead());
+        let mut words = Vec::new();
+        if skew.abs() > WARNS {
+            words.push(format!("{} GitHub's", off(skew)));
         }
+        if self.clock_is_wrong() {
+            words.push("pings are held".to_owned());
+        }
+        if hosts.abs() > WARNS {
+            words.push(format!("this host's is {} PostgreSQL's", off(hosts)));
+        }
+        if words.is_empty() { "ok".to_owned() } else { words.join("; ") }
     }
 
-    /// Says that the clock is wrong, once until it is right again; once more when it holds pings.
+    /// Says that the clock is wrong, once until it is right again; once more when it holds pings. On PostgreSQL all instances go by one
+    /// clock, of which the one speaks that `leads`; each speaks of its own host's, by which tokens are made for GitHub.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn mind_the_clock(&self) -> Result<()> {
-        let skew = self.skew();
-        let level = u8::from(skew.abs() > WARNS) + u8::from(self.clock_is_wrong());
-        let said = self.said_of_the_clock.0.load(Ordering::Relaxed);
-        if level == said {
-            return Ok(());
-        }
-        if level > said {
-            let held = if level == 2 { "Pings are held until it is right. " } else { "" };
+    pub async fn mind_the_clock(&self, leads: bool) -> Result<()> {
+        let (skew, hosts) = (self.skew(), self.clock.machine_ahead());
+        if leads {
             let whose =
                 if matches!(self.store, Store::Postgres(_)) { "PostgreSQL's host, by which the desk goes," } else { "the desk's host" };
-            let text = format!("The clock of {whose} is {}. {held}Have it set by NTP.", off(skew));
+            let held = if self.clock_is_wrong() { "Pings are held until it is right. " } else { "" };
+            let text = format!("The clock of {whose} is {} GitHub's. {held}Have it set by NTP.", off(skew));
+            self.say_of_a_clock(&self.said_of_the_clock.ours, skew, "clock", text).await?;
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let text = format!(
+            "The clock of a host of the desk's, {}, is {} PostgreSQL's, by which the desk goes. GitHub may refuse the tokens that are made there. Have it set by NTP.",
+            host.trim(),
+            off(hosts)
+        );
+        self.say_of_a_clock(&self.said_of_the_clock.hosts, hosts, "host-clock", text).await
+    }
+
+    async fn say_of_a_clock(&self, said: &AtomicU8, skew: SignedDuration, key: &str, text: String) -> Result<()> {
+        let level = u8::from(skew.abs() > WARNS) + u8::from(skew.abs() > HOLDS);
+        let before = said.load(Ordering::Relaxed);
+        if level == before {
+            return Ok(());
+        }
+        if level > before {
             let now = self.clock.now();
             let mut tx = self.store.write().await?;
-            self.warn(&mut tx, &[(format!("clock:{level}:{}", now.as_millisecond()), text)], now).await?;
+            self.warn(&mut tx, &[(format!("{key}:{level}:{}", now.as_millisecond()), text)], now).await?;
             tx.commit().await?;
-        } else if level == 0 {
-            tracing::info!("the host's clock is right again");
         } else {
             // Half-way back is no news.
-            tracing::info!("the host's clock is {}; pings are no longer held", off(skew));
+            tracing::info!(clock = key, "{}", if level == 0 { "the clock is right again" } else { "the clock is not as wrong as it was" });
         }
-        self.said_of_the_clock.0.store(level, Ordering::Relaxed);
+        said.store(level, Ordering::Relaxed);
         self.wakes.speak.notify_one();
         Ok(())
     }
@@ -91,5 +125,5 @@ impl Desk {
 
 fn off(skew: SignedDuration) -> String {
     let side = if skew.is_negative() { "behind" } else { "ahead of" };
-    format!("{} s {side} GitHub's", skew.abs().as_secs())
+    format!("{} s {side}", skew.abs().as_secs())
 }

@@ -1,10 +1,12 @@
 //! The database: whether it is there, takes what is written, has this release's schema, and lies where it is safe.
 
 use super::{Findings, Mark};
+use crate::clock::Clock;
 use crate::domain::partner::Partner;
 use crate::settings::Settings;
 use crate::store::backup::sqlite_file;
 use crate::store::{ChannelState, MemberRow, Store, StoreError, StoredApp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,6 +21,8 @@ pub(super) struct Stored {
     pub app: Option<StoredApp>,
     /// Channels that do not take what they are sent.
     pub failing: BTreeMap<String, ChannelState>,
+    /// How far this host's clock is ahead of the database's, by which the desk goes if it is `Some`.
+    pub ahead: Option<SignedDuration>,
 }
 
 /// File systems on which SQLite's shared memory is not shared, or locks do not hold.
@@ -39,7 +43,7 @@ const ELSEWHERE: &[&str] = &[
     "fuse.glusterfs",
 ];
 
-pub(super) async fn look(settings: &Settings, findings: &mut Findings) -> Option<Stored> {
+pub(super) async fn look(settings: &Settings, clock: &Clock, findings: &mut Findings) -> Option<Stored> {
     let url: &str = &settings.database_url;
     if url.starts_with("sqlite:") && !file(url, findings) {
         return None;
@@ -52,11 +56,20 @@ pub(super) async fn look(settings: &Settings, findings: &mut Findings) -> Option
         }
     };
     let stored = within(&store, findings).await;
+    let ahead = ahead(&store, clock).await;
     store.close().await;
+    let stored = stored.map(|stored| stored.map(|stored| Stored { ahead, ..stored }));
     stored.unwrap_or_else(|error| {
         findings.fail("database", error.to_string(), "see that DATABASE_URL names a database of partner-desk that can be read");
         None
     })
+}
+
+/// How far this host's clock is ahead of the database's, where the desk would go by that one.
+async fn ahead(store: &Store, clock: &Clock) -> Option<SignedDuration> {
+    let asked = clock.now();
+    let there = store.time().await.ok()??;
+    clock.ahead_of(there, asked, clock.now())
 }
 
 /// Whether there is a SQLite file to look into.
@@ -189,7 +202,7 @@ async fn within(store: &Store, findings: &mut Findings) -> Result<Option<Stored>
         format!("{kept} could not be taken in"),
         "`partner-desk deliveries list` says why; they are tried again by themselves, and go with `deliveries drop ID`",
     );
-    Ok(Some(Stored { partners, unbound, app, failing }))
+    Ok(Some(Stored { partners, unbound, app, failing, ahead: None }))
 }
 
 #[cfg(test)]

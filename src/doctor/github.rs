@@ -58,7 +58,7 @@ pub(super) async fn look(settings: &Settings, clock: &Clock, stored: Option<&Sto
             github.ask_the_time().await;
         }
     }
-    the_clock(&github, findings);
+    the_clock(&github, stored.and_then(|stored| stored.ahead), findings);
     match about {
         Ok(about) => {
             findings.ok("App", format!("{}, id {}", about.slug, app.app_id));
@@ -96,18 +96,26 @@ fn secret(app: &AppCredentials, findings: &mut Findings) {
     }
 }
 
-/// The host's clock, by the answers so far.
-fn the_clock(github: &GitHub, findings: &mut Findings) {
+/// The clock that the desk goes by, and this host's, by the answers so far; `ahead`: how far this host's is ahead of the database's, where
+/// the desk goes by that one.
+fn the_clock(github: &GitHub, ahead: Option<SignedDuration>, findings: &mut Findings) {
     let Some(skew) = github.skew() else { return };
-    let side = if skew.is_negative() { "behind" } else { "ahead of" };
-    let seen = format!("{} s {side} GitHub's", skew.abs().as_secs());
-    let remedy = "have the host's clock set by NTP";
-    if skew.abs() > HOLDS {
-        findings.fail("clock", format!("{seen}: pings are held"), remedy);
-    } else if skew.abs() > WARNS {
-        findings.warn("clock", seen, remedy);
+    let off = |skew: SignedDuration| {
+        let side = if skew.is_negative() { "behind" } else { "ahead of" };
+        format!("{} s {side} GitHub's", skew.abs().as_secs())
+    };
+    let ours = skew - ahead.unwrap_or_default();
+    let remedy = if ahead.is_some() { "have the clock of PostgreSQL's host set by NTP" } else { "have the host's clock set by NTP" };
+    if ours.abs() > HOLDS {
+        findings.fail("clock", format!("{}: pings are held", off(ours)), remedy);
+    } else if ours.abs() > WARNS {
+        findings.warn("clock", off(ours), remedy);
     } else {
         findings.ok("clock", "as GitHub's");
+    }
+    if ahead.is_some() && skew.abs() > WARNS {
+        let seen = format!("{}, and GitHub may refuse the tokens that are made here", off(skew));
+        findings.warn("this host's clock", seen, "have it set by NTP");
     }
 }
 

@@ -107,7 +107,7 @@ pub async fn examine(settings: &Settings, clock: &Clock, ping: bool) -> Findings
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut findings = Findings::default();
     files(settings, &mut findings);
-    let stored = database::look(settings, &mut findings).await;
+    let stored = database::look(settings, clock, &mut findings).await;
     let mut settings = settings.clone();
     if settings.app.is_none() {
         settings.app = stored.as_ref().and_then(|stored| stored.app.clone()).map(of_stored);

@@ -102,5 +102,26 @@ story!(e7_instances_over_one_database_go_by_its_clock_however_their_hosts_are_se
     assert!(wrong.put_right(wrong.now() + SignedDuration::from_mins(5), wrong.now(), wrong.now()).is_some());
     assert!(apart() > SignedDuration::from_mins(4));
     assert_eq!(told().await, in_common, "{}", apart());
+    assert!(!in_common || instance.app.desk.clock_word() == "ok", "nothing is said of a quarter of a minute");
+    instance.stop().await;
+});
+
+story!(r7_a_host_by_whose_clock_the_desk_does_not_go_is_told_of_all_the_same, |desk| {
+    let instance = Instance::build(desk.settings(), Clock::wrong_by(SignedDuration::from_millis(91_500))).await;
+    let wrong = matches!(desk.app.desk.store, Store::Postgres(_));
+    for _ in 0..100 {
+        work(&instance.app, "time").await.unwrap();
+        if instance.app.desk.clock.machine_ahead() != SignedDuration::ZERO {
+            break;
+        }
+    }
+    let word = instance.app.desk.clock_word();
+    assert_eq!(word, if wrong { "this host's is 91 s ahead of PostgreSQL's" } else { "ok" });
+    for _ in 0..2 {
+        instance.app.desk.mind_the_clock(false).await.unwrap();
+    }
+    let told =
+        desk.everything().await.into_iter().filter(|row| row.starts_with("outbox ") && row.contains("is 91 s ahead of PostgreSQL's"));
+    assert_eq!(told.count(), usize::from(wrong));
     instance.stop().await;
 });
