@@ -28,7 +28,7 @@ const MOST_AT_ONCE: i64 = 500;
 /// While one instance looks at tickets, no other does for this long: asking GitHub twice would help nobody.
 const LOOK: SignedDuration = SignedDuration::from_secs(10);
 /// What does not read back is looked at again after this.
-const ASIDE: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const ASIDE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Whether GitHub said that a ticket still stands as the desk knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +99,19 @@ impl Desk {
         Ok(due)
     }
 
-    /// Leaves a ticket alone for an hour of which something does not read back, and tells the operator, so that it holds up no other.
-    pub(super) async fn set_aside(&self, tx: &mut Tx, issue: IssueId, error: &StoreError, now: Timestamp) -> Result<()> {
-        let place = tx.set_aside(issue, plus(now, ASIDE)).await?;
+    async fn set_aside(&self, tx: &mut Tx, issue: IssueId, error: &StoreError, now: Timestamp) -> Result<()> {
+        tx.look_later(issue, plus(now, ASIDE)).await?;
+        self.tell_of_unread(tx, issue, error, now).await
+    }
+
+    /// Tells the operator of a ticket of which something does not read back, the first one of a day in every channel, all in the log.
+    pub(super) async fn tell_of_unread(&self, tx: &mut Tx, issue: IssueId, error: &StoreError, now: Timestamp) -> Result<()> {
+        let place = tx.place_of(issue).await?;
         let text = format!(
-            "`{place}`: {error}. Its clock, its labels and its comments stand still, all others go on. Run the release that wrote it, or take its row from a backup; it is looked at again every hour."
+            "`{place}`: {error}. It stands still, all others go on, and it is looked at again every {} min. Run the release that wrote it, or take what is broken from a backup; the log names every such ticket.",
+            ASIDE.as_mins()
         );
-        self.warn(tx, &[(format!("unreadable:{issue}"), text)], now).await
+        self.warn(tx, &[(format!("unreadable:{}", now.strftime("%F")), text)], now).await
     }
 
     /// All of these together; where that fails, each by itself, so that one keeps nobody from being woken.

@@ -2,6 +2,7 @@
 //! is sent (`G1`, `G6`), one installation's tickets one after the other, through its gate (`G7`). Whatever goes wrong, the ticket stays
 //! to be published and this runs again.
 
+use super::escalate::ASIDE;
 use super::gate::{Gate, Room, Stop, plus};
 use super::limits::cut;
 use super::refusal::{ENOUGH, Refusal, said};
@@ -27,6 +28,8 @@ use tracing::Instrument as _;
 
 /// A ticket that is opened costs so many writes (`G6`).
 const OPENING: i64 = 2;
+/// So many tickets that do not read back are found in one transaction.
+const MOST_UNREAD: usize = 50;
 /// A comment whose sending was cut off is looked for at once, for so long (`G7`).
 const LOOK_WITHIN: Duration = Duration::from_secs(4);
 
@@ -183,17 +186,21 @@ impl Desk {
             Room::Paused(_) => Turn::OnlyTried,
             Room::Quiet(_) => return Ok(None),
         };
-        loop {
+        for _ in 0..MOST_UNREAD {
             let Some(issue) = self.next(tx, gate.installation, (tiers, turn), now).await? else { return Ok(None) };
             match self.claimed(tx, issue, now).await {
                 // What does not read back keeps nothing from being published; nor from being recorded, in the same transaction.
-                Err(error) if error.is_of_one_record() => self.set_aside(tx, issue, &error, now).await?,
+                Err(error) if error.is_of_one_record() => {
+                    tx.unclaim(issue, plus(now, ASIDE)).await?;
+                    self.tell_of_unread(tx, issue, &error, now).await?;
+                }
                 claimed => {
                     gate.count(tx, free.min(OPENING)).await?;
                     return claimed.map(Some);
                 }
             }
         }
+        Ok(None)
     }
 
     async fn next(&self, tx: &mut Tx, at: InstallationId, (tiers, turn): (&[TierId], Turn), now: Timestamp) -> Result<Option<IssueId>> {

@@ -32,6 +32,8 @@ const A_HANDFUL: usize = 5;
 const A_STORM: usize = 20;
 /// Messages in one digest.
 const MOST_IN_A_DIGEST: i64 = 500;
+/// As many are looked through for what overtakes what.
+const MOST_LOOKED_AT: i64 = 2000;
 /// A channel that has not answered for this long is spoken for by its fallback (`E7`).
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// The longest between two tries.
@@ -58,6 +60,9 @@ pub(super) struct Tried {
     /// What had no room in a digest, and the digest that says it next (`E4`).
     later: Option<(Vec<PendingPing>, String)>,
 }
+
+/// Tickets that messages are about; `None`: it does not read back.
+type Known = BTreeMap<IssueId, Option<Ticket>>;
 
 /// Messages that are sent as one, and those of the same claim that are not.
 struct Together {
@@ -178,10 +183,7 @@ impl Desk {
         }
         let until = now.saturating_add(LEASE).unwrap_or(now);
         let late = now.saturating_sub(LATE).unwrap_or(now);
-        if first.issue.is_some()
-            && first.at <= late
-            && (self.drop_untrue(tx, channel, &all, now).await? | (tx.supersede(&all, late, now).await? > 0))
-        {
+        if first.issue.is_some() && first.at <= late && self.let_go(tx, channel, (&all, late), now).await? {
             // What was first may have been overtaken.
             let Some(next) = self.first(tx, channel, &others, now).await?.filter(|next| next.leased_until <= now) else { return Ok(None) };
             first = next;
@@ -197,7 +199,7 @@ impl Desk {
         let (mut pings, digest) = match own {
             Some(digest) => (tx.digest_pings(&digest, &all, now, quiet).await?, Some(digest)),
             None if first.issue.is_some() => {
-                let waiting = tx.waiting_pings(&all, now, quiet, MOST_IN_A_DIGEST).await?;
+                let waiting = tx.waiting_pings(&all, now, quiet, (false, MOST_IN_A_DIGEST)).await?;
                 match gathered(waiting, &first, late) {
                     Some(pings) => (pings, Some(format!("{}{}", digest_of(channel), now.as_millisecond()))),
                     None => (vec![first], None),
@@ -209,14 +211,25 @@ impl Desk {
         Ok(Some(Claim { pings, digest, until }))
     }
 
-    /// Lets go of what must not be said any more, before it overtakes what may (`E5`, `E7`). Says whether there was anything.
-    async fn drop_untrue(&self, tx: &mut Tx, channel: &str, all: &[String], now: Timestamp) -> Result<bool> {
-        let waiting = tx.waiting_pings(all, now, self.policy.held(now), MOST_IN_A_DIGEST).await?;
+    /// Lets go of what must not be said any more (`E5`, `E7`), and of what was to be said by `late` where a later step of the same clock,
+    /// which may be said, waits for the same channel (`E4`). Says whether there was anything.
+    async fn let_go(&self, tx: &mut Tx, channel: &str, (all, late): (&[String], Timestamp), now: Timestamp) -> Result<bool> {
+        let waiting = tx.waiting_pings(all, now, self.policy.held(now), (true, MOST_LOOKED_AT)).await?;
         let issues: BTreeSet<_> = waiting.iter().filter_map(|ping| ping.issue).collect();
-        let known = tx.tickets(&issues.into_iter().collect::<Vec<_>>()).await?;
-        let known = known.into_iter().map(|ticket| (ticket.issue, ticket)).collect();
-        let untrue = waiting.iter().filter_map(|ping| Some((ping, self.as_it_is_now(ping, &known, channel, now).err()?)));
-        let fates: Vec<_> = untrue.map(|(ping, why)| not_sent(ping, &known, channel, &why)).collect();
+        let known = tx.known_tickets(&issues.into_iter().collect::<Vec<_>>()).await?;
+        let (mut fates, mut may, mut last) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for ping in &waiting {
+            match self.as_it_is_now(ping, &known, channel, now) {
+                Ok(_) => {
+                    let clock = (ping.issue, ping.cycle, &ping.channel);
+                    last.entry(clock).and_modify(|at: &mut Timestamp| *at = ping.at.max(*at)).or_insert(ping.at);
+                    may.push((ping, clock));
+                }
+                Err(why) => fates.push(not_sent(ping, &known, channel, &why)),
+            }
+        }
+        let overtaken = may.into_iter().filter(|(ping, clock)| ping.at <= late && last.get(clock).is_some_and(|last| *last > ping.at));
+        fates.extend(overtaken.map(|(ping, _)| void(ping, "superseded by a later step")));
         tx.pings_done(&fates, now).await?;
         Ok(!fates.is_empty())
     }
@@ -309,7 +322,7 @@ impl Desk {
             return Ok(self.chat.send(channel, message, self.clock.now()).await.map(|_| true));
         };
         let mut thread = self.thread_of(issue, channel).await?;
-        let ticket = self.tickets(&[issue].into()).await?.remove(&issue);
+        let ticket = self.tickets(&[issue].into()).await?.remove(&issue).flatten();
         loop {
             if !self.still_holds(claim).await? {
                 return Ok(Ok(false));
@@ -340,7 +353,7 @@ impl Desk {
         let mut known = self.tickets(&issues).await?;
         let stale: BTreeSet<_> =
             pings.iter().filter(|ping| now.duration_since(ping.confirmed_at) > FRESH).filter_map(|ping| ping.issue).collect();
-        let ask: Vec<_> = known.values().filter(|ticket| stale.contains(&ticket.issue)).cloned().collect();
+        let ask: Vec<_> = known.values().flatten().filter(|ticket| stale.contains(&ticket.issue)).cloned().collect();
         let mut unread = BTreeSet::new();
         if !ask.is_empty() {
             unread = self.confirm(&ask).await;
@@ -352,6 +365,7 @@ impl Desk {
                 Ok(mut message) => {
                     if let (ChatMessage::Ping(said), Some(issue)) = (&mut message, ping.issue)
                         && stale.contains(&issue)
+                        && known.get(&issue).is_some_and(Option::is_some)
                     {
                         said.unconfirmed = unread.contains(&issue);
                     }
@@ -364,16 +378,17 @@ impl Desk {
     }
 
     /// A message as it is to be said now in `channel`, or why it must not be: its clock has ended, or somebody has taken it on (`E5`).
-    fn as_it_is_now(
-        &self,
-        ping: &PendingPing,
-        known: &BTreeMap<IssueId, Ticket>,
-        channel: &str,
-        now: Timestamp,
-    ) -> std::result::Result<ChatMessage, String> {
+    fn as_it_is_now(&self, ping: &PendingPing, known: &Known, channel: &str, now: Timestamp) -> std::result::Result<ChatMessage, String> {
         let mut message = serde_json::from_str(&ping.body).map_err(|error| format!("it does not read back: {error}"))?;
         let Some(issue) = ping.issue else { return Ok(message) };
-        let ticket = known.get(&issue).ok_or("its ticket is gone")?;
+        let Some(ticket) = known.get(&issue).ok_or("its ticket is gone")? else {
+            // Nothing says that it is not true any more.
+            if let ChatMessage::Ping(said) = &mut message {
+                said.unconfirmed = true;
+                said.mentions = self.woken(said, channel);
+            }
+            return Ok(message);
+        };
         let cycle = ticket.running().filter(|cycle| i64::from(cycle.number) == ping.cycle);
         let cycle = cycle.ok_or("answered, closed or gone before it could be sent")?;
         if let ChatMessage::Ping(said) = &mut message {
@@ -402,14 +417,14 @@ impl Desk {
         said.mentions.iter().filter_map(name).collect()
     }
 
-    async fn tickets(&self, issues: &BTreeSet<IssueId>) -> Result<BTreeMap<IssueId, Ticket>> {
+    async fn tickets(&self, issues: &BTreeSet<IssueId>) -> Result<Known> {
         if issues.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Known::new());
         }
         let mut tx = self.store.read().await?;
-        let tickets = tx.tickets(&issues.iter().copied().collect::<Vec<_>>()).await?;
+        let tickets = tx.known_tickets(&issues.iter().copied().collect::<Vec<_>>()).await?;
         tx.rollback().await?;
-        Ok(tickets.into_iter().map(|ticket| (ticket.issue, ticket)).collect())
+        Ok(tickets)
     }
 
     /// Whether this sender still holds what it claimed, for as long as sending may take. Who was stopped meanwhile must not send what
@@ -551,8 +566,8 @@ fn log_sent(channel: &str, what: &ChatMessage) {
     }
 }
 
-fn not_sent(ping: &PendingPing, known: &BTreeMap<IssueId, Ticket>, channel: &str, why: &str) -> Fate {
-    let ticket = ping.issue.and_then(|issue| known.get(&issue)).map(place_name).unwrap_or_default();
+fn not_sent(ping: &PendingPing, known: &Known, channel: &str, why: &str) -> Fate {
+    let ticket = ping.issue.and_then(|issue| known.get(&issue)?.as_ref()).map(place_name).unwrap_or_default();
     tracing::info!(%ticket, %channel, key = %ping.key, %why, "ping not sent");
     void(ping, why)
 }

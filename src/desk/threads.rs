@@ -120,11 +120,12 @@ impl Desk {
         };
         let now = self.clock.now();
         let mut tx = self.store.read().await?;
-        let ticket = tx.ticket(issue).await?;
+        // One that does not read back leaves the message as it is, and holds up no other.
+        let ticket = tx.tickets(&[issue]).await?.pop();
         let names = self.names_of(&mut tx, ticket.as_slice()).await?;
         tx.rollback().await?;
         let Some(ticket) = ticket else {
-            tried.fates.push(void(&row, "its ticket is gone"));
+            tried.fates.push(void(&row, "its ticket is gone, or does not read back"));
             return Ok(tried);
         };
         let shown = standing(&ticket, now).1;

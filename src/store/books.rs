@@ -529,17 +529,26 @@ impl Tx {
         Ok((tickets, unread))
     }
 
-    /// Leaves a ticket alone until an instant: neither time nor publishing asks for it before. Gives its place, like `acme/app#12`.
+    /// Leaves a ticket's clock alone until an instant.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn set_aside(&mut self, issue: IssueId, until: Timestamp) -> Result<String> {
+    pub async fn look_later(&mut self, issue: IssueId, until: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET looking_ms = $2 WHERE issue_id = $1");
+        self.run(statement, [issue.0.into(), until.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
+    /// Where a ticket is, like `acme/app#12`, as far as it can be told without reading it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn place_of(&mut self, issue: IssueId) -> Result<String> {
         let statement = sql!(
-            "UPDATE tickets SET looking_ms = $2, publish_at_ms = CASE WHEN version <> published THEN $2 ELSE publish_at_ms END
-             WHERE issue_id = $1
-             RETURNING number, repo_id, (SELECT full_name FROM repositories WHERE repositories.id = tickets.repo_id) AS full_name"
+            "SELECT number, repo_id, (SELECT full_name FROM repositories WHERE repositories.id = tickets.repo_id) AS full_name
+             FROM tickets WHERE issue_id = $1"
         );
-        let rows = self.rows(statement, [issue.0.into(), until.as_millisecond().into()]).await?;
+        let rows = self.rows(statement, [issue.0.into()]).await?;
         let Some(row) = rows.first() else { return Ok(format!("the issue of id {issue}")) };
         let (number, repo) = (row.int("number")?, row.int("repo_id")?);
         Ok(match row.maybe_text("full_name")? {
@@ -572,8 +581,16 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn tickets(&mut self, issues: &[IssueId]) -> Result<Vec<Ticket>> {
-        let rows = self.rows(sql!("SELECT doc FROM tickets WHERE issue_id {in ints $1}"), [list(&issues)?]).await?;
-        readable(&rows, |row| row.json("doc"))
+        Ok(self.known_tickets(issues).await?.into_values().flatten().collect())
+    }
+
+    /// Tickets by their issues, those that there are; `None`: it does not read back.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn known_tickets(&mut self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, Option<Ticket>>> {
+        let rows = self.rows(sql!("SELECT issue_id, doc FROM tickets WHERE issue_id {in ints $1}"), [list(&issues)?]).await?;
+        rows.iter().map(|row| Ok((IssueId(row.int("issue_id")?), row.json("doc").ok()))).collect()
     }
 
     /// The tickets whose clocks run.

@@ -172,17 +172,24 @@ impl Tx {
         rows.first().map(ping).transpose()
     }
 
-    /// Messages of these channels about tickets of other tiers than the `held`, in no digest yet and held by nobody, the oldest first.
+    /// Messages of these channels about tickets of other tiers than the `held`, held by nobody, the oldest first; `gathered`: those in a
+    /// digest as well.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn waiting_pings(&mut self, channels: &[String], now: Timestamp, held: &[TierId], most: i64) -> Result<Vec<PendingPing>> {
+    pub async fn waiting_pings(
+        &mut self,
+        channels: &[String],
+        now: Timestamp,
+        held: &[TierId],
+        (gathered, most): (bool, i64),
+    ) -> Result<Vec<PendingPing>> {
         let statement = pending!(
-            "channel {in texts $1} AND issue_id IS NOT NULL AND lease_ms <= $2 AND at_ms <= $2 AND digest IS NULL
+            "channel {in texts $1} AND issue_id IS NOT NULL AND lease_ms <= $2 AND at_ms <= $2 AND ($5 = 1 OR digest IS NULL)
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
              ORDER BY created_ms, key LIMIT $3"
         );
-        let args: [Arg; 4] = [list(&channels)?, now.as_millisecond().into(), most.into(), list(&held)?];
+        let args: [Arg; 5] = [list(&channels)?, now.as_millisecond().into(), most.into(), list(&held)?, i64::from(gathered).into()];
         self.rows(statement, args).await?.iter().map(ping).collect()
     }
 
@@ -209,21 +216,6 @@ impl Tx {
         let statement = sql!("UPDATE outbox SET digest = NULL WHERE state = 'pending' AND channel = $2 AND digest = $1");
         self.run(statement, [digest.into(), channel.into()]).await?;
         Ok(())
-    }
-
-    /// Lets go of messages of these channels whose instant has passed by `before` and that a later step of the same clock, which waits
-    /// for the same channel, has overtaken (`E4`, `E7`). Says how many there were.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn supersede(&mut self, channels: &[String], before: Timestamp, now: Timestamp) -> Result<u64> {
-        let statement = sql!(
-            "UPDATE outbox SET state = 'void', note = 'superseded by a later step', lease_ms = 0, done_ms = $3
-             WHERE state = 'pending' AND channel {in texts $1} AND issue_id IS NOT NULL AND at_ms <= $2 AND lease_ms <= $3
-               AND EXISTS (SELECT 1 FROM outbox AS later WHERE later.issue_id = outbox.issue_id AND CASE WHEN later.state = 'pending' THEN 1 END = 1
-                           AND later.channel = outbox.channel AND later.cycle = outbox.cycle AND later.at_ms > outbox.at_ms)"
-        );
-        self.run(statement, [list(&channels)?, before.as_millisecond().into(), now.as_millisecond().into()]).await
     }
 
     /// Holds messages until an instant, those of a digest under its name. Each claim counts.

@@ -213,6 +213,16 @@ impl Tx {
         Ok(Claim { ticket: row.json("doc")?, version, attempts, applied: applied(row)? })
     }
 
+    /// Takes a claim back of which nothing could come: the ticket is not published before `at`, or before it changes.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn unclaim(&mut self, issue: IssueId, at: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET attempts = attempts - 1, publish_at_ms = $2 WHERE issue_id = $1");
+        self.run(statement, [issue.0.into(), at.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
     /// Whether anything waits to be published now or later; the earliest instant of it.
     ///
     /// # Errors

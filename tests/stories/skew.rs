@@ -99,6 +99,13 @@ story!(r7_what_a_clock_decided_that_was_ahead_waits_for_its_instant, |desk| {
     assert!(desk.app.desk.clock_is_wrong());
     desk.at("2026-11-18T12:00:00Z").await;
     let _ = desk.pings();
+    // So was a later one, two hours ahead: it overtakes nothing before its time.
+    desk.execute(
+        "INSERT INTO outbox (key, channel, issue_id, cycle, body, at_ms, created_ms, confirmed_ms, lease_ms, attempts, state, note)
+         SELECT key || ':later', channel, issue_id, cycle, body, at_ms + 7200000, created_ms, confirmed_ms, 0, 0, 'pending', ''
+         FROM outbox WHERE issue_id IS NOT NULL AND state = 'pending'",
+    )
+    .await;
     // The step was decided ten minutes before its instant, by a clock that shows the right time from now on.
     desk.execute("UPDATE outbox SET at_ms = at_ms + 600000 WHERE issue_id IS NOT NULL AND state = 'pending'").await;
     desk.sandbox.skew(SignedDuration::ZERO);
@@ -109,7 +116,16 @@ story!(r7_what_a_clock_decided_that_was_ahead_waits_for_its_instant, |desk| {
     assert!(!desk.app.desk.clock_is_wrong());
     desk.at("2026-11-18T12:09:59Z").await;
     assert_eq!(desk.pings(), Vec::<String>::new());
-    desk.at("2026-11-18T12:10:01Z").await;
+    for _ in 0..2 {
+        desk.clock_is(-180).await;
+    }
+    desk.at("2026-11-18T12:12:00Z").await;
+    let _ = desk.pings();
+    desk.sandbox.skew(SignedDuration::ZERO);
+    for _ in 0..3 {
+        desk.app.desk.ask_the_time().await;
+    }
+    desk.at("2026-11-18T12:12:01Z").await;
     let said = desk.pings();
     assert!(said.len() == 1 && said[0].contains("Waits"), "{said:?}");
 });
