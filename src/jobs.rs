@@ -59,9 +59,7 @@ pub async fn keep(app: App, mut scheduler: JobScheduler, mut stop: watch::Receiv
             _ = stop.wait_for(|stop| *stop) => break,
             _ = looks.tick() => {}
         }
-        if !wall.was_set_back(host.now(), passed()) {
-            continue;
-        }
+        let Some(by) = wall.set_back(host.now(), passed()) else { continue };
         tracing::warn!("the host's clock was set back; the jobs begin anew by it");
         // Not silent, whatever the difference to an instant that is still to come.
         app.beat();
@@ -71,6 +69,7 @@ pub async fn keep(app: App, mut scheduler: JobScheduler, mut stop: watch::Receiv
             }
             Err(error) => tracing::error!(%error, "the jobs did not begin anew; restart the desk"),
         }
+        tell("clock", app.desk.clock_was_ahead(by).await);
     }
     app.desk.wakes.stopping.store(true, Ordering::Relaxed);
     let _ = scheduler.shutdown().await;
@@ -88,12 +87,12 @@ impl Wall {
         Self { shown, passed }
     }
 
-    /// Whether the host's clock shows an earlier instant than it should, by more than two jobs are apart.
-    fn was_set_back(&mut self, shown: Timestamp, passed: Duration) -> bool {
+    /// By how much the host's clock shows an earlier instant than it should, if by more than two jobs are apart.
+    fn set_back(&mut self, shown: Timestamp, passed: Duration) -> Option<SignedDuration> {
         let since = SignedDuration::try_from(passed.saturating_sub(self.passed)).unwrap_or_default();
         let should = self.shown.saturating_add(since).unwrap_or(shown);
         *self = Self { shown, passed };
-        should.duration_since(shown) > SignedDuration::from_secs(1)
+        Some(should.duration_since(shown)).filter(|by| *by > SignedDuration::from_secs(1))
     }
 }
 
@@ -154,6 +153,7 @@ pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::Wall;
+    use jiff::SignedDuration;
     use std::time::Duration;
 
     #[test]
@@ -162,20 +162,21 @@ mod tests {
         let mut wall = Wall::at(noon, Duration::ZERO);
         let steps = [
             // Seconds that passed, and what the clock shows after noon.
-            (1, 1, false),
+            (1, 1, None),
             // A machine that stood still; one that was set forward; corrections as they are made every day.
-            (61, 61, false),
-            (62, 3_662, false),
-            (63, 3_662, false),
+            (61, 61, None),
+            (62, 3_662, None),
+            (63, 3_662, None),
             // Set back to where it was, and by two seconds once more.
-            (64, 64, true),
-            (65, 65, false),
-            (66, 64, true),
-            (67, 65, false),
+            (64, 64, Some(3_599)),
+            (65, 65, None),
+            (66, 64, Some(2)),
+            (67, 65, None),
         ];
         for (passed, shown, back) in steps {
-            let shown = noon + jiff::SignedDuration::from_secs(shown);
-            assert_eq!(wall.was_set_back(shown, Duration::from_secs(passed)), back, "{passed}: {shown}");
+            let shown = noon + SignedDuration::from_secs(shown);
+            let back = back.map(SignedDuration::from_secs);
+            assert_eq!(wall.set_back(shown, Duration::from_secs(passed)), back, "{passed}: {shown}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! turned out wrong (`R5`).
 
 use super::Desk;
+use super::skew::WARNS;
 use crate::chat::{ChatMessage, Correction, Named, Ping, Recovery};
 use crate::domain::IssueId;
 use crate::domain::book::Book;
@@ -50,8 +51,11 @@ impl Desk {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let mut life = tx.life().await?;
-        // A sign of life that is still to come is of a clock that was ahead, and says nothing.
-        life.alive = life.alive.filter(|alive| *alive <= plus(now, DOWN));
+        // A sign of life that is still to come is of a clock that was ahead, and says nothing of when there was one.
+        if life.alive.is_some_and(|alive| alive > plus(now, DOWN)) {
+            life.alive = None;
+            look_at_clocks(&mut tx, now).await?;
+        }
         let gap = life.alive.filter(|alive| now.duration_since(*alive) > DOWN);
         if let Some(alive) = gap {
             // If it went down again before it had told, it is one story.
@@ -67,7 +71,21 @@ impl Desk {
         Ok(gap.is_some())
     }
 
-    /// The same if it is time for it. `true`: no instance has lived for a while, though this one was not started anew: it was stopped, or
+    /// Looks at every running clock again after the desk's own was set back by more than 30 s: what was dealt with ahead of its time is dealt with in time, and
+    /// labels show how it is (`E2`, `R7`).
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn clock_was_ahead(&self, by: SignedDuration) -> Result<()> {
+        if by <= WARNS {
+            return Ok(());
+        }
+        let mut tx = self.store.write().await?;
+        look_at_clocks(&mut tx, self.clock.now()).await?;
+        tx.commit().await
+    }
+
+    /// Says that this instance lives, if it is time for it. `true`: no instance has lived for a while, though this one was not started anew: it was stopped, or
     /// the database was away.
     ///
     /// # Errors
@@ -273,6 +291,12 @@ impl Desk {
         }
         Ok(corrections)
     }
+}
+
+async fn look_at_clocks(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    let tickets = tx.look_at_clocks(now).await?;
+    tracing::warn!(tickets, rule = "R7", "the clock was ahead, and is not any more: every running clock is looked at again");
+    Ok(())
 }
 
 /// Clocks of a ticket that ended before the desk knew: something may have been said of them that was not so.

@@ -41,7 +41,11 @@ impl Desk {
     /// # Errors
     /// The database cannot be reached.
     pub async fn keep_time_on(&self) -> Result<()> {
-        if self.keep_time().await?.is_some_and(|wrong| wrong.abs() > WARNS) { self.lives_on().await } else { Ok(()) }
+        match self.keep_time().await? {
+            Some(wrong) if wrong < -WARNS => self.lives_on().await,
+            Some(wrong) => self.clock_was_ahead(wrong).await,
+            None => Ok(()),
+        }
     }
 
     /// How far the desk's clock is ahead of GitHub's.

@@ -24,6 +24,9 @@ pub struct Firing {
 /// steps that lie close together, and each is said (`E2`).
 const MISSED: SignedDuration = SignedDuration::from_secs(5);
 
+/// Steps that were dealt with further ahead than this were by a clock that was wrong (`R7`).
+const AHEAD: SignedDuration = SignedDuration::from_secs(60);
+
 /// What the desk has to say now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Due {
@@ -90,7 +93,12 @@ impl Ticket {
     /// Whether a step is due that has not been dealt with, so that it is worth asking GitHub whether it is still true (`E3`).
     #[must_use]
     pub fn has_step_due(&self, now: Timestamp) -> bool {
-        self.clock_wakes().is_some_and(|at| at <= now)
+        self.clock_wakes().is_some_and(|at| at <= now) || (self.was_stepped_ahead(now) && self.running().is_some())
+    }
+
+    /// Whether a clock that was wrong has dealt with steps that are still to come.
+    fn was_stepped_ahead(&self, now: Timestamp) -> bool {
+        self.stepped.is_some_and(|stepped| stepped.duration_since(now) > AHEAD)
     }
 
     /// Comments of the partner that an agent's thumbs-up may have settled: asked for once, when the first step falls due (`S4`).
@@ -135,6 +143,10 @@ impl Ticket {
     /// Deals with the steps up to `now`: says each that has just passed, and of those that were missed only the highest, if no
     /// later one is said anyway (`E2`, `E4`).
     pub fn step(&mut self, now: Timestamp) -> Vec<Due> {
+        if self.was_stepped_ahead(now) {
+            // They are dealt with when it comes to them. What was said is not said twice (E2).
+            (self.stepped, self.dealt) = (None, None);
+        }
         let since = self.stepped;
         self.stepped = Some(now);
         self.dealt = self.dealt.max(self.stepped);

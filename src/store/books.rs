@@ -529,6 +529,15 @@ impl Tx {
         Ok((tickets, unread))
     }
 
+    /// Has every running clock looked at. Says how many there are.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn look_at_clocks(&mut self, now: Timestamp) -> Result<u64> {
+        let statement = sql!("UPDATE tickets SET next_at_ms = $1, looking_ms = 0 WHERE next_at_ms > $1 AND standing = 'admitted'");
+        self.run(statement, [now.as_millisecond().into()]).await
+    }
+
     /// Leaves a ticket's clock alone until an instant.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! A host whose clock is wrong says so, and holds its pings (`R7`).
 
-use crate::desk::{Desk, REPO};
+use crate::desk::{Desk, REPO, instant};
 use crate::door;
+use crate::instance::Instance;
 use jiff::SignedDuration;
+use partner_desk::clock::Clock;
 
 impl Desk {
     async fn clock_is(&self, seconds: i64) {
@@ -128,4 +130,28 @@ story!(r7_what_a_clock_decided_that_was_ahead_waits_for_its_instant, |desk| {
     desk.at("2026-11-18T12:12:01Z").await;
     let said = desk.pings();
     assert!(said.len() == 1 && said[0].contains("Waits"), "{said:?}");
+});
+
+story!(r7_what_a_clock_dealt_with_that_was_ahead_is_dealt_with_in_time, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let issue = desk.opens("anna", "Waits").await;
+    // Another instance, or this one before a restart, five hours ahead: every step has passed there.
+    let ahead = Instance::build(desk.settings(), Clock::manual(instant("2026-11-18T14:00:00Z"))).await;
+    ahead.app.desk.lives_on().await.unwrap();
+    assert!(ahead.app.desk.escalate().await.unwrap() > 0);
+    ahead.app.desk.publish().await.unwrap();
+    ahead.stop().await;
+    assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+
+    desk.app.desk.come_back().await.unwrap();
+    desk.settle().await;
+    assert!(!desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+    assert_eq!(desk.pings(), Vec::<String>::new());
+    desk.at("2026-11-18T12:00:01Z").await;
+    let said = desk.pings();
+    assert!(said.len() == 1 && said[0].starts_with("due soon (75%)"), "{said:?}");
+    desk.at("2026-11-18T13:00:01Z").await;
+    let said = desk.pings();
+    assert!(said.len() == 2 && said[0].starts_with("on-call (90%)") && said[1].starts_with("breach (due)"), "{said:?}");
+    assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
 });
