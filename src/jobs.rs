@@ -69,7 +69,7 @@ pub async fn keep(app: App, mut scheduler: JobScheduler, mut stop: watch::Receiv
             }
             Err(error) => tracing::error!(%error, "the jobs did not begin anew; restart the desk"),
         }
-        tell("clock", app.desk.clock_was_ahead(by).await);
+        tell("clock", app.desk.host_was_set_back(by).await);
     }
     app.desk.wakes.stopping.store(true, Ordering::Relaxed);
     let _ = scheduler.shutdown().await;

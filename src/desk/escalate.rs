@@ -4,6 +4,7 @@
 use super::gate::plus;
 use super::intake::Incoming;
 use super::publish::place_name;
+use super::skew::WARNS;
 use super::{Desk, rights};
 use crate::chat::{ChatMessage, Ping, PingKind};
 use crate::domain::IssueId;
@@ -144,6 +145,10 @@ impl Desk {
             return Ok(());
         }
         let mut tx = self.store.write().await?;
+        // GitHub was asked meanwhile, and the clock set back: what was due by it may not be.
+        if now.duration_since(self.clock.now()) > WARNS {
+            return tx.rollback().await;
+        }
         let ids: BTreeSet<_> = due.iter().map(|ticket| ticket.issue).collect();
         let rights_since = rights::fresh_since(now);
         let needs = Needs { issues: ids.clone(), instants: [now].into(), rights_since, ..Needs::default() };

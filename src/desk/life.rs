@@ -13,7 +13,7 @@ use crate::messages;
 use crate::store::{EndedCycle, Life, Result, Tx, WrongPing};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// How often a living desk says so in the database.
@@ -29,11 +29,16 @@ const COLLECT: SignedDuration = SignedDuration::from_secs(30);
 /// What was said this long after the end of its clock, with GitHub silent, should have known better; within it, both were seen together.
 const SEEN: SignedDuration = SignedDuration::from_secs(60);
 
+/// Nothing that was refused or not answered is put off for longer than this.
+const LONGEST: SignedDuration = SignedDuration::from_hours(2);
+
 /// What one instance knows of the desk's life.
 #[derive(Debug, Default)]
 pub struct Pulse {
     /// When it last said that it lives.
     beat: AtomicI64,
+    /// The clock was ahead, and not everything that was done by it was looked at yet.
+    owes_a_look: AtomicBool,
     /// The time in which no instance did, until everybody was told.
     down: RwLock<Option<(Timestamp, Timestamp)>>,
 }
@@ -71,18 +76,43 @@ impl Desk {
         Ok(gap.is_some())
     }
 
-    /// Looks at every running clock again after the desk's own was set back by more than 30 s: what was dealt with ahead of its time is dealt with in time, and
-    /// labels show how it is (`E2`, `R7`).
+    /// Looks at everything again after the desk's own clock was set back by more than 30 s: steps that were dealt with ahead of their time
+    /// are dealt with in time, labels show how it is, and what was put off is tried (`E2`, `R7`). Where the database fails, the next
+    /// look tries it again.
     ///
     /// # Errors
     /// The database fails.
     pub async fn clock_was_ahead(&self, by: SignedDuration) -> Result<()> {
-        if by <= WARNS {
+        if by > WARNS {
+            self.life.owes_a_look.store(true, Ordering::Release);
+        }
+        self.look_if_owed().await
+    }
+
+    /// Does that where it is still to be done.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn look_if_owed(&self) -> Result<()> {
+        if !self.life.owes_a_look.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        let mut tx = self.store.write().await?;
-        look_at_clocks(&mut tx, self.clock.now()).await?;
-        tx.commit().await
+        let look = async {
+            let now = self.clock.now();
+            let mut tx = self.store.write().await?;
+            look_at_clocks(&mut tx, now).await?;
+            let life = tx.life().await?;
+            tx.put_life(&Life { alive: Some(now), ..life }).await?;
+            tx.commit().await?;
+            self.life.beat.store(now.as_millisecond(), Ordering::Relaxed);
+            Result::Ok(())
+        };
+        let looked = look.await;
+        if looked.is_err() {
+            self.life.owes_a_look.store(true, Ordering::Release);
+        }
+        self.wakes.all();
+        looked
     }
 
     /// Says that this instance lives, if it is time for it. `true`: no instance has lived for a while, though this one was not started anew: it was stopped, or
@@ -295,6 +325,9 @@ impl Desk {
 
 async fn look_at_clocks(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let tickets = tx.look_at_clocks(now).await?;
+    tx.publish_put_off_after(plus(now, LONGEST)).await?;
+    tx.open_gates_closed_after(plus(now, LONGEST)).await?;
+    tx.channels_failed_after(plus(now, DOWN)).await?;
     tracing::warn!(tickets, rule = "R7", "the clock was ahead, and is not any more: every running clock is looked at again");
     Ok(())
 }

@@ -36,15 +36,25 @@ impl Desk {
         Ok(wrong)
     }
 
-    /// The same while the desk runs. A desk that was there all the time was not away for as long as the clock was wrong (`R5`).
+    /// The same while the desk runs, with what is to be done when its clock was ahead.
     ///
     /// # Errors
-    /// The database cannot be reached.
+    /// The database fails.
     pub async fn keep_time_on(&self) -> Result<()> {
         match self.keep_time().await? {
-            Some(wrong) if wrong < -WARNS => self.lives_on().await,
             Some(wrong) => self.clock_was_ahead(wrong).await,
-            None => Ok(()),
+            None => self.look_if_owed().await,
+        }
+    }
+
+    /// The host's clock was set back while the desk ran. On PostgreSQL it is that host's which says how late it is.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn host_was_set_back(&self, by: SignedDuration) -> Result<()> {
+        match self.store {
+            Store::Postgres(_) => self.keep_time_on().await,
+            Store::Sqlite(_) => self.clock_was_ahead(by).await,
         }
     }
 

@@ -352,7 +352,7 @@ impl Desk {
         let issues: BTreeSet<_> = pings.iter().filter_map(|ping| ping.issue).collect();
         let mut known = self.tickets(&issues).await?;
         let stale: BTreeSet<_> =
-            pings.iter().filter(|ping| now.duration_since(ping.confirmed_at) > FRESH).filter_map(|ping| ping.issue).collect();
+            pings.iter().filter(|ping| now.duration_since(ping.confirmed_at).abs() > FRESH).filter_map(|ping| ping.issue).collect();
         let ask: Vec<_> = known.values().flatten().filter(|ticket| stale.contains(&ticket.issue)).cloned().collect();
         let mut unread = BTreeSet::new();
         if !ask.is_empty() {

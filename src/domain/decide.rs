@@ -224,6 +224,7 @@ impl Rules<'_> {
                 self.allowances(book, partner).next_look(now)
             }
             Standing::Admitted(_) if ticket.is_frozen() => None,
+            Standing::Admitted(_) if ticket.was_stepped_ahead(now) => Some(now),
             Standing::Admitted(admission) => {
                 // A rise of the tier moves a running promise (S11).
                 let running = ticket.running().is_some();

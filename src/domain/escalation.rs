@@ -93,11 +93,12 @@ impl Ticket {
     /// Whether a step is due that has not been dealt with, so that it is worth asking GitHub whether it is still true (`E3`).
     #[must_use]
     pub fn has_step_due(&self, now: Timestamp) -> bool {
-        self.clock_wakes().is_some_and(|at| at <= now) || (self.was_stepped_ahead(now) && self.running().is_some())
+        let passed = |cycle: Cycle| firings(&cycle).first().is_some_and(|firing| firing.at <= now);
+        self.clock_wakes().is_some_and(|at| at <= now) || (self.was_stepped_ahead(now) && self.running().is_some_and(passed))
     }
 
     /// Whether a clock that was wrong has dealt with steps that are still to come.
-    fn was_stepped_ahead(&self, now: Timestamp) -> bool {
+    pub(super) fn was_stepped_ahead(&self, now: Timestamp) -> bool {
         self.stepped.is_some_and(|stepped| stepped.duration_since(now) > AHEAD)
     }
 

@@ -529,12 +529,15 @@ impl Tx {
         Ok((tickets, unread))
     }
 
-    /// Has every running clock looked at. Says how many there are.
+    /// Has the clock of every live ticket looked at. Says how many there are.
     ///
     /// # Errors
     /// The database fails.
     pub async fn look_at_clocks(&mut self, now: Timestamp) -> Result<u64> {
-        let statement = sql!("UPDATE tickets SET next_at_ms = $1, looking_ms = 0 WHERE next_at_ms > $1 AND standing = 'admitted'");
+        let statement = sql!(
+            "UPDATE tickets SET next_at_ms = $1, looking_ms = 0
+             WHERE live = 1 AND standing = 'admitted' AND (next_at_ms IS NULL OR next_at_ms > $1)"
+        );
         self.run(statement, [now.as_millisecond().into()]).await
     }
 

@@ -92,6 +92,17 @@ impl Tx {
         Ok(())
     }
 
+    /// Opens the gates that are closed for longer than GitHub or the budget ever close one: a clock that was ahead has closed them.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn open_gates_closed_after(&mut self, latest: Timestamp) -> Result<()> {
+        let latest = latest.as_millisecond();
+        self.run(sql!("UPDATE gates SET pause_ms = 0 WHERE pause_ms > $1"), [latest.into()]).await?;
+        self.run(sql!("UPDATE gates SET quiet_ms = 0 WHERE quiet_ms > $1"), [latest.into()]).await?;
+        Ok(())
+    }
+
     /// Counts refusals and silences in a row.
     ///
     /// # Errors

@@ -199,7 +199,7 @@ impl Tx {
     /// The database fails.
     pub async fn digest_pings(&mut self, digest: &str, channels: &[String], now: Timestamp, held: &[TierId]) -> Result<Vec<PendingPing>> {
         let statement = pending!(
-            "channel {in texts $2} AND digest = $1 AND lease_ms <= $3
+            "channel {in texts $2} AND digest = $1 AND lease_ms <= $3 AND at_ms <= $3
                AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = outbox.issue_id AND tickets.tier {in texts $4})
              ORDER BY created_ms, key"
         );
@@ -338,6 +338,15 @@ impl Tx {
     /// The database fails.
     pub async fn channel_works(&mut self, name: &str) -> Result<()> {
         self.run(sql!("DELETE FROM channels WHERE name = $1"), [name.into()]).await?;
+        Ok(())
+    }
+
+    /// Tries channels again that began to fail after an instant which is still to come: by a clock that was ahead.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn channels_failed_after(&mut self, instant: Timestamp) -> Result<()> {
+        self.run(sql!("DELETE FROM channels WHERE since_ms > $1"), [instant.as_millisecond().into()]).await?;
         Ok(())
     }
 

@@ -74,6 +74,16 @@ const WHOLE: &[(&str, &[&str], &str)] = &[
         &["tickets_waiting"],
         "after a change of partners or members everybody in line is looked at",
     ),
+    (
+        "UPDATE tickets SET next_at_ms = $1, looking_ms = 0",
+        &["tickets_live"],
+        "when the desk's clock was ahead and is set back, every clock is looked at",
+    ),
+    (
+        "UPDATE tickets SET publish_at_ms = 0 WHERE version <> published AND attempts > 0 AND publish_at_ms > $1",
+        &["tickets_tried"],
+        "the same of what GitHub did not take",
+    ),
     ("UPDATE outbox SET lease_ms = 0 WHERE state = 'pending'", &["outbox_pending"], "once a start"),
     (
         "SELECT key, issue_id, cycle, sent_in, done_ms, body FROM outbox",

@@ -213,6 +213,16 @@ impl Tx {
         Ok(Claim { ticket: row.json("doc")?, version, attempts, applied: applied(row)? })
     }
 
+    /// Publishes at once what was to be tried again later than any back-off reaches: a clock that was ahead has put it off.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn publish_put_off_after(&mut self, latest: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE tickets SET publish_at_ms = 0 WHERE version <> published AND attempts > 0 AND publish_at_ms > $1");
+        self.run(statement, [latest.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
     /// Takes a claim back of which nothing could come: the ticket is not published before `at`, or before it changes.
     ///
     /// # Errors

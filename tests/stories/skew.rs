@@ -135,13 +135,21 @@ story!(r7_what_a_clock_decided_that_was_ahead_waits_for_its_instant, |desk| {
 story!(r7_what_a_clock_dealt_with_that_was_ahead_is_dealt_with_in_time, |desk| {
     desk.partner("acme", "gold", &["anna"]).await;
     let issue = desk.opens("anna", "Waits").await;
-    // Another instance, or this one before a restart, five hours ahead: every step has passed there.
-    let ahead = Instance::build(desk.settings(), Clock::manual(instant("2026-11-18T14:00:00Z"))).await;
+    // Another instance, or this one before a restart, a month ahead: every step and every reminder has passed there.
+    let ahead = Instance::build(desk.settings(), Clock::manual(instant("2026-12-18T14:00:00Z"))).await;
     ahead.app.desk.lives_on().await.unwrap();
     assert!(ahead.app.desk.escalate().await.unwrap() > 0);
     ahead.app.desk.publish().await.unwrap();
     ahead.stop().await;
     assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+    // Neither GitHub nor a channel answered there.
+    let then = instant("2026-12-18T14:00:10Z").as_millisecond();
+    desk.execute(&format!("UPDATE gates SET pause_ms = {then}, quiet_ms = {then}")).await;
+    desk.execute(&format!("UPDATE tickets SET attempts = 3, publish_at_ms = {then}, version = version + 1")).await;
+    desk.execute(&format!(
+        "INSERT INTO channels (name, failures, since_ms, open_ms, refused, why) VALUES ('support', 3, {then}, {then}, 0, 'hung up')"
+    ))
+    .await;
 
     desk.app.desk.come_back().await.unwrap();
     desk.settle().await;
@@ -154,4 +162,31 @@ story!(r7_what_a_clock_dealt_with_that_was_ahead_is_dealt_with_in_time, |desk| {
     let said = desk.pings();
     assert!(said.len() == 2 && said[0].starts_with("on-call (90%)") && said[1].starts_with("breach (due)"), "{said:?}");
     assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+});
+
+story!(r7_a_clock_that_was_ahead_while_the_desk_ran_is_looked_after_until_it_is_done, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let issue = desk.opens("anna", "Waits").await;
+    let ahead = Instance::build(desk.settings(), Clock::manual(instant("2026-11-18T14:00:00Z"))).await;
+    assert!(ahead.app.desk.escalate().await.unwrap() > 0);
+    ahead.stop().await;
+    let lives = async || {
+        let mut tx = desk.app.desk.store.read().await.unwrap();
+        let life = tx.life().await.unwrap();
+        tx.rollback().await.unwrap();
+        life.alive.unwrap()
+    };
+    let before = lives().await;
+    assert!(before > desk.clock.now());
+    desk.app.desk.clock_was_ahead(SignedDuration::from_secs(30)).await.unwrap();
+    assert_eq!(lives().await, before, "half a minute is no matter");
+    desk.app.desk.clock_was_ahead(SignedDuration::from_hours(5)).await.unwrap();
+    assert_eq!(lives().await, desk.clock.now(), "the sign of life is not of a time to come");
+    // Whatever is heard of the ticket before its clock is looked at.
+    desk.says("anna", &issue, "Any news?").await;
+    desk.settle().await;
+    assert!(!desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+    desk.at("2026-11-18T12:00:01Z").await;
+    let said = desk.pings();
+    assert!(said.len() == 1 && said[0].starts_with("due soon (75%)"), "{said:?}");
 });
