@@ -99,6 +99,9 @@ impl Desk {
         }
         let look = async {
             let now = self.clock.now();
+            if let Some(github) = &self.github {
+                github.keep_quiet_at_most(plus(now, LONGEST));
+            }
             let mut tx = self.store.write().await?;
             look_at_clocks(&mut tx, now).await?;
             let life = tx.life().await?;

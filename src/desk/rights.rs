@@ -2,6 +2,7 @@
 //! configured. Intake waits for none of it: what is not known yet is kept as not known, asked right afterwards, and judged again.
 
 use super::Desk;
+use super::escalate::ASIDE;
 use super::intake::Outcome;
 use crate::domain::event::{PlaceEvent, PlaceWhat, Repo, RightsEvent};
 use crate::domain::ticket::Ticket;
@@ -113,12 +114,18 @@ impl Desk {
         }
 
         let mut tx = self.store.read().await?;
-        let wanted = tx.wanted(now, only, MOST_AT_ONCE).await?;
+        let (wanted, unread) = tx.wanted(now, only, MOST_AT_ONCE).await?;
         let people = wanted.iter().map(|wanted| wanted.user).collect();
         let fresh = tx.fresh_permissions(&people, fresh_since(now)).await?;
         let by_permission = tx.by_permission().await?;
         let changes = tx.count_of_rights_changes().await?;
         tx.rollback().await?;
+        if !unread.is_empty() {
+            // They would stand in front of the others for ever.
+            let mut tx = self.store.write().await?;
+            tx.ask_later(&unread, after(now, ASIDE)).await?;
+            tx.commit().await?;
+        }
         if wanted.is_empty() {
             return Ok(teams.len());
         }

@@ -316,6 +316,11 @@ impl GitHub {
         *at = (*at).max(until);
     }
 
+    /// Keeps quiet for no longer than until then: longer, it was a clock that was ahead which kept it.
+    pub fn keep_quiet_at_most(&self, latest: Timestamp) {
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, until| *until <= latest);
+    }
+
     /// Every installation that GitHub asks for quiet, and until when.
     #[must_use]
     pub fn quiet_ones(&self) -> Vec<(InstallationId, Timestamp)> {

@@ -639,7 +639,7 @@ impl Tx {
 
 /// What these rows of tickets hold, but for those that do not read back: what is asked of many is not kept from all by one. Whoever has to
 /// do something about such a ticket finds it by itself, see [`Tx::claim_due_tickets`].
-pub(super) fn readable<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T>) -> Result<Vec<T>> {
+fn readable<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T>) -> Result<Vec<T>> {
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
         match read(row) {

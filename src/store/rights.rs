@@ -1,6 +1,6 @@
 //! What GitHub was asked about people's rights, and of whom it has to be asked (`W3`).
 
-use super::books::{Loaded, readable};
+use super::books::Loaded;
 use super::list::list;
 use super::sql::sql;
 use super::{Arg, Result, Row, Tx};
@@ -319,11 +319,17 @@ impl Tx {
         Ok(())
     }
 
-    /// Of whom tickets have to know, and have to ask now; of these tickets only, whether it is time or not, if there are any.
+    /// Of whom tickets have to know, and have to ask now; of these tickets only, whether it is time or not, if there are any. Beside them
+    /// the tickets that do not read back.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn wanted(&mut self, now: Timestamp, only: Option<&BTreeSet<IssueId>>, most: i64) -> Result<Vec<Wanted>> {
+    pub async fn wanted(
+        &mut self,
+        now: Timestamp,
+        only: Option<&BTreeSet<IssueId>>,
+        most: i64,
+    ) -> Result<(Vec<Wanted>, BTreeSet<IssueId>)> {
         let due = sql!(
             "SELECT w.issue_id, w.user_id, w.attempts, t.repo_id, t.installation_id, t.doc
              FROM rights_wanted w JOIN tickets t ON t.issue_id = w.issue_id
@@ -337,7 +343,24 @@ impl Tx {
             Some(issues) => self.rows(theirs, [list(issues)?]).await?,
             None => self.rows(due, [now.as_millisecond().into(), most.into()]).await?,
         };
-        readable(&rows, wanted)
+        let (mut all, mut unread) = (Vec::with_capacity(rows.len()), BTreeSet::new());
+        for row in &rows {
+            match wanted(row) {
+                Err(error) if error.is_of_one_record() => drop(unread.insert(IssueId(row.int("issue_id")?))),
+                read => all.push(read?),
+            }
+        }
+        Ok((all, unread))
+    }
+
+    /// Asks nothing for these tickets before an instant.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn ask_later(&mut self, issues: &BTreeSet<IssueId>, at: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE rights_wanted SET next_ms = $2 WHERE issue_id {in ints $1}");
+        self.run(statement, [list(issues)?, at.as_millisecond().into()]).await?;
+        Ok(())
     }
 
     /// Which of these tickets still wait to hear of somebody.

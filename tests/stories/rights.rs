@@ -422,3 +422,20 @@ story!(w3_agents_that_are_listed_from_now_on_decide_what_was_to_be_asked, NOBODY
     assert!(runs(&desk, &second).await);
     desk.sandbox.faults().clear();
 });
+
+story!(w3_r4_a_ticket_that_does_not_read_back_keeps_nobody_from_being_asked_about, NOBODY_LISTED, |desk| {
+    desk.sandbox.grant(REPO, "tess", "triage");
+    let broken = a_gold_ticket(&desk).await;
+    let other = desk.opens("alice", "Another").await;
+    desk.sandbox.faults().outage(true);
+    for issue in [&broken, &other] {
+        desk.says("tess", issue, "Try again.").await;
+    }
+    desk.execute(&format!("UPDATE tickets SET doc = 'x' || doc WHERE number = {}", broken.number)).await;
+    desk.sandbox.faults().outage(false);
+    desk.at("2026-11-18T09:20:00Z").await;
+    assert_eq!(desk.labels(&other), MET);
+    desk.execute("UPDATE tickets SET doc = substr(doc, 2) WHERE doc LIKE 'x%'").await;
+    desk.at("2026-11-18T09:40:00Z").await;
+    assert_eq!(desk.labels(&broken), MET);
+});

@@ -180,7 +180,13 @@ story!(r7_a_clock_that_was_ahead_while_the_desk_ran_is_looked_after_until_it_is_
     assert!(before > desk.clock.now());
     desk.app.desk.clock_was_ahead(SignedDuration::from_secs(30)).await.unwrap();
     assert_eq!(lives().await, before, "half a minute is no matter");
+    let github = desk.app.desk.github.clone().unwrap();
+    let mut tx = desk.app.desk.store.read().await.unwrap();
+    let installation = tx.ticket(issue.id).await.unwrap().unwrap().installation;
+    tx.rollback().await.unwrap();
+    github.keep_quiet(installation, instant("2026-11-18T14:30:00Z"));
     desk.app.desk.clock_was_ahead(SignedDuration::from_hours(5)).await.unwrap();
+    assert_eq!(github.quiet_until(installation), None);
     assert_eq!(lives().await, desk.clock.now(), "the sign of life is not of a time to come");
     // Whatever is heard of the ticket before its clock is looked at.
     desk.says("anna", &issue, "Any news?").await;
