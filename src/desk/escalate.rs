@@ -100,6 +100,7 @@ impl Desk {
         Ok(due)
     }
 
+    /// Leaves a ticket's clock alone for a while of which something does not read back.
     async fn set_aside(&self, tx: &mut Tx, issue: IssueId, error: &StoreError, now: Timestamp) -> Result<()> {
         tx.look_later(issue, plus(now, ASIDE)).await?;
         self.tell_of_unread(tx, issue, error, now).await

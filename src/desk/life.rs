@@ -330,7 +330,7 @@ async fn look_at_clocks(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let tickets = tx.look_at_clocks(now).await?;
     tx.publish_put_off_after(plus(now, LONGEST)).await?;
     tx.open_gates_closed_after(plus(now, LONGEST)).await?;
-    tx.channels_failed_after(plus(now, DOWN)).await?;
+    tx.forget_failures_after(plus(now, DOWN)).await?;
     tracing::warn!(tickets, rule = "R7", "the clock was ahead, and is not any more: every running clock is looked at again");
     Ok(())
 }

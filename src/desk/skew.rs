@@ -94,22 +94,26 @@ impl Desk {
     pub async fn mind_the_clock(&self, leads: bool) -> Result<()> {
         let (skew, hosts) = (self.skew(), self.clock.machine_ahead());
         if leads {
-            let whose =
-                if matches!(self.store, Store::Postgres(_)) { "PostgreSQL's host, by which the desk goes," } else { "the desk's host" };
-            let held = if self.clock_is_wrong() { "Pings are held until it is right. " } else { "" };
-            let text = format!("The clock of {whose} is {} GitHub's. {held}Have it set by NTP.", off(skew));
+            let text = || {
+                let whose =
+                    if matches!(self.store, Store::Postgres(_)) { "PostgreSQL's host, by which the desk goes," } else { "the desk's host" };
+                let held = if self.clock_is_wrong() { "Pings are held until it is right. " } else { "" };
+                format!("The clock of {whose} is {} GitHub's. {held}Have it set by NTP.", off(skew))
+            };
             self.say_of_a_clock(&self.said_of_the_clock.ours, skew, "clock", text).await?;
         }
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let text = format!(
-            "The clock of a host of the desk's, {}, is {} PostgreSQL's, by which the desk goes. GitHub may refuse the tokens that are made there. Have it set by NTP.",
-            host.trim(),
-            off(hosts)
-        );
+        let text = || {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            format!(
+                "The clock of a host of the desk's, {}, is {} PostgreSQL's, by which the desk goes. GitHub may refuse the tokens that are made there. Have it set by NTP.",
+                host.trim(),
+                off(hosts)
+            )
+        };
         self.say_of_a_clock(&self.said_of_the_clock.hosts, hosts, "host-clock", text).await
     }
 
-    async fn say_of_a_clock(&self, said: &AtomicU8, skew: SignedDuration, key: &str, text: String) -> Result<()> {
+    async fn say_of_a_clock(&self, said: &AtomicU8, skew: SignedDuration, key: &str, text: impl FnOnce() -> String) -> Result<()> {
         let level = u8::from(skew.abs() > WARNS) + u8::from(skew.abs() > HOLDS);
         let before = said.load(Ordering::Relaxed);
         if level == before {
@@ -118,7 +122,7 @@ impl Desk {
         if level > before {
             let now = self.clock.now();
             let mut tx = self.store.write().await?;
-            self.warn(&mut tx, &[(format!("{key}:{level}:{}", now.as_millisecond()), text)], now).await?;
+            self.warn(&mut tx, &[(format!("{key}:{level}:{}", now.as_millisecond()), text())], now).await?;
             tx.commit().await?;
         } else {
             // Half-way back is no news.

@@ -341,11 +341,11 @@ impl Tx {
         Ok(())
     }
 
-    /// Tries channels again that began to fail after an instant which is still to come: by a clock that was ahead.
+    /// Forgets that channels failed which began to after an instant that is still to come, by a clock that was ahead: they are tried again.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn channels_failed_after(&mut self, instant: Timestamp) -> Result<()> {
+    pub async fn forget_failures_after(&mut self, instant: Timestamp) -> Result<()> {
         self.run(sql!("DELETE FROM channels WHERE since_ms > $1"), [instant.as_millisecond().into()]).await?;
         Ok(())
     }
