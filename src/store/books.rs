@@ -95,12 +95,13 @@ macro_rules! ledger {
             $since,
             " AND at_ms < ",
             $since,
-            " UNION ALL SELECT key, partner_id, issue_id, kind, at_ms, recorded_ms, units, until_ms, grant_key, actor, reason FROM ledger
-             WHERE grant_key IN (SELECT key FROM ledger WHERE partner_id ",
+            " UNION ALL SELECT l.key, l.partner_id, l.issue_id, l.kind, l.at_ms, l.recorded_ms, l.units, l.until_ms, l.grant_key, l.actor,
+                l.reason
+             FROM ledger g JOIN ledger l ON l.grant_key = g.key WHERE g.partner_id ",
             $partners,
-            " AND kind = 'grant' AND until_ms > ",
+            " AND g.kind = 'grant' AND g.until_ms > ",
             $since,
-            ") AND at_ms < ",
+            " AND l.at_ms < ",
             $since
         )
     };
