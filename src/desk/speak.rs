@@ -130,7 +130,7 @@ impl Desk {
         }
         let mut tx = self.store.read().await?;
         let channels = self.channels(&mut tx).await?;
-        let busy = tx.busy_channels(self.policy.held(channels.now)).await?;
+        let busy = tx.busy_channels(channels.now, self.policy.held(channels.now)).await?;
         tx.rollback().await?;
         let speakers = busy.iter().map(|channel| channels.speaker(channel).unwrap_or(channel));
         Ok(speakers.filter(|channel| channels.is_open(channel)).map(str::to_owned).collect())
@@ -172,7 +172,7 @@ impl Desk {
             return Ok(None);
         }
         let quiet = self.policy.held(now);
-        let busy = tx.busy_channels(quiet).await?;
+        let busy = tx.busy_channels(now, quiet).await?;
         let others: Vec<_> = busy.into_iter().filter(|other| other != channel && channels.speaker(other) == Some(channel)).collect();
         let mut all = others.clone();
         all.push(channel.to_owned());

@@ -111,12 +111,12 @@ macro_rules! pending {
 }
 
 impl Tx {
-    /// Channels with something to send, but for messages about tickets of the `held` tiers (`E6`): from one channel to the next and no further
-    /// into its messages than to the first that may go, however many wait.
+    /// Channels with something to send, but for messages about tickets of the `held` tiers (`E6`) and those of instants to come (`R7`): from
+    /// one channel to the next and no further into its messages than to the first that may go, however many wait.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn busy_channels(&mut self, held: &[TierId]) -> Result<Vec<String>> {
+    pub async fn busy_channels(&mut self, now: Timestamp, held: &[TierId]) -> Result<Vec<String>> {
         let statement = sql!(
             "WITH RECURSIVE waiting (channel) AS (
                  SELECT (SELECT channel FROM outbox WHERE state = 'pending' ORDER BY channel LIMIT 1)
@@ -125,11 +125,12 @@ impl Tx {
                  FROM waiting WHERE waiting.channel IS NOT NULL)
              SELECT channel FROM waiting WHERE channel IS NOT NULL AND (
                  SELECT 1 FROM outbox o WHERE o.state = 'pending' AND o.channel = waiting.channel
+                   AND (o.at_ms <= $2 OR o.issue_id IS NULL)
                    AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = o.issue_id AND tickets.tier {in texts $1})
                  LIMIT 1) IS NOT NULL
              ORDER BY channel"
         );
-        let rows = self.rows(statement, [list(&held)?]).await?;
+        let rows = self.rows(statement, [list(&held)?, now.as_millisecond().into()]).await?;
         rows.iter().map(|row| row.text("channel")).collect()
     }
 
@@ -414,7 +415,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn next_ping(&mut self, now: Timestamp, patience: jiff::SignedDuration) -> Result<Option<Timestamp>> {
-        let busy = self.busy_channels(&[]).await?;
+        let busy = self.busy_channels(Timestamp::MAX, &[]).await?;
         let failing = self.failing_channels().await?;
         let open = busy.iter().filter_map(|channel| failing.get(channel));
         let instants = open.flat_map(|state| [Some(state.open), state.since.saturating_add(patience).ok()]).flatten();
@@ -428,7 +429,7 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn has_pings(&mut self) -> Result<bool> {
-        Ok(!self.busy_channels(&[]).await?.is_empty())
+        Ok(!self.busy_channels(Timestamp::MAX, &[]).await?.is_empty())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::door;
 use crate::instance::Instance;
 use jiff::SignedDuration;
 use partner_desk::clock::Clock;
+use std::collections::BTreeSet;
 
 impl Desk {
     async fn clock_is(&self, seconds: i64) {
@@ -118,6 +119,7 @@ story!(r7_what_a_clock_decided_that_was_ahead_waits_for_its_instant, |desk| {
     assert!(!desk.app.desk.clock_is_wrong());
     desk.at("2026-11-18T12:09:59Z").await;
     assert_eq!(desk.pings(), Vec::<String>::new());
+    assert_eq!(desk.app.desk.lanes().await.unwrap(), BTreeSet::new(), "nobody takes the writers' lock for what may not go yet");
     for _ in 0..2 {
         desk.clock_is(-180).await;
     }
@@ -185,13 +187,50 @@ story!(r7_a_clock_that_was_ahead_while_the_desk_ran_is_looked_after_until_it_is_
     let installation = tx.ticket(issue.id).await.unwrap().unwrap().installation;
     tx.rollback().await.unwrap();
     github.keep_quiet(installation, instant("2026-11-18T14:30:00Z"));
-    desk.app.desk.clock_was_ahead(SignedDuration::from_hours(5)).await.unwrap();
+    desk.app.desk.look_if_owed().await.unwrap();
+    assert_eq!(lives().await, before, "nor is there anything else to look after");
+    // The database refuses it at first.
+    desk.execute("ALTER TABLE gates RENAME TO gates_away").await;
+    desk.app.desk.clock_was_ahead(SignedDuration::from_hours(5)).await.unwrap_err();
+    assert_eq!(lives().await, before);
+    desk.execute("ALTER TABLE gates_away RENAME TO gates").await;
+    desk.app.desk.look_if_owed().await.unwrap();
     assert_eq!(github.quiet_until(installation), None);
     assert_eq!(lives().await, desk.clock.now(), "the sign of life is not of a time to come");
     // Whatever is heard of the ticket before its clock is looked at.
     desk.says("anna", &issue, "Any news?").await;
     desk.settle().await;
     assert!(!desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+    desk.at("2026-11-18T12:00:01Z").await;
+    let said = desk.pings();
+    assert!(said.len() == 1 && said[0].starts_with("due soon (75%)"), "{said:?}");
+});
+
+story!(r7_a_step_whose_clock_is_set_back_while_github_is_asked_waits_for_its_instant, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    let issue = desk.opens("anna", "Waits").await;
+    let wrong = Clock::system();
+    let ahead = Instance::build(desk.settings(), wrong.clone()).await;
+    let shows = |there| wrong.put_right(there, wrong.now(), wrong.now());
+    assert!(shows(instant("2026-11-18T14:00:00Z")).is_some());
+    let asked = format!("{}", issue.number);
+    desk.sandbox.faults().weather({
+        let wrong = wrong.clone();
+        let mut once = true;
+        move |_, path| {
+            if path.contains(&asked) && std::mem::take(&mut once) {
+                let now = wrong.now();
+                assert!(wrong.put_right(now - SignedDuration::from_hours(5), now, now).is_some());
+            }
+            None
+        }
+    });
+    assert_eq!(ahead.app.desk.escalate().await.unwrap(), 1, "by the clock that it began with");
+    assert!(wrong.now() < instant("2026-11-18T10:00:00Z"), "{}", wrong.now());
+    let said = desk.everything().await.into_iter().filter(|row| row.starts_with("outbox "));
+    assert_eq!(said.collect::<Vec<_>>(), Vec::<String>::new());
+    ahead.app.desk.clock_was_ahead(SignedDuration::from_hours(5)).await.unwrap();
+    ahead.stop().await;
     desk.at("2026-11-18T12:00:01Z").await;
     let said = desk.pings();
     assert!(said.len() == 1 && said[0].starts_with("due soon (75%)"), "{said:?}");
