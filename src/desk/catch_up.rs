@@ -73,6 +73,16 @@ impl Desk {
     }
 
     async fn look(&self, look: Look) -> Result<()> {
+        let out_of_turn = !matches!(look, Look::Again(_));
+        let looked = self.look_around(look).await;
+        if looked.is_err() && out_of_turn {
+            // What was to be looked for is not known, and has to be looked for soon.
+            self.is_behind();
+        }
+        looked
+    }
+
+    async fn look_around(&self, look: Look) -> Result<()> {
         let Some(github) = &self.github else { return Ok(()) };
         let now = self.clock.now();
         if !matches!(look, Look::Again(_)) {

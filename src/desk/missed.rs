@@ -124,7 +124,12 @@ impl Desk {
                         break;
                     }
                 }
-                Err(error) => tracing::warn!(delivery = %one.id, %error, "this failed delivery cannot be read; it is asked for again"),
+                Err(error) => {
+                    tracing::warn!(delivery = %one.id, %error, "this failed delivery cannot be read; it is asked for again");
+                    let mut tx = self.store.write().await?;
+                    tx.ask_anew(&one.id).await?;
+                    tx.commit().await?;
+                }
             }
         }
         found.sort_by_key(|(one, sent)| order(&one.event, sent.payload.as_bytes(), one.delivered));

@@ -246,6 +246,13 @@ impl Desk {
         let partner = partner.as_ref();
         let before = claim.applied.clone();
         let ticket = &claim.ticket;
+        if claim.attempts > 1 {
+            // That an earlier try may have had effect is known of each comment, whatever this one ends at (G7).
+            for post in ticket.projection(&self.programme, &self.policy).posts {
+                let unsure = || AppliedComment { id: None, digest: String::new() };
+                claim.applied.comments.entry(messages::marker(ticket.issue, post)).or_insert_with(unsure);
+            }
+        }
         let view = View { ticket, partner, programme: &self.programme, policy: &self.policy, ledger: &ledger, log: &log, now };
         let wanted = ticket.projection(&self.programme, &self.policy);
         let tried_before = claim.attempts > 1;
@@ -264,7 +271,7 @@ impl Desk {
         let refusal = match &outcome {
             Err(Stop::GitHub(error)) => {
                 let again = retry_at(error, (ticket, claim.attempts), self.clock.now());
-                self.look_into(error, ticket, (claim.attempts, again)).await
+                self.look_into(error, &claim, again).await
             }
             _ => None,
         };
@@ -273,7 +280,12 @@ impl Desk {
 
     /// Records what came of showing a ticket, and what that says of the gate.
     async fn record(&self, tx: &mut Tx, gate: &Gate<'_>, row: &mut GateRow, shown: Shown) -> Result<()> {
-        let Shown { claim, before, outcome, refusal } = shown;
+        let Shown { mut claim, before, outcome, refusal } = shown;
+        match &outcome {
+            Err(Stop::GitHub(error)) if error.is_a_refusal() => claim.applied.refused += 1,
+            Ok(()) | Err(Stop::GitHub(_)) => claim.applied.refused = 0,
+            Err(Stop::Closed(_) | Stop::Lost | Stop::Store(_)) => {}
+        }
         let (issue, now) = (claim.ticket.issue, self.clock.now());
         let ticket = place_name(&claim.ticket);
         // What is gone shows no deadline any more, whatever was last seen there.

@@ -15,6 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A repository that cannot be read is looked at again after this.
 const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A 422 is for good when it comes so often: after two seconds and four it is the same.
+const FOR_GOOD: i64 = 3;
 /// Whatever GitHub refuses so often is refused for good.
 pub(super) const ENOUGH: i64 = 10;
 
@@ -38,13 +40,18 @@ pub(super) type Seen = (Repo, bool, Asked);
 
 impl Desk {
     /// Finds out what a refusal means. `None`: it may pass, and is tried again.
-    pub(super) async fn look_into(&self, error: &ApiError, ticket: &Ticket, (attempts, again): (i64, Timestamp)) -> Option<Refusal> {
+    pub(super) async fn look_into(&self, error: &ApiError, claim: &Claim, again: Timestamp) -> Option<Refusal> {
         let github = self.github.as_ref()?;
-        if error.is_a_limit() || !matches!(error.status(), Some(300..=499)) || error.is_of_credentials() {
+        if !error.is_a_refusal() {
             return None;
         }
-        let enough = (attempts >= ENOUGH).then(|| Refusal::ForGood(said(error)));
+        let ticket = &claim.ticket;
+        let enough = (claim.applied.refused + 1 >= ENOUGH).then(|| Refusal::ForGood(said(error)));
         if error.is_for_good() {
+            // GitHub says it too of an issue or a comment that is so new that not all of it knows of it yet.
+            if error.status() == Some(422) && claim.applied.refused + 1 < FOR_GOOD {
+                return None;
+            }
             return Some(Refusal::ForGood(said(error)));
         }
         if error.is_no_permission() {
@@ -72,6 +79,8 @@ impl Desk {
         }
         match github.has_issue_of(ticket).await {
             Ok(false) => Some(Refusal::Gone(seen)),
+            // Its owner has switched issues off, and may switch them on again.
+            Err(error) if error.status() == Some(410) => Some(Refusal::OutOfReach),
             Err(_) => enough,
             Ok(true) => Some(enough.unwrap_or(Refusal::Again(seen, again))),
         }
@@ -88,12 +97,12 @@ impl Desk {
             }
             Refusal::OutOfReach => {
                 tracing::warn!(ticket = %name, "its repository cannot be read at GitHub; looked at again in an hour");
-                let text = "could not be shown: GitHub does not let the App read the repository; it is looked at again every hour";
+                let text = "could not be shown: GitHub does not let the App read the repository, or issues are switched off there; it is looked at again every hour";
                 tx.note_once(issue, now, "G7", text).await?;
                 tx.park(&claim.ticket, claim.version, &claim.applied, plus(now, AN_HOUR)).await?;
                 let text = format!(
-                    "{}: GitHub does not let the App read this repository, so its tickets cannot be shown. Check that the App is \
-                     installed there and not suspended. It is tried again every hour (G7).",
+                    "{}: GitHub does not let the App read this repository, or its issues are switched off, so its tickets cannot be \
+                     shown. Check that, and that the App is installed there and not suspended. It is tried again every hour (G7).",
                     ticket.repo_name
                 );
                 self.warn(tx, &[(format!("g7:reach:{}", ticket.repo), text)], now).await?;

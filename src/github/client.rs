@@ -146,6 +146,12 @@ impl ApiError {
         matches!(self, Self::Refused { call, .. } if call == TOKEN || call.contains(" /app"))
     }
 
+    /// Whether GitHub has it and will not do it: neither a limit nor a fault, nor for want of credentials.
+    #[must_use]
+    pub fn is_a_refusal(&self) -> bool {
+        matches!(self.status(), Some(300..=499)) && !self.is_a_limit() && !self.is_of_credentials()
+    }
+
     /// Whether GitHub will say the same until something changes there: what is sent does not fit, or the issue is locked.
     #[must_use]
     pub fn is_for_good(&self) -> bool {

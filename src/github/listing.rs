@@ -131,9 +131,16 @@ impl GitHub {
     pub async fn has_issue_of(&self, ticket: &Ticket) -> Result<bool, ApiError> {
         match self.issue_of(ticket).await {
             Ok(found) => Ok(found.id() == ticket.present_id()),
-            Err(error) if error.is_gone() => Ok(false),
+            Err(error) if error.is_gone() => self.is_gone_by(error, ticket).await.map(|()| false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether this answer says that an issue is gone: where its repository can be read, and has issues. GitHub says 410 as well of one whose
+    /// owner has switched them off, and has them all when they are on again.
+    async fn is_gone_by(&self, error: ApiError, ticket: &Ticket) -> Result<(), ApiError> {
+        let repository: WireRepo = self.read_where_it_is(ticket.installation, format!("/repositories/{}", ticket.repo)).await?;
+        if repository.has_issues == Some(false) { Err(error) } else { Ok(()) }
     }
 
     async fn issue_of(&self, ticket: &Ticket) -> Result<WireIssue, ApiError> {
@@ -222,12 +229,11 @@ impl GitHub {
         let from = second(since);
         let found = match self.issue_of(ticket).await {
             Ok(found) => found,
-            // 404 says that it cannot be read: gone where its repository can be, else no longer ours to read (S12).
-            Err(error) if error.status() == Some(404) => {
-                self.get::<serde::de::IgnoredAny>(ticket.installation, &format!("/repositories/{}", ticket.repo)).await?;
+            // It cannot be read: gone where its repository can be, else no longer ours to read (S12).
+            Err(error) if error.is_gone() => {
+                self.is_gone_by(error, ticket).await?;
                 return Ok(vec![source.event(&known(ticket), since, None, What::Gone)]);
             }
-            Err(error) if error.is_gone() => return Ok(vec![source.event(&known(ticket), since, None, What::Gone)]),
             Err(error) => return Err(error),
         };
         let issue = found.issue(&source.repo);

@@ -171,6 +171,8 @@ pub(super) struct WireRepo {
     #[serde(default)]
     pub(super) archived: bool,
     #[serde(default)]
+    pub(super) has_issues: Option<bool>,
+    #[serde(default)]
     updated_at: Option<WireInstant>,
 }
 

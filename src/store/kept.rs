@@ -257,6 +257,24 @@ impl Tx {
         Ok(())
     }
 
+    /// Has deliveries asked for again that were asked for after an instant that is still to come, by a clock that was ahead.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn forget_asking_after(&mut self, now: Timestamp) -> Result<()> {
+        self.run(sql!("UPDATE missed_deliveries SET asked_ms = NULL WHERE asked_ms > $1"), [now.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
+    /// Has a delivery asked for again.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn ask_anew(&mut self, id: &DeliveryId) -> Result<()> {
+        self.run(sql!("UPDATE missed_deliveries SET asked_ms = NULL WHERE id = $1"), [id.0.as_str().into()]).await?;
+        Ok(())
+    }
+
     /// Looks for a missed delivery no more.
     ///
     /// # Errors

@@ -36,9 +36,17 @@ pub struct Applied {
     /// The comment for which the label that pauses was last taken off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_by: Option<i64>,
+    /// How often in a row GitHub refused something of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: i64,
     /// Steps whose people were assigned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assigned: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 impl Applied {

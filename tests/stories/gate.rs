@@ -430,8 +430,11 @@ story!(g7_what_does_not_fit_is_told_once_and_not_tried_on, |desk| {
         body: serde_json::json!({ "message": "Validation Failed", "errors": [{ "resource": "Issue", "code": "custom", "field": "labels",
                                   "message": "these labels are not wanted" }] }),
     };
-    desk.sandbox.faults().next_times(2, "POST", "/issues/*/labels", invalid);
+    desk.sandbox.faults().next_times(6, "POST", "/issues/*/labels", invalid);
     let (first, second) = (desk.opens("anna", "One").await, desk.opens("anna", "Two").await);
+    assert_eq!(desk.pings(), Vec::<String>::new(), "it may pass");
+    desk.at("2026-11-18T09:00:30Z").await;
+    assert_eq!(desk.sandbox.faults().pending(), 0);
     assert_eq!((desk.comments(&first).len(), desk.comments(&second).len()), (1, 1), "the comment is no labels");
     let told = desk.pings();
     assert!(told.len() == 1 && told[0].contains("422 Validation Failed: these labels are not wanted"), "{told:?}");
@@ -446,13 +449,72 @@ story!(g7_what_does_not_fit_is_told_once_and_not_tried_on, |desk| {
 story!(g7_a_refusal_is_tried_again_in_a_day, |desk| {
     a_gold_partner(&desk).await;
     let issue = desk.opens("anna", "One").await;
-    desk.sandbox.faults().next("PATCH", "/issues/comments/*", Fault::status(422, "Validation Failed"));
+    desk.sandbox.faults().next_times(3, "PATCH", "/issues/comments/*", Fault::status(422, "Validation Failed"));
     desk.says("ann", &issue, "On it.").await;
+    desk.at("2026-11-18T09:00:30Z").await;
     assert_eq!((desk.labels(&issue).as_str(), desk.sandbox.faults().pending()), ("[sla: 4h] [sla: met] [tier: Gold]", 0));
     desk.at("2026-11-19T08:59:59Z").await;
     assert!(!desk.status(&issue).contains("Answered"));
-    desk.at("2026-11-19T09:00:00Z").await;
+    desk.at("2026-11-19T09:00:30Z").await;
     assert!(desk.status(&issue).contains("Answered by `ann`"));
+});
+
+story!(g7_an_issue_so_new_that_github_does_not_know_it_everywhere_has_its_comment_within_seconds, |desk| {
+    a_gold_partner(&desk).await;
+    let unknown = Fault::status(422, "Could not resolve to a node with the global id of 'I_kwDOA'.");
+    desk.sandbox.faults().next("POST", "/issues/1/comments", unknown);
+    let issue = desk.opens("anna", "One").await;
+    desk.at("2026-11-18T09:00:05Z").await;
+    assert_eq!((desk.comments(&issue).len(), desk.pings()), (1, vec![]));
+});
+
+story!(s12_g7_tickets_outlive_a_time_in_which_issues_are_switched_off, |desk| {
+    a_gold_partner(&desk).await;
+    let issue = desk.opens("anna", "One").await;
+    let repo = desk.sandbox.repository(REPO);
+    let off = Fault::status(410, "Issues are disabled for this repo");
+    let body = serde_json::json!({ "id": repo.0, "full_name": REPO, "private": true, "archived": false, "has_issues": false });
+    let faults = desk.sandbox.faults();
+    faults.next_times(1000, "GET", "/issues/1", off.clone());
+    faults.next_times(1000, "POST", "/issues/1/labels", off);
+    faults.next_times(1000, "GET", &format!("/repositories/{repo}"), Fault::Status { status: 200, headers: Vec::new(), body });
+    desk.at("2026-11-18T12:05:00Z").await;
+    let said = desk.pings();
+    assert!(said.iter().any(|ping| ping.starts_with("due soon (75%) (not confirmed")), "{said:?}");
+    assert!(said.iter().any(|ping| ping.contains("or its issues are switched off")), "{said:?}");
+    faults.clear();
+    desk.at("2026-11-18T13:10:00Z").await;
+    let said = desk.pings();
+    assert!(said.iter().any(|ping| ping.starts_with("breach (due)") && !ping.contains("not confirmed")), "{said:?}");
+    assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+});
+
+story!(g7_a_comment_of_which_a_killed_try_knew_nothing_is_looked_for_however_later_tries_end, |desk| {
+    a_gold_partner(&desk).await;
+    let issue = desk.opens("anna", "One").await;
+    assert_eq!(desk.comments(&issue).len(), 1);
+    // As if the desk had been killed before it noted what it had shown.
+    desk.execute("UPDATE tickets SET applied = NULL, published = 0, attempts = 1").await;
+    let repo = desk.sandbox.repository(REPO);
+    desk.sandbox.faults().next("POST", "/issues/1/labels", Fault::status(404, "Not Found"));
+    desk.sandbox.faults().next("GET", &format!("/repositories/{repo}"), Fault::status(404, "Not Found"));
+    desk.settle().await;
+    assert_eq!(desk.sandbox.faults().pending(), 0);
+    desk.at("2026-11-18T10:30:00Z").await;
+    assert_eq!((desk.labels(&issue).is_empty(), desk.comments(&issue).len()), (false, 1));
+});
+
+story!(g7_one_refusal_after_an_outage_is_one, |desk| {
+    a_gold_partner(&desk).await;
+    let faults = desk.sandbox.faults();
+    faults.next_times(10, "POST", "/issues/1/labels", Fault::status(500, "Server Error"));
+    faults.next("POST", "/issues/1/labels", Fault::status(404, "Not Found"));
+    let issue = desk.opens("anna", "One").await;
+    desk.at("2026-11-18T09:40:00Z").await;
+    assert_eq!(faults.pending(), 0);
+    assert_eq!((desk.labels(&issue).is_empty(), desk.comments(&issue).len()), (false, 1));
+    let said = desk.pings();
+    assert!(!said.iter().any(|ping| ping.contains("GitHub refuses")), "{said:?}");
 });
 
 story!(g7_a_locked_issue_waits_until_it_is_unlocked, |desk| {

@@ -209,6 +209,29 @@ story!(r2_what_github_would_not_send_or_show_is_asked_for_again, |desk| {
     assert_eq!(desk.labels(&issue), RUNS);
 });
 
+story!(r2_what_github_will_not_show_is_asked_for_again, |desk| {
+    let issue = desk.an_answer_taken_back(usize::MAX).await;
+    assert_eq!(desk.looks_at("09:06:00").await, ["list", "redeliver"]);
+    desk.sandbox.faults().next("GET", "/app/hook/deliveries/*", Fault::status(422, "No"));
+    assert_eq!(desk.looks_at("09:11:00").await, ["list", "read"]);
+    desk.sandbox.faults().clear();
+    assert_eq!(desk.looks_at("09:16:00").await, ["list", "redeliver"]);
+    assert_eq!(desk.labels(&issue), RUNS);
+});
+
+story!(r2_a_look_that_the_database_ends_is_made_again_within_a_minute, |desk| {
+    desk.app.desk.is_behind();
+    desk.execute("ALTER TABLE missed_deliveries RENAME TO gone").await;
+    desk.app.desk.catch_up_if_behind().await.unwrap_err();
+    desk.execute("ALTER TABLE gone RENAME TO missed_deliveries").await;
+    let before = desk.sandbox.mark();
+    desk.app.desk.catch_up_if_behind().await.unwrap();
+    assert!(desk.sandbox.mark() > before);
+    let before = desk.sandbox.mark();
+    desk.app.desk.catch_up_if_behind().await.unwrap();
+    assert_eq!(desk.sandbox.mark(), before, "and then no more");
+});
+
 story!(r2_after_three_days_github_has_forgotten, |desk| {
     let issue = desk.an_answer_taken_back(usize::MAX).await;
     assert_eq!(desk.looks_at("09:06:00").await, ["list", "redeliver"]);
