@@ -16,8 +16,10 @@ const TICK: &str = "tick";
 const LEASE: SignedDuration = SignedDuration::from_secs(12);
 /// which is done this often.
 const RENEWED: SignedDuration = SignedDuration::from_secs(4);
-/// Who has not ticked for this long does not renew it.
-const SILENT_MS: i64 = 10_000;
+/// Who has not ticked for this long does not renew it: so it ends within fifteen seconds of the last tick.
+const SILENT_MS: i64 = 3_000;
+/// Nor does who has not ticked for this long take it again when it has ended; others come first.
+const HANGS_MS: i64 = 10_000;
 
 /// Who ticks, as of a look at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,10 @@ impl Lead {
         let fresh = mine.is_some_and(|until| until - now.as_millisecond() > i64::try_from((LEASE - RENEWED).as_millis()).unwrap_or(0));
         if fresh || mine.is_some() && silent_ms > SILENT_MS {
             return Ok(Led::ByUs);
+        }
+        if mine.is_none() && silent_ms > HANGS_MS {
+            self.set(None);
+            return Ok(Led::ByOthers);
         }
         let until = now.saturating_add(LEASE).unwrap_or(now);
         // It may have ended while this instance stood still.

@@ -58,7 +58,7 @@ impl Desk {
         let mut life = tx.life().await?;
         // A sign of life that is still to come is of a clock that was ahead, and says nothing of when there was one.
         if life.alive.is_some_and(|alive| alive > plus(now, DOWN)) {
-            life.alive = None;
+            life = Life { alive: None, ..as_of(&life, now) };
             look_at_clocks(&mut tx, now).await?;
         }
         let gap = life.alive.filter(|alive| now.duration_since(*alive) > DOWN);
@@ -104,9 +104,10 @@ impl Desk {
             }
             let mut tx = self.store.write().await?;
             look_at_clocks(&mut tx, now).await?;
-            let life = tx.life().await?;
-            tx.put_life(&Life { alive: Some(now), ..life }).await?;
+            let life = as_of(&tx.life().await?, now);
+            tx.put_life(&life).await?;
             tx.commit().await?;
+            self.remember(life.down);
             self.life.beat.store(now.as_millisecond(), Ordering::Relaxed);
             Result::Ok(())
         };
@@ -177,7 +178,11 @@ impl Desk {
     /// something turned out wrong, if anything did: their clocks had ended by then (`S3`).
     pub(super) async fn notice_wrong(&self, tx: &mut Tx, book: &Book, now: Timestamp) -> Result<()> {
         self.renew_roots_of(tx, book, now).await?;
-        let tickets = book.changes.tickets.iter().filter_map(|id| book.tickets.get(id));
+        self.notice_wrong_of(tx, book.changes.tickets.iter().filter_map(|id| book.tickets.get(id)), now).await
+    }
+
+    /// The same without the threads.
+    pub(super) async fn notice_wrong_of<'t>(&self, tx: &mut Tx, tickets: impl Iterator<Item = &'t Ticket>, now: Timestamp) -> Result<()> {
         let ended: Vec<_> = tickets.flat_map(|ticket| ended_unseen(ticket, now)).collect();
         if ended.is_empty() || tx.said_wrongly(&ended, now).await? == 0 {
             return Ok(());
@@ -326,11 +331,20 @@ impl Desk {
     }
 }
 
+/// What is kept of the desk's life, without what a clock has noted that was ahead.
+fn as_of(life: &Life, now: Timestamp) -> Life {
+    let down = life.down.map(|(from, until)| (from, until.min(now))).filter(|(from, until)| until.duration_since(*from) > DOWN);
+    Life { alive: Some(now), down, tell: life.tell.map(|tell| tell.min(plus(now, SETTLE))), ..life.clone() }
+}
+
 async fn look_at_clocks(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let tickets = tx.look_at_clocks(now).await?;
     tx.publish_put_off_after(plus(now, LONGEST)).await?;
     tx.open_gates_closed_after(plus(now, LONGEST)).await?;
     tx.forget_failures_after(plus(now, DOWN)).await?;
+    tx.let_go_after(plus(now, DOWN)).await?;
+    tx.retry_all_deliveries(now).await?;
+    tx.forget_asking_after(now).await?;
     tracing::warn!(tickets, rule = "R7", "the clock was ahead, and is not any more: every running clock is looked at again");
     Ok(())
 }

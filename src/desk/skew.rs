@@ -11,6 +11,9 @@ pub const WARNS: SignedDuration = SignedDuration::from_secs(30);
 /// One that is further off than this holds pings.
 pub const HOLDS: SignedDuration = SignedDuration::from_mins(2);
 
+/// One that is less off than this is right again.
+const RIGHT: SignedDuration = SignedDuration::from_secs(25);
+
 /// How wrong the clocks were when they were last spoken of: not, by half a minute, by two minutes.
 #[derive(Debug, Default)]
 pub struct SaidOfTheClock {
@@ -116,7 +119,8 @@ impl Desk {
     async fn say_of_a_clock(&self, said: &AtomicU8, skew: SignedDuration, key: &str, text: impl FnOnce() -> String) -> Result<()> {
         let level = u8::from(skew.abs() > WARNS) + u8::from(skew.abs() > HOLDS);
         let before = said.load(Ordering::Relaxed);
-        if level == before {
+        // GitHub tells whole seconds, so a clock at a limit is now over it and now under: that is still the same episode.
+        if level == before || level < before && skew.abs() > RIGHT {
             return Ok(());
         }
         if level > before {
@@ -125,8 +129,7 @@ impl Desk {
             self.warn(&mut tx, &[(format!("{key}:{level}:{}", now.as_millisecond()), text())], now).await?;
             tx.commit().await?;
         } else {
-            // Half-way back is no news.
-            tracing::info!(clock = key, "{}", if level == 0 { "the clock is right again" } else { "the clock is not as wrong as it was" });
+            tracing::info!(clock = key, "the clock is right again");
         }
         said.store(level, Ordering::Relaxed);
         self.wakes.speak.notify_one();

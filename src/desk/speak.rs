@@ -130,7 +130,7 @@ impl Desk {
         }
         let mut tx = self.store.read().await?;
         let channels = self.channels(&mut tx).await?;
-        let busy = tx.busy_channels(channels.now, self.policy.held(channels.now)).await?;
+        let busy = tx.busy_channels(channels.now, self.clock_is_wrong(), self.policy.held(channels.now)).await?;
         tx.rollback().await?;
         let speakers = busy.iter().map(|channel| channels.speaker(channel).unwrap_or(channel));
         Ok(speakers.filter(|channel| channels.is_open(channel)).map(str::to_owned).collect())
@@ -172,7 +172,7 @@ impl Desk {
             return Ok(None);
         }
         let quiet = self.policy.held(now);
-        let busy = tx.busy_channels(now, quiet).await?;
+        let busy = tx.busy_channels(now, self.clock_is_wrong(), quiet).await?;
         let others: Vec<_> = busy.into_iter().filter(|other| other != channel && channels.speaker(other) == Some(channel)).collect();
         let mut all = others.clone();
         all.push(channel.to_owned());
@@ -391,6 +391,9 @@ impl Desk {
         };
         let cycle = ticket.running().filter(|cycle| i64::from(cycle.number) == ping.cycle);
         let cycle = cycle.ok_or("answered, closed or gone before it could be sent")?;
+        if let Some(why) = cycle.stands_still() {
+            return Err(format!("its clock stands still: {why}"));
+        }
         if let ChatMessage::Ping(said) = &mut message {
             if said.occurrence > 0 && cycle.silenced(now).is_some() && !cycle.hurried.contains(&ping.at) {
                 return Err("acknowledged before it could be sent".to_owned());
@@ -453,6 +456,13 @@ impl Desk {
     async fn record_fates(&self, tx: &mut Tx, channel: &str, tried: Tried) -> Result<bool> {
         let now = self.clock.now();
         tx.pings_done(&tried.fates, now).await?;
+        // While it was on its way, its ticket may have been answered: only what was sent is looked for then (S3).
+        let sent: Vec<_> = tried.fates.iter().filter(|fate| fate.state == "sent").map(|fate| fate.key.as_str()).collect();
+        if !sent.is_empty() {
+            let issues = tx.issues_of_pings(&sent).await?;
+            let tickets = tx.known_tickets(&issues).await?;
+            self.notice_wrong_of(tx, tickets.values().flatten(), now).await?;
+        }
         for state in ["sent", "void"] {
             self.counts.tried(channel, state, tried.fates.iter().filter(|fate| fate.state == state).count());
         }

@@ -75,8 +75,10 @@ impl Rules<'_> {
         if let Some(what) = self.told(&event.what) {
             let sides = self.sides(book, event.actor.as_ref(), event.repo.id, event.at).about(&what);
             let fact = Fact { at: event.at, by: event.actor.clone(), sides, what };
+            // An answer that is taken back was none, so the clock has run since then (S10).
+            let since = ticket.said_at(&fact.what).map_or(event.at, |said| said.min(event.at));
             if ticket.wants(&fact) && ticket.learn(fact) {
-                ticket.step_again_from(event.at);
+                ticket.step_again_from(since);
             }
         }
         if let What::Moved(moved) = &event.what {
@@ -201,6 +203,19 @@ impl Rules<'_> {
         self.judge(book, id, false, now);
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return Vec::new() };
         let steps = ticket.step(now);
+        if let Some(why) = ticket.running().and_then(|cycle| cycle.stands_still()) {
+            for due in &steps {
+                let text = format!(
+                    "step `{}` ({}) of cycle {} is not said: the clock stands still, {why}",
+                    due.step.name(),
+                    due.step.at,
+                    due.cycle
+                );
+                book.note(id, due.firing.at, "E3", text);
+            }
+            book.put(ticket);
+            return Vec::new();
+        }
         for due in &steps {
             let name = due.step.name();
             for lower in due.passed.iter().filter(|lower| lower.step != Ladder::START) {

@@ -257,6 +257,17 @@ impl Cycle {
         self.state == State::Running
     }
 
+    /// Why it stands still by what happened on its issue, if it does; while its repository is out of the desk's hands, what is to be said
+    /// waits (`S12`).
+    #[must_use]
+    pub fn stands_still(&self) -> Option<&'static str> {
+        match self.paused?.1 {
+            Pause::Waits => Some("it waits for the partner"),
+            Pause::Locked => Some("its issue is locked"),
+            Pause::Unmanaged => None,
+        }
+    }
+
     /// The calendar that it counts on.
     #[must_use]
     pub fn calendar(&self) -> Option<&Calendar> {

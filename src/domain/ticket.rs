@@ -500,6 +500,12 @@ impl Ticket {
         }
     }
 
+    /// When the comment was made of which this tells that it was deleted.
+    pub(super) fn said_at(&self, what: &Told) -> Option<Timestamp> {
+        let Told::Uncommented { id: gone } = what else { return None };
+        self.facts.iter().find_map(|fact| matches!(&fact.what, Told::Comment { id, .. } if id == gone).then_some(fact.at))
+    }
+
     /// Adds a fact unless it is known already; says whether it was new.
     pub fn learn(&mut self, fact: Fact) -> bool {
         let known = self.facts.iter().any(|other| match (&other.what, &fact.what) {

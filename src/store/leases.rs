@@ -3,8 +3,11 @@
 
 use super::row::unfit;
 use super::{Result, Store};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
+
+/// No lease lasts longer, with what hosts' clocks may be apart.
+const LONGEST: SignedDuration = SignedDuration::from_mins(1);
 
 impl Store {
     /// Takes a lease that nobody holds any more, or renews one that is held already. Says whether it is held now. A lease of somebody else
@@ -14,20 +17,21 @@ impl Store {
     /// The database cannot be reached.
     pub async fn hold(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
         let Self::Postgres(postgres) = self else { return Ok(true) };
-        let now = now.as_millisecond();
+        // One that ends later than any lease may was taken by a clock that was ahead, and is nobody's.
+        let (now, latest) = (now.as_millisecond(), now.saturating_add(LONGEST).unwrap_or(now).as_millisecond());
         // Taking locks the row even where nothing is taken, so others look first.
         let look = sqlx::query("SELECT holder, until_ms FROM leases WHERE name = $1").bind(name);
         let held = postgres.ask(async |connection| look.fetch_optional(connection).await).await?;
         if let Some(row) = held
             && row.try_get::<&str, _>("holder")? != holder
-            && row.try_get::<i64, _>("until_ms")? > now
+            && (now + 1..=latest).contains(&row.try_get::<i64, _>("until_ms")?)
         {
             return Ok(false);
         }
         let take = "INSERT INTO leases (name, holder, until_ms) VALUES ($1, $2, $3)
                     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ms = excluded.until_ms
-                    WHERE leases.holder = excluded.holder OR leases.until_ms <= $4";
-        let take = sqlx::query(take).bind(name).bind(holder).bind(until.as_millisecond()).bind(now);
+                    WHERE leases.holder = excluded.holder OR leases.until_ms <= $4 OR leases.until_ms > $5";
+        let take = sqlx::query(take).bind(name).bind(holder).bind(until.as_millisecond()).bind(now).bind(latest);
         let taken = postgres.ask(async |connection| take.execute(connection).await).await?;
         Ok(taken.rows_affected() == 1)
     }

@@ -11,7 +11,7 @@ use crate::domain::IssueId;
 use crate::programme::TierId;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A message as it is put into the outbox.
 #[derive(Debug, Clone, Serialize)]
@@ -111,12 +111,12 @@ macro_rules! pending {
 }
 
 impl Tx {
-    /// Channels with something to send, but for messages about tickets of the `held` tiers (`E6`) and those of instants to come (`R7`): from
-    /// one channel to the next and no further into its messages than to the first that may go, however many wait.
+    /// Channels with something to send, as [`Tx::first_ping`] goes by: from one channel to the next and no further into its messages than to
+    /// the first that may go, however many wait.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn busy_channels(&mut self, now: Timestamp, held: &[TierId]) -> Result<Vec<String>> {
+    pub async fn busy_channels(&mut self, now: Timestamp, only_notices: bool, held: &[TierId]) -> Result<Vec<String>> {
         let statement = sql!(
             "WITH RECURSIVE waiting (channel) AS (
                  SELECT (SELECT channel FROM outbox WHERE state = 'pending' ORDER BY channel LIMIT 1)
@@ -125,12 +125,14 @@ impl Tx {
                  FROM waiting WHERE waiting.channel IS NOT NULL)
              SELECT channel FROM waiting WHERE channel IS NOT NULL AND (
                  SELECT 1 FROM outbox o WHERE o.state = 'pending' AND o.channel = waiting.channel
-                   AND (o.at_ms <= $2 OR o.issue_id IS NULL)
+                   AND (o.at_ms <= $2 OR o.issue_id IS NULL) AND ($3 = 0 OR o.issue_id IS NULL)
+                   AND NOT EXISTS (SELECT 1 FROM tickets JOIN freezes ON freezes.repo_id = tickets.repo_id
+                                   WHERE tickets.issue_id = o.issue_id AND freezes.until_ms IS NULL)
                    AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.issue_id = o.issue_id AND tickets.tier {in texts $1})
                  LIMIT 1) IS NOT NULL
              ORDER BY channel"
         );
-        let rows = self.rows(statement, [list(&held)?, now.as_millisecond().into()]).await?;
+        let rows = self.rows(statement, [list(&held)?, now.as_millisecond().into(), i64::from(only_notices).into()]).await?;
         rows.iter().map(|row| row.text("channel")).collect()
     }
 
@@ -342,13 +344,36 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets that channels failed which began to after an instant that is still to come, by a clock that was ahead: they are tried again.
+    /// Forgets that channels failed which began to after an instant that is still to come, by a clock that was ahead, and tries no channel
+    /// later than then.
     ///
     /// # Errors
     /// The database fails.
     pub async fn forget_failures_after(&mut self, instant: Timestamp) -> Result<()> {
         self.run(sql!("DELETE FROM channels WHERE since_ms > $1"), [instant.as_millisecond().into()]).await?;
+        self.run(sql!("UPDATE channels SET open_ms = $1 WHERE open_ms > $1"), [instant.as_millisecond().into()]).await?;
         Ok(())
+    }
+
+    /// Lets go of messages and gates that somebody holds beyond an instant, by a clock that was ahead.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn let_go_after(&mut self, instant: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE outbox SET lease_ms = 0 WHERE state = 'pending' AND lease_ms > $1");
+        self.run(statement, [instant.as_millisecond().into()]).await?;
+        self.run(sql!("UPDATE gates SET lease_ms = 0 WHERE lease_ms > $1"), [instant.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
+    /// The tickets that messages are about.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn issues_of_pings(&mut self, keys: &[&str]) -> Result<Vec<IssueId>> {
+        let rows = self.rows(sql!("SELECT issue_id FROM outbox WHERE key {in texts $1}"), [list(&keys)?]).await?;
+        let issues = rows.iter().map(|row| row.maybe_int("issue_id")).collect::<Result<BTreeSet<_>>>()?;
+        Ok(issues.into_iter().flatten().map(IssueId).collect())
     }
 
     /// Marks as wrong what was said of these clocks though they had ended: of steps after the end, and what was said after the second
@@ -415,21 +440,13 @@ impl Tx {
     /// # Errors
     /// The database fails.
     pub async fn next_ping(&mut self, now: Timestamp, patience: jiff::SignedDuration) -> Result<Option<Timestamp>> {
-        let busy = self.busy_channels(Timestamp::MAX, &[]).await?;
+        let busy = self.busy_channels(Timestamp::MAX, false, &[]).await?;
         let failing = self.failing_channels().await?;
         let open = busy.iter().filter_map(|channel| failing.get(channel));
         let instants = open.flat_map(|state| [Some(state.open), state.since.saturating_add(patience).ok()]).flatten();
         let of_others = failing.values().map(|state| state.open);
         let next = instants.chain(of_others.filter(|_| !busy.is_empty())).filter(|at| *at > now).min();
         Ok(next)
-    }
-
-    /// Whether anything waits to be sent.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn has_pings(&mut self) -> Result<bool> {
-        Ok(!self.busy_channels(Timestamp::MAX, &[]).await?.is_empty())
     }
 }
 

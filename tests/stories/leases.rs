@@ -55,8 +55,15 @@ fn e2_one_instance_ticks_until_it_is_gone_hangs_or_ends() {
         desk.later(6);
         assert_eq!(other.look(11_000).await.unwrap(), Led::ByUs);
         desk.later(6);
+        assert_eq!(other.look(17_000).await.unwrap(), Led::ByOthers, "nor does it take the lease again before others could");
         assert_eq!(one.look(0).await.unwrap(), Led::ByUsNow);
         assert_eq!(other.look(11_000).await.unwrap(), Led::ByOthers);
+        // What is left of a clock that was ahead is nobody's.
+        desk.execute("UPDATE leases SET holder = 'long gone', until_ms = until_ms + 10800000").await;
+        desk.later(12);
+        assert_eq!(other.look(0).await.unwrap(), Led::ByUsNow);
+        desk.later(12);
+        assert_eq!(one.look(0).await.unwrap(), Led::ByUsNow);
 
         // It ends: nobody has to wait, and it does not come back.
         one.let_go().await.unwrap();

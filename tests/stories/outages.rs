@@ -706,6 +706,34 @@ story!(r5_s3_a_breach_that_was_none_is_put_right_in_one_message, |desk| {
     assert_eq!(desk.chat.take().len(), 0, "and once");
 });
 
+story!(s3_a_breach_on_whose_way_the_answer_is_heard_of_is_put_right, |desk| {
+    let issues = tickets(&desk, 1).await;
+    desk.at("2026-11-18T12:58:00Z").await;
+    let _ = desk.chat.take();
+    desk.sandbox.deliveries_go(Deliver::Held);
+    desk.sandbox.comment(REPO, issues[0].number, "ann", "On it.").await.unwrap();
+    desk.sandbox.faults().unreachable(true);
+    desk.clock.advance_to(instant("2026-11-18T13:00:00Z"));
+    assert_eq!(desk.app.desk.escalate().await.unwrap(), 1);
+    desk.sandbox.faults().unreachable(false);
+    // The chat has it, and takes its time to say so; meanwhile the webhook comes.
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    desk.chat.on_message(move |_| told.send(()).unwrap_or_default());
+    desk.chat.answer_next(ChatAnswer::Slow(Duration::from_millis(1500)));
+    let webhook = async {
+        hears.recv().await.unwrap();
+        desk.sandbox.deliver_all().await;
+    };
+    let (said, ()) = tokio::join!(desk.app.desk.speak(), webhook);
+    said.unwrap();
+    desk.settle().await;
+    let said = desk.chat.take();
+    assert!(said.len() == 1 && text(&said[0]).starts_with("breach (due) (not confirmed"), "{said:?}");
+    desk.at("2026-11-18T13:02:00Z").await;
+    let said = desk.chat.take();
+    assert!(said.len() == 1 && text(&said[0]).starts_with("One ping was wrong"), "{said:?}");
+});
+
 story!(r5_what_was_true_when_it_was_said_is_not_put_right, |desk| {
     let issue = a_ticket(&desk).await;
     desk.at("2026-11-18T12:10:00Z").await;

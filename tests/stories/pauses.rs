@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, Opened, REPO, Setup};
 use partner_desk::domain::response::{Outcome, State};
+use partner_desk::sandbox::ChatAnswer;
 
 const EVERY: Setup = Setup { config: "response = \"every\"", programme: None };
 
@@ -326,4 +327,51 @@ story!(s11_q8_a_fall_leaves_the_old_promise, EVERY, |desk| {
     desk.at("2026-11-18T11:00:00Z").await;
     desk.says("alice", &issue, "And now?").await;
     assert_eq!(desk.labels(&issue), "[due: 2026-11-18 23:00 UTC] [sla: 12h] [tier: Silver]");
+});
+
+story!(e3_a_clock_that_stands_still_has_nothing_said_that_waited, EVERY, |desk| {
+    let issue = asked_again(&desk).await;
+    desk.chat.answer_always("", ChatAnswer::Status(503, None));
+    desk.at("2026-11-18T14:00:01Z").await;
+    desk.says("ann", &issue, "/wait").await;
+    desk.chat.answer_always("", ChatAnswer::OK);
+    let _ = desk.chat.take();
+    desk.at("2026-11-18T14:30:00Z").await;
+    assert_eq!(steps(&desk), Vec::<String>::new());
+    let why = desk.everything().await.into_iter().filter(|row| row.contains("its clock stands still: it waits for the partner"));
+    assert_eq!(why.count(), 1);
+    // What falls due when it goes on is said: an hour is left.
+    desk.says("alice", &issue, "Here is the log.").await;
+    desk.at("2026-11-18T15:10:00Z").await;
+    assert_eq!(steps(&desk), ["on-call (90%)"]);
+});
+
+story!(e3_a_step_that_nobody_looked_at_before_the_clock_stood_still_is_not_said, EVERY, |desk| {
+    let issue = asked_again(&desk).await;
+    // The desk is away from before the step until after the word that pauses.
+    desk.clock.advance_to(crate::desk::instant("2026-11-18T14:05:00Z"));
+    desk.says("ann", &issue, "/wait").await;
+    desk.at("2026-11-18T14:30:00Z").await;
+    assert_eq!(steps(&desk), Vec::<String>::new());
+    let log = desk.log(&issue).await;
+    let why = log.iter().filter(|line| line.starts_with("E3 ") && line.contains("is not said: the clock stands still"));
+    assert_eq!(why.count(), 1, "{log:#?}");
+});
+
+story!(s10_a_breach_is_said_though_the_answer_was_taken_back_after_its_instant, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens("alice", "Help").await;
+    desk.at("2026-11-18T12:59:00Z").await;
+    let _ = desk.pings();
+    // Its webhook is late: that it is answered is read when the step falls due.
+    desk.holds_webhooks();
+    let answer = desk.sandbox.comment(REPO, issue.number, "ann", "Oops.").await.unwrap().comment.unwrap();
+    desk.at("2026-11-18T13:00:30Z").await;
+    assert_eq!(steps(&desk), Vec::<String>::new());
+    desk.delivers_the_rest().await;
+    desk.at("2026-11-18T13:04:00Z").await;
+    desk.sandbox.delete_comment(REPO, answer, "ann").await.unwrap();
+    desk.settle().await;
+    assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+    assert_eq!(steps(&desk), ["breach (due), late"]);
 });

@@ -471,7 +471,9 @@ story!(s12_e7_a_ping_for_an_archived_repository_waits_and_holds_up_no_other, |de
     let said = accepted();
     assert!(!said.is_empty() && said.iter().all(|text| text.contains("7x/other#1")), "{said:?}");
 
-    assert!(desk.app.desk.store.read().await.unwrap().has_pings().await.unwrap(), "it waits");
+    let waits = |row: &&String| row.starts_with("outbox ") && row.contains("pending") && row.contains("7x/support");
+    assert!(desk.everything().await.iter().any(|row| waits(&row)), "it waits");
+    assert!(desk.app.desk.lanes().await.unwrap().is_empty(), "and has nobody take the writers' lock meanwhile");
     desk.sandbox.archive_repository(REPO, "ann", false).await.unwrap();
     desk.settle().await;
     let said = accepted();

@@ -35,6 +35,13 @@ story!(r7_half_a_minute_is_said_once_an_episode, |desk| {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("31 s behind GitHub") && said[0].contains("NTP"), "{said:?}");
 
+    // GitHub tells whole seconds, so a clock at the limit is now over it and now under.
+    for seconds in [29, 29, 29, 31, 31, 31] {
+        desk.clock.advance_to(desk.clock.now() + SignedDuration::from_secs(10));
+        desk.clock_is(seconds).await;
+    }
+    assert_eq!(desk.pings(), Vec::<String>::new());
+
     desk.clock_is(0).await;
     assert_eq!(desk.word().await, "ok");
     desk.at("2026-11-18T09:10:00Z").await;
@@ -164,6 +171,33 @@ story!(r7_what_a_clock_dealt_with_that_was_ahead_is_dealt_with_in_time, |desk| {
     let said = desk.pings();
     assert!(said.len() == 2 && said[0].starts_with("on-call (90%)") && said[1].starts_with("breach (due)"), "{said:?}");
     assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
+});
+
+story!(r7_what_a_clock_put_off_that_was_ahead_does_not_wait_as_long, |desk| {
+    desk.partner("acme", "gold", &["anna"]).await;
+    desk.opens("anna", "Waits").await;
+    let (now, then) = (desk.clock.now().as_millisecond(), instant("2026-12-18T14:00:00Z").as_millisecond());
+    // The channel had failed before, and a word for it is on its way, both by a clock that was a month ahead at last.
+    let since = now - 60_000;
+    desk.execute(&format!(
+        "INSERT INTO channels (name, failures, since_ms, open_ms, refused, why) VALUES ('support', 3, {since}, {then}, 0, 'hung up')"
+    ))
+    .await;
+    desk.execute(&format!(
+        r#"INSERT INTO outbox (key, channel, issue_id, cycle, body, at_ms, created_ms, confirmed_ms, lease_ms, attempts, state, note)
+           VALUES ('n', 'support', NULL, 0, '{{"type":"notice","text":"A word."}}', {since}, {since}, {since}, {then}, 1, 'pending', '')"#
+    ))
+    .await;
+    desk.execute(&format!(
+        "INSERT INTO missed_deliveries (id, attempt, event, delivered_ms, asked_ms) VALUES ('d', 7, 'issues', {since}, {then})"
+    ))
+    .await;
+    desk.execute(&format!("UPDATE gates SET lease_ms = {then}")).await;
+    desk.app.desk.clock_was_ahead(SignedDuration::from_hours(720)).await.unwrap();
+    let rows = desk.everything().await;
+    assert!(!rows.iter().any(|row| row.contains(&then.to_string())), "{rows:#?}");
+    desk.at("2026-11-18T09:02:01Z").await;
+    assert_eq!(desk.pings(), ["A word."]);
 });
 
 story!(r7_a_clock_that_was_ahead_while_the_desk_ran_is_looked_after_until_it_is_done, |desk| {
