@@ -585,7 +585,7 @@ async fn first_look(app: App) {
     // One of several instances catches up; the one that takes over later does it then.
     let catch_up = async {
         match app.lead.look(0).await? {
-            Led::ByOthers => Ok(()),
+            Led::ByOthers | Led::ByNobody => Ok(()),
             Led::ByUs | Led::ByUsNow => desk.catch_up().await,
         }
     };

@@ -126,7 +126,8 @@ pub async fn work(app: &App, name: &str) -> Result<(), StoreError> {
                 let desk = app.desk.clone();
                 async move { tell("catch up", desk.catch_up().await) }
             })),
-            Led::ByUs => {}
+            // Silent as it is, it has to be seen.
+            Led::ByUs | Led::ByNobody => {}
         },
         "clock" => {
             app.desk.ask_the_time().await;

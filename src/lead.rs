@@ -18,7 +18,7 @@ const LEASE: SignedDuration = SignedDuration::from_secs(12);
 const RENEWED: SignedDuration = SignedDuration::from_secs(4);
 /// Who has not ticked for this long does not renew it: so it ends within fifteen seconds of the last tick.
 const SILENT_MS: i64 = 3_000;
-/// Nor does who has not ticked for this long take it again when it has ended; others come first.
+/// And who has not ticked for this long has others look first when it has ended.
 const HANGS_MS: i64 = 10_000;
 
 /// Who ticks, as of a look at it.
@@ -30,6 +30,8 @@ pub enum Led {
     ByUsNow,
     /// Another one.
     ByOthers,
+    /// It was this one, whose ticks hang: whoever else looks within the second.
+    ByNobody,
 }
 
 /// An instance's view of the lease.
@@ -88,9 +90,10 @@ impl Lead {
         if fresh || mine.is_some() && silent_ms > SILENT_MS {
             return Ok(Led::ByUs);
         }
-        if mine.is_none() && silent_ms > HANGS_MS {
+        // The next look takes it, where there are no others.
+        if mine.is_none() && silent_ms > HANGS_MS && self.until_ms.load(Ordering::Acquire) > 0 {
             self.set(None);
-            return Ok(Led::ByOthers);
+            return Ok(Led::ByNobody);
         }
         let until = now.saturating_add(LEASE).unwrap_or(now);
         // It may have ended while this instance stood still.
