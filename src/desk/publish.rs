@@ -282,6 +282,8 @@ impl Desk {
     async fn record(&self, tx: &mut Tx, gate: &Gate<'_>, row: &mut GateRow, shown: Shown) -> Result<()> {
         let Shown { mut claim, before, outcome, refusal } = shown;
         match &outcome {
+            // Of a repository that cannot be read nothing is known.
+            Err(Stop::GitHub(_)) if matches!(refusal, Some(Refusal::OutOfReach)) => {}
             Err(Stop::GitHub(error)) if error.is_a_refusal() => claim.applied.refused += 1,
             Ok(()) | Err(Stop::GitHub(_)) => claim.applied.refused = 0,
             Err(Stop::Closed(_) | Stop::Lost | Stop::Store(_)) => {}

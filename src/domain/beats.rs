@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 const CLOSING_COMMENT: SignedDuration = SignedDuration::from_secs(5);
 
 /// A comment that is deleted within this time is void (`S10`).
-const VOID_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const VOID_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// One meaning of one fact.
 #[derive(Debug, Clone)]
@@ -117,7 +117,9 @@ impl Ticket {
             let id = match beat.what {
                 Doing::Answer(id) | Doing::Word(id) | Doing::Command(id, _) | Doing::NoCommand(id, _) | Doing::Liked(id) => id.0,
                 // What the desk itself closes or opens follows from a command, perhaps within the same second.
-                Doing::Closed(_) | Doing::Reopened if beat.role == Role::Bot => i64::MAX,
+                Doing::Reopened if beat.role == Role::Bot => i64::MAX,
+                // What is said together with a close is about the issue as it was: a command comes first (S9).
+                Doing::Closed(_) => i64::MAX,
                 _ => 0,
             };
             (beat.when, beat.what.rank(), id)

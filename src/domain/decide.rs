@@ -76,7 +76,7 @@ impl Rules<'_> {
             let sides = self.sides(book, event.actor.as_ref(), event.repo.id, event.at).about(&what);
             let fact = Fact { at: event.at, by: event.actor.clone(), sides, what };
             // An answer that is taken back was none, so the clock has run since then (S10).
-            let since = ticket.said_at(&fact.what).map_or(event.at, |said| said.min(event.at));
+            let since = ticket.voids_since(&fact.what, event.at).unwrap_or(event.at);
             if ticket.wants(&fact) && ticket.learn(fact) {
                 ticket.step_again_from(since);
             }
@@ -204,6 +204,10 @@ impl Rules<'_> {
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return Vec::new() };
         let steps = ticket.step(now);
         if let Some(why) = ticket.running().and_then(|cycle| cycle.stands_still()) {
+            for (due, lower) in steps.iter().flat_map(|due| due.passed.iter().map(move |lower| (due, lower))) {
+                let text = format!("step {} of cycle {} is not said: the clock stands still, {why}", lower.step + 1, due.cycle);
+                book.note(id, lower.at, "E3", text);
+            }
             for due in &steps {
                 let text = format!(
                     "step `{}` ({}) of cycle {} is not said: the clock stands still, {why}",
@@ -373,7 +377,10 @@ impl Rules<'_> {
         let mut counts_for = ticket.author_sides.partners.first().filter(|_| recent);
         let mut last = None;
         for (at, _, claim, sides, opening) in claims {
-            let Some(partner) = book.partner_called(claim).map(|partner| &partner.id) else { continue };
+            // What a name was understood as, it stays: the partner may be called otherwise by now (Q9, W5).
+            let counted = ticket.partner().filter(|_| ticket.claimed.as_deref() == Some(claim.trim()));
+            let counted = counted.and_then(|id| book.partners.get(id));
+            let Some(partner) = counted.or_else(|| book.partner_called(claim)).map(|partner| &partner.id) else { continue };
             // Read from the facts: what was answered or closed by then stays where it is, in whatever order that is heard.
             if counts_for.is_some_and(|former| former != partner && ticket.was_settled(former, at)) {
                 continue;

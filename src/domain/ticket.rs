@@ -3,6 +3,7 @@
 //! Facts are kept, not folded: the clock is read from them in the order in which they happened, so that late, double and
 //! reordered events all lead to the same ticket (`R3`).
 
+use super::beats::VOID_WITHIN;
 use super::command::{self, Command};
 use super::event::{CloseReason, Event, Person, What};
 use super::ids::{CommentId, InstallationId, IssueId, PartnerId, RepoId, UserId};
@@ -500,10 +501,14 @@ impl Ticket {
         }
     }
 
-    /// When the comment was made of which this tells that it was deleted.
-    pub(super) fn said_at(&self, what: &Told) -> Option<Timestamp> {
+    /// When the comment was made of which this tells that it was deleted, if it may have been an answer and is void by that (`S10`).
+    pub(super) fn voids_since(&self, what: &Told, at: Timestamp) -> Option<Timestamp> {
         let Told::Uncommented { id: gone } = what else { return None };
-        self.facts.iter().find_map(|fact| matches!(&fact.what, Told::Comment { id, .. } if id == gone).then_some(fact.at))
+        let answered = |fact: &&Fact| {
+            let said = matches!(&fact.what, Told::Comment { id, substance: true, .. } if id == gone);
+            said && (fact.sides.agent || fact.sides.unknown) && at.duration_since(fact.at) <= VOID_WITHIN
+        };
+        self.facts.iter().find(answered).map(|fact| fact.at.min(at))
     }
 
     /// Adds a fact unless it is known already; says whether it was new.

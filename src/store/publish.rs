@@ -357,6 +357,7 @@ impl Tx {
         let mut applied: Applied = row.maybe_json("applied")?.unwrap_or_default();
         applied.labels.clear();
         applied.tried.clear();
+        applied.refused = 0;
         for comment in applied.comments.values_mut() {
             comment.id = None;
         }

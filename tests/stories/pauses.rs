@@ -375,3 +375,20 @@ story!(s10_a_breach_is_said_though_the_answer_was_taken_back_after_its_instant, 
     assert!(desk.labels(&issue).contains("sla: breached"), "{}", desk.labels(&issue));
     assert_eq!(steps(&desk), ["breach (due), late"]);
 });
+
+story!(s10_a_comment_that_was_no_answer_moves_nothing_when_it_is_deleted, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let issue = desk.opens("alice", "Help").await;
+    desk.at("2026-11-18T13:15:00Z").await;
+    let comment = desk.says("zoe", &issue, "Same here.").await.comment.unwrap();
+    desk.at("2026-11-18T14:05:00Z").await;
+    let early = desk.says("zoe", &issue, "Still so.").await.comment.unwrap();
+    let steps = async || desk.log(&issue).await.into_iter().filter(|line| line.starts_with("E1 ") || line.starts_with("E4 ")).count();
+    let before = steps().await;
+    let _ = desk.pings();
+    for comment in [comment, early] {
+        desk.sandbox.delete_comment(REPO, comment, "ann").await.unwrap();
+        desk.settle().await;
+    }
+    assert_eq!((steps().await, desk.pings()), (before, vec![]));
+});
