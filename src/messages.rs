@@ -369,7 +369,8 @@ fn admitted_after_waiting(view: &View<'_>) -> String {
     };
     let author = view.ticket.author.as_ref().filter(|author| !author.is_forgotten());
     let author = author.map_or_else(String::new, |author| format!("@{}, ", author.login));
-    let due = match view.ticket.cycles().first() {
+    // A ticket that was given back, reopened, and waited has the clock of its former admission, too.
+    let due = match view.ticket.cycles().into_iter().rfind(|cycle| cycle.begun == Begun::Admission) {
         Some(cycle) if !view.ticket.is_hidden(view.policy) => {
             format!(" An engineer answers by **{}**{}.", utc(cycle.due), local(view, cycle.due))
         }

@@ -59,7 +59,7 @@ pub fn firings(cycle: &Cycle) -> Vec<Firing> {
             firings.push(Firing { step, occurrence, at });
         }
     }
-    if cycle.begun == Begun::Admission && !cycle.promise.ladder.announce.is_empty() {
+    if cycle.begun == Begun::Admission && cycle.number == 1 && !cycle.promise.ladder.announce.is_empty() {
         firings.push(Firing { step: Ladder::START, occurrence: 0, at: cycle.start });
     }
     firings.sort_by_key(|firing| (firing.at, firing.step, firing.occurrence));

@@ -133,7 +133,7 @@ impl Ticket {
                 UnknownAuthor::Comment => {}
                 UnknownAuthor::Close => projection.wish = walk.open.then_some(CLOSE),
             },
-            Standing::TurnedAway(_) => projection.wish = (!self.was_reopened()).then_some(CLOSE),
+            Standing::TurnedAway(turned) => projection.wish = (!self.was_reopened_after(turned.since)).then_some(CLOSE),
             Standing::Admitted(Admission { waited: true, .. }) => projection.posts.insert(0, Post::Admitted(self.charges)),
             _ => {}
         }
@@ -185,8 +185,8 @@ impl Ticket {
         policy.privacy && !self.private
     }
 
-    fn was_reopened(&self) -> bool {
-        self.facts.iter().any(|fact| fact.what == super::ticket::Told::Reopened)
+    fn was_reopened_after(&self, at: Timestamp) -> bool {
+        self.facts.iter().any(|fact| fact.what == super::ticket::Told::Reopened && fact.at > at)
     }
 
     fn clock_labels(&self, policy: &Policy, hide: bool, cycles: &[Cycle], labels: &mut Vec<Label>) {

@@ -485,7 +485,8 @@ impl Rules<'_> {
             allowances.entries = &others;
         }
         let first = Stay { since: from, left: None };
-        if self.policy.over_quota != OverQuota::Wait {
+        // Who is in line was told so, and keeps its turn whatever becomes of those who come later.
+        if self.policy.over_quota != OverQuota::Wait && !matches!(ticket.standing, Standing::Waiting(_)) {
             return (allowances.place(from, from), first);
         }
         let waived = ticket.waiver(&partner.id, from).map(|waiver| waiver.at);

@@ -192,6 +192,33 @@ story!(q5_close_shuts_what_is_over_and_keeps_nothing_in_line, Setup { config: "o
     assert_eq!(desk.standing(&fourth).await, "admitted");
 });
 
+story!(q5_who_waits_keeps_its_turn_when_what_is_over_is_closed_from_now_on, |mut desk| {
+    desk.partner("uni", "student", &["stu"]).await;
+    desk.opens("stu", "One").await;
+    desk.opens("stu", "Two").await;
+    let third = desk.opens("stu", "Three").await;
+    assert_eq!(desk.standing(&third).await, "waiting");
+    desk.restart_with(Setup { config: "over_quota = \"close\"", ..Setup::default() }).await;
+    desk.at("2026-11-23T00:00:00Z").await;
+    assert_eq!(desk.standing(&third).await, "admitted");
+    assert_eq!(desk.labels(&third), "[due: 2026-11-24 12:00 UTC] [sla: 36h] [tier: Student]");
+});
+
+story!(q5_g4_the_word_that_a_slot_came_free_names_the_deadline_that_counts, |desk| {
+    desk.partner("uni", "student", &["stu"]).await;
+    let first = desk.opens("stu", "One").await;
+    desk.at("2026-11-18T09:10:00Z").await;
+    desk.closes("stu", &first).await;
+    desk.opens("stu", "Two").await;
+    desk.opens("stu", "Three").await;
+    desk.at("2026-11-19T09:00:00Z").await;
+    desk.reopens("stu", &first).await;
+    assert_eq!(desk.standing(&first).await, "waiting");
+    desk.at("2026-11-23T00:00:00Z").await;
+    let word = desk.comments(&first).pop().unwrap();
+    assert!(word.contains("a slot came free") && word.contains("**Tuesday 2026-11-24 12:00 UTC**"), "{word}");
+});
+
 const NO_SLA: Setup = Setup { config: "over_quota = \"admit_without_sla\"", programme: None };
 
 story!(q5_what_is_over_may_be_admitted_without_a_promise, NO_SLA, |desk| {

@@ -3,7 +3,7 @@
 use crate::desk::{Desk, Opened, REPO, Setup, instant};
 use partner_desk::domain::command::Verb;
 use partner_desk::domain::response::{Outcome, Said, State};
-use partner_desk::sandbox::Happened;
+use partner_desk::sandbox::{CloseOrder, Happened};
 
 /// A Gold ticket of Alice at Acme, where Carol is a member, too.
 async fn a_ticket(desk: &Desk) -> Opened {
@@ -400,6 +400,47 @@ story!(c_s9_reopen_starts_a_new_clock, |desk| {
 });
 
 const CLOSE: Setup = Setup { config: "over_quota = \"close\"", programme: None };
+
+story!(q5_q6_what_is_reopened_without_a_free_slot_is_closed_like_any_other, CLOSE, |desk| {
+    desk.partner("uni", "student", &["stu"]).await;
+    let first = desk.opens("stu", "One").await;
+    desk.at("2026-11-18T09:10:00Z").await;
+    desk.closes("stu", &first).await;
+    desk.opens("stu", "Two").await;
+    desk.opens("stu", "Three").await;
+    desk.at("2026-11-18T12:00:00Z").await;
+    desk.reopens("stu", &first).await;
+    assert_eq!((desk.standing(&first).await, desk.view(&first).state.as_str()), ("turned_away", "closed"));
+    // Who opens it now has the last word.
+    desk.at("2026-11-18T12:10:00Z").await;
+    desk.reopens("stu", &first).await;
+    assert_eq!(desk.view(&first).state, "open");
+});
+
+story!(s9_q6_a_command_that_comes_with_the_close_comes_before_it, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    let (other, issue) = (desk.opens("alice", "One").await, desk.opens("alice", "Two").await);
+    desk.at("2026-11-18T10:00:00Z").await;
+    let order = CloseOrder::CloseFirst;
+    let said = format!("/duplicate #{}", other.number);
+    desk.sandbox.close_with_comment(REPO, issue.number, "ann", "completed", &said, order).await.unwrap();
+    desk.settle().await;
+    assert!(!desk.comments(&issue).iter().any(|text| text.contains("does nothing")), "{:?}", desk.comments(&issue));
+    assert!(desk.status(&issue).contains("Given back"), "{}", desk.status(&issue));
+});
+
+story!(w5_q9_a_partner_that_is_called_otherwise_keeps_the_tickets_that_were_named_for_it, |desk| {
+    desk.partner("acme", "gold", &["alice"]).await;
+    desk.execute("UPDATE partners SET name = 'Northwind', name_key = 'northwind' WHERE id = 'acme'").await;
+    let issue = desk.opens("nobody", "Help").await;
+    desk.says("ann", &issue, "/for Northwind").await;
+    let labels = desk.labels(&issue);
+    assert!(labels.contains("[tier: Gold]"), "{labels}");
+    desk.execute("UPDATE partners SET name = 'Apex', name_key = 'apex' WHERE id = 'acme'").await;
+    desk.says("nobody", &issue, "It is urgent.").await;
+    assert_eq!((desk.standing(&issue).await, desk.labels(&issue)), ("admitted", labels));
+    assert!(desk.status(&issue).contains("for **Apex** (Gold)"), "{}", desk.status(&issue));
+});
 
 story!(c_q5_reopen_lets_in_what_was_turned_away_once_a_slot_is_free, CLOSE, |desk| {
     desk.partner("uni", "student", &["stu"]).await;
