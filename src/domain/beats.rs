@@ -57,7 +57,7 @@ impl Doing<'_> {
         match self {
             Self::Answer(_) => 0,
             Self::Command(_, command) | Self::NoCommand(_, command) => match command.verb() {
-                Some(Verb::Withdraw | Verb::Duplicate | Verb::None) => 1,
+                Some(Verb::Withdraw | Verb::Duplicate | Verb::None | Verb::Waive | Verb::Refund) => 1,
                 Some(Verb::Resume) => 3,
                 Some(Verb::Reopen) => 5,
                 _ => 2,

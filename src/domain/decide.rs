@@ -204,7 +204,8 @@ impl Rules<'_> {
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return Vec::new() };
         let steps = ticket.step(now);
         if let Some(why) = ticket.running().and_then(|cycle| cycle.stands_still()) {
-            for (due, lower) in steps.iter().flat_map(|due| due.passed.iter().map(move |lower| (due, lower))) {
+            let passed = steps.iter().flat_map(|due| due.passed.iter().map(move |lower| (due, lower)));
+            for (due, lower) in passed.filter(|(_, lower)| lower.step != Ladder::START) {
                 let text = format!("step {} of cycle {} is not said: the clock stands still, {why}", lower.step + 1, due.cycle);
                 book.note(id, lower.at, "E3", text);
             }

@@ -33,7 +33,7 @@ pub enum Post {
 /// That the desk opens or closes the issue, once for its cause: who does otherwise afterwards has the last word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wish {
-    /// What it is wished for: a comment with a command, or 0 for the decision about the issue itself.
+    /// What it is wished for: a comment with a command, or 0 and less for the decision about the issue itself.
     pub cause: CommentId,
     /// `None`: open; else closed, as this.
     pub close: Option<CloseReason>,
@@ -133,7 +133,11 @@ impl Ticket {
                 UnknownAuthor::Comment => {}
                 UnknownAuthor::Close => projection.wish = walk.open.then_some(CLOSE),
             },
-            Standing::TurnedAway(turned) => projection.wish = (!self.was_reopened_after(turned.since)).then_some(CLOSE),
+            // Once for each time that it is charged anew.
+            Standing::TurnedAway(turned) => {
+                let cause = CommentId(-i64::try_from(self.past.len()).unwrap_or_default());
+                projection.wish = (!self.was_reopened_after(turned.since)).then_some(Wish { cause, ..CLOSE });
+            }
             Standing::Admitted(Admission { waited: true, .. }) => projection.posts.insert(0, Post::Admitted(self.charges)),
             _ => {}
         }

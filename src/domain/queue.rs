@@ -485,8 +485,12 @@ impl Rules<'_> {
             allowances.entries = &others;
         }
         let first = Stay { since: from, left: None };
-        // Who is in line was told so, and keeps its turn whatever becomes of those who come later.
-        if self.policy.over_quota != OverQuota::Wait && !matches!(ticket.standing, Standing::Waiting(_)) {
+        // Who is in line, or was, was told so, and keeps its turn whatever becomes of those who come later.
+        let in_line = match &ticket.standing {
+            Standing::Admitted(admission) => admission.waited,
+            standing => matches!(standing, Standing::Waiting(_) | Standing::Left { .. }),
+        };
+        if self.policy.over_quota != OverQuota::Wait && !in_line {
             return (allowances.place(from, from), first);
         }
         let waived = ticket.waiver(&partner.id, from).map(|waiver| waiver.at);

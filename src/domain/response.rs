@@ -881,6 +881,11 @@ impl Walker<'_> {
                 // The desk had closed it over the allowance, and before the one that found a slot there was none (Q5).
                 let before = self.closed_by == Some(Role::Bot) && life.is_some_and(|life| beat.fact.at < life.from);
                 if before || matches!(self.ticket.standing, Standing::TurnedAway(_)) {
+                    // What it had been charged for has ended by this all the same (Q6, S9).
+                    if life.is_some_and(|life| life.until == Some(beat.fact.at)) {
+                        self.reopen(beat);
+                        (self.walk.open, self.closed_by) = (false, Some(Role::Bot));
+                    }
                     return Err(Refusal::NoSlot);
                 }
                 self.reopen(beat);

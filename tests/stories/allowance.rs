@@ -197,8 +197,14 @@ story!(q5_who_waits_keeps_its_turn_when_what_is_over_is_closed_from_now_on, |mut
     desk.opens("stu", "One").await;
     desk.opens("stu", "Two").await;
     let third = desk.opens("stu", "Three").await;
-    assert_eq!(desk.standing(&third).await, "waiting");
+    let fourth = desk.opens("stu", "Four").await;
+    assert_eq!((desk.standing(&third).await, desk.standing(&fourth).await), ("waiting", "waiting"));
     desk.restart_with(Setup { config: "over_quota = \"close\"", ..Setup::default() }).await;
+    desk.closes("stu", &fourth).await;
+    assert_eq!(desk.standing(&fourth).await, "left");
+    desk.at("2026-11-19T09:00:00Z").await;
+    desk.reopens("stu", &fourth).await;
+    assert_eq!((desk.standing(&fourth).await, desk.view(&fourth).state.as_str()), ("turned_away", "closed"), "it had left the line");
     desk.at("2026-11-23T00:00:00Z").await;
     assert_eq!(desk.standing(&third).await, "admitted");
     assert_eq!(desk.labels(&third), "[due: 2026-11-24 12:00 UTC] [sla: 36h] [tier: Student]");

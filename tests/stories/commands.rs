@@ -417,6 +417,41 @@ story!(q5_q6_what_is_reopened_without_a_free_slot_is_closed_like_any_other, CLOS
     assert_eq!(desk.view(&first).state, "open");
 });
 
+story!(q5_q6_reopen_without_a_free_slot_is_refused_and_leaves_it_closed, CLOSE, |desk| {
+    desk.partner("uni", "student", &["stu"]).await;
+    let first = desk.opens("stu", "One").await;
+    desk.at("2026-11-18T09:10:00Z").await;
+    desk.closes("stu", &first).await;
+    desk.opens("stu", "Two").await;
+    desk.opens("stu", "Three").await;
+    desk.at("2026-11-18T12:00:00Z").await;
+    assert!(reply(&desk, "stu", &first, "/reopen").await.contains("no ticket is left until Monday 2026-11-23 00:00 UTC"));
+    assert_eq!((desk.standing(&first).await, desk.view(&first).state.as_str()), ("turned_away", "closed"));
+    let log = desk.log(&first).await;
+    assert_eq!(log.iter().filter(|line| line.contains("charged again")).count(), 1, "{log:#?}");
+    desk.at("2026-11-23T08:00:00Z").await;
+    assert_eq!(reply(&desk, "stu", &first, "/reopen").await, "");
+    assert_eq!((desk.standing(&first).await, desk.view(&first).state.as_str()), ("admitted", "open"));
+});
+
+story!(q5_q6_an_issue_is_closed_each_time_that_it_finds_no_slot, CLOSE, |desk| {
+    desk.partner("uni", "student", &["stu"]).await;
+    desk.opens("stu", "One").await;
+    desk.opens("stu", "Two").await;
+    let third = desk.opens("stu", "Three").await;
+    assert_eq!(desk.view(&third).state, "closed");
+    desk.at("2026-11-23T08:00:00Z").await;
+    desk.reopens("ann", &third).await;
+    assert_eq!(desk.standing(&third).await, "admitted");
+    desk.at("2026-11-23T08:10:00Z").await;
+    desk.closes("stu", &third).await;
+    desk.opens("stu", "Four").await;
+    desk.opens("stu", "Five").await;
+    desk.at("2026-11-23T12:00:00Z").await;
+    desk.reopens("stu", &third).await;
+    assert_eq!((desk.standing(&third).await, desk.view(&third).state.as_str()), ("turned_away", "closed"));
+});
+
 story!(s9_q6_a_command_that_comes_with_the_close_comes_before_it, |desk| {
     desk.partner("acme", "gold", &["alice"]).await;
     let (other, issue) = (desk.opens("alice", "One").await, desk.opens("alice", "Two").await);
@@ -427,6 +462,12 @@ story!(s9_q6_a_command_that_comes_with_the_close_comes_before_it, |desk| {
     desk.settle().await;
     assert!(!desk.comments(&issue).iter().any(|text| text.contains("does nothing")), "{:?}", desk.comments(&issue));
     assert!(desk.status(&issue).contains("Given back"), "{}", desk.status(&issue));
+    let order = CloseOrder::CloseFirst;
+    desk.sandbox.close_with_comment(REPO, other.number, "ann", "not_planned", "/waive our outage", order).await.unwrap();
+    desk.settle().await;
+    assert!(!desk.comments(&other).iter().any(|text| text.contains("not carried out")), "{:?}", desk.comments(&other));
+    let back: Vec<_> = desk.ledger("acme").await.iter().filter(|entry| entry.issue == other.id).map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(back.len(), 2, "the close was heard of first, and has given it back: {back:?}");
 });
 
 story!(w5_q9_a_partner_that_is_called_otherwise_keeps_the_tickets_that_were_named_for_it, |desk| {
