@@ -203,35 +203,23 @@ impl Rules<'_> {
         self.judge(book, id, false, now);
         let Some(mut ticket) = book.tickets.get(&id).cloned() else { return Vec::new() };
         let steps = ticket.step(now);
-        if let Some(why) = ticket.running().and_then(|cycle| cycle.stands_still()) {
-            let passed = steps.iter().flat_map(|due| due.passed.iter().map(move |lower| (due, lower)));
-            for (due, lower) in passed.filter(|(_, lower)| lower.step != Ladder::START) {
-                let text = format!("step {} of cycle {} is not said: the clock stands still, {why}", lower.step + 1, due.cycle);
-                book.note(id, lower.at, "E3", text);
-            }
-            for due in &steps {
-                let text = format!(
-                    "step `{}` ({}) of cycle {} is not said: the clock stands still, {why}",
-                    due.step.name(),
-                    due.step.at,
-                    due.cycle
-                );
-                book.note(id, due.firing.at, "E3", text);
-            }
-            book.put(ticket);
-            return Vec::new();
-        }
+        let still = ticket.running().and_then(|cycle| cycle.stands_still());
         for due in &steps {
-            let name = due.step.name();
             for lower in due.passed.iter().filter(|lower| lower.step != Ladder::START) {
-                let step = format!("{}step {}", repeat(lower.occurrence), lower.step + 1);
-                book.note(id, lower.at, "E4", format!("{step} of cycle {} passed unsaid: a higher one is due", due.cycle));
+                let step = format!("{}step {} of cycle {}", repeat(lower.occurrence), lower.step + 1, due.cycle);
+                match still {
+                    None => book.note(id, lower.at, "E4", format!("{step} passed unsaid: a higher one is due")),
+                    Some(why) => book.note(id, lower.at, "E3", format!("{step} is not said: the clock stands still, {why}")),
+                }
             }
-            let step = format!("{}step `{name}` ({})", repeat(due.firing.occurrence), due.step.at);
-            book.note(id, due.firing.at, "E1", format!("{step} of cycle {} is due", due.cycle));
+            let step = format!("{}step `{}` ({}) of cycle {}", repeat(due.firing.occurrence), due.step.name(), due.step.at, due.cycle);
+            match still {
+                None => book.note(id, due.firing.at, "E1", format!("{step} is due")),
+                Some(why) => book.note(id, due.firing.at, "E3", format!("{step} is not said: the clock stands still, {why}")),
+            }
         }
         book.put(ticket);
-        steps
+        if still.is_some() { Vec::new() } else { steps }
     }
 
     /// The next instant at which this ticket needs the desk though nothing happens to it.

@@ -366,6 +366,17 @@ impl Tx {
         Ok(())
     }
 
+    /// Lets go of messages and gates that somebody holds beyond an instant, by a clock that was ahead.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn let_go_after(&mut self, instant: Timestamp) -> Result<()> {
+        let statement = sql!("UPDATE outbox SET lease_ms = 0 WHERE state = 'pending' AND lease_ms > $1");
+        self.run(statement, [instant.as_millisecond().into()]).await?;
+        self.run(sql!("UPDATE gates SET lease_ms = 0 WHERE lease_ms > $1"), [instant.as_millisecond().into()]).await?;
+        Ok(())
+    }
+
     /// Lets go of what a former life of this process held. For a database that only this process uses.
     ///
     /// # Errors
