@@ -211,12 +211,7 @@ story!(q5_who_waits_keeps_its_turn_when_what_is_over_is_closed_from_now_on, |mut
 });
 
 story!(q5_g4_the_word_that_a_slot_came_free_names_the_deadline_that_counts, |desk| {
-    desk.partner("uni", "student", &["stu"]).await;
-    let first = desk.opens("stu", "One").await;
-    desk.at("2026-11-18T09:10:00Z").await;
-    desk.closes("stu", &first).await;
-    desk.opens("stu", "Two").await;
-    desk.opens("stu", "Three").await;
+    let first = desk.given_back_and_out_of_tickets().await;
     desk.at("2026-11-19T09:00:00Z").await;
     desk.reopens("stu", &first).await;
     assert_eq!(desk.standing(&first).await, "waiting");

@@ -402,12 +402,7 @@ story!(c_s9_reopen_starts_a_new_clock, |desk| {
 const CLOSE: Setup = Setup { config: "over_quota = \"close\"", programme: None };
 
 story!(q5_q6_what_is_reopened_without_a_free_slot_is_closed_like_any_other, CLOSE, |desk| {
-    desk.partner("uni", "student", &["stu"]).await;
-    let first = desk.opens("stu", "One").await;
-    desk.at("2026-11-18T09:10:00Z").await;
-    desk.closes("stu", &first).await;
-    desk.opens("stu", "Two").await;
-    desk.opens("stu", "Three").await;
+    let first = desk.given_back_and_out_of_tickets().await;
     desk.at("2026-11-18T12:00:00Z").await;
     desk.reopens("stu", &first).await;
     assert_eq!((desk.standing(&first).await, desk.view(&first).state.as_str()), ("turned_away", "closed"));
@@ -418,12 +413,7 @@ story!(q5_q6_what_is_reopened_without_a_free_slot_is_closed_like_any_other, CLOS
 });
 
 story!(q5_q6_reopen_without_a_free_slot_is_refused_and_leaves_it_closed, CLOSE, |desk| {
-    desk.partner("uni", "student", &["stu"]).await;
-    let first = desk.opens("stu", "One").await;
-    desk.at("2026-11-18T09:10:00Z").await;
-    desk.closes("stu", &first).await;
-    desk.opens("stu", "Two").await;
-    desk.opens("stu", "Three").await;
+    let first = desk.given_back_and_out_of_tickets().await;
     desk.at("2026-11-18T12:00:00Z").await;
     assert!(reply(&desk, "stu", &first, "/reopen").await.contains("no ticket is left until Monday 2026-11-23 00:00 UTC"));
     assert_eq!((desk.standing(&first).await, desk.view(&first).state.as_str()), ("turned_away", "closed"));

@@ -306,6 +306,17 @@ impl Desk {
         self.settle().await;
     }
 
+    /// A Student's ticket that was given back within its quarter of an hour; two others have used up the week since.
+    pub async fn given_back_and_out_of_tickets(&self) -> Opened {
+        self.partner("uni", "student", &["stu"]).await;
+        let first = self.opens("stu", "One").await;
+        self.at("2026-11-18T09:10:00Z").await;
+        self.closes("stu", &first).await;
+        self.opens("stu", "Two").await;
+        self.opens("stu", "Three").await;
+        first
+    }
+
     /// GitHub keeps its webhooks from now on.
     pub fn holds_webhooks(&self) {
         self.sandbox.deliveries_go(Deliver::Held);
