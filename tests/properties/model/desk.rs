@@ -203,7 +203,7 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                 }
                 for command in commands {
                     let rank = match command.verb() {
-                        Some(Verb::Withdraw | Verb::Duplicate | Verb::None) => 2,
+                        Some(Verb::Withdraw | Verb::Duplicate | Verb::None | Verb::Waive | Verb::Refund) => 2,
                         Some(Verb::Resume) => 4,
                         Some(Verb::Reopen) => 6,
                         _ => 3,
@@ -221,8 +221,9 @@ fn beats(story: &Story) -> Vec<(At, u8, i64, usize, usize, At, Beat)> {
                     _ => 7,
                 };
                 // What the desk itself closes or opens follows from a command, perhaps within the same second.
-                let robots = event.by == ROBOT && matches!(deed, Deed::Closes(_) | Deed::Reopens);
-                add(event.at, rank, if robots { i64::MAX } else { 0 }, Beat::Github(deed.clone()));
+                // What comes with a close comes before it (S9); what the desk itself does follows from a command.
+                let last = matches!(deed, Deed::Closes(_)) || event.by == ROBOT && matches!(deed, Deed::Reopens);
+                add(event.at, rank, if last { i64::MAX } else { 0 }, Beat::Github(deed.clone()));
             }
         }
     }
